@@ -1,0 +1,76 @@
+//! Reading the journal.
+
+use super::model::{JournalEntry, journal_entry};
+use crate::Result;
+use crate::access::Scope;
+use crate::customers::CustomerId;
+use crate::kernel::page::{Cursor, Limit, Page};
+use crate::kernel::time::Timestamp;
+use crate::work::{Filter, UnitOfWork};
+
+/// Permission to read the journal.
+pub const READ: &str = "journal.read";
+
+/// Which part of the journal: every condition narrows, an empty query is all of it.
+#[derive(Debug, Clone, Default)]
+pub struct JournalQuery {
+    /// Only what stands in this customer's history.
+    pub customer: Option<CustomerId>,
+    /// Only these kinds of events; empty for all.
+    pub kinds: Vec<String>,
+    /// Only what happened at or after this instant.
+    pub from: Option<Timestamp>,
+    /// Only what happened before this instant.
+    pub until: Option<Timestamp>,
+}
+
+/// The journal, seen from a unit of work: `work.journal()`.
+pub struct Journal<'w, 't>(&'w mut UnitOfWork<'t>);
+
+impl<'t> UnitOfWork<'t> {
+    /// The journal.
+    pub fn journal(&mut self) -> Journal<'_, 't> {
+        Journal(self)
+    }
+}
+
+impl Journal<'_, '_> {
+    /// One page of entries, the latest first, narrowed to what the actor may see.
+    ///
+    /// # Errors
+    /// [`crate::Error::Denied`] without the permission [`READ`].
+    pub fn page(&mut self, query: &JournalQuery, limit: Limit, after: Option<&Cursor>) -> Result<Page<JournalEntry>> {
+        let filter = visible(self.0.scope(READ)?).and(query.filter());
+        self.0.select(filter).order_by(journal_entry::occurred_at).descending().page(limit, after)
+    }
+}
+
+impl JournalQuery {
+    /// The condition this query stands for.
+    pub fn filter(&self) -> Filter<JournalEntry> {
+        let mut filter = Filter::all();
+        if let Some(customer) = self.customer {
+            filter = filter.and(journal_entry::customer_id.eq(customer));
+        }
+        match self.kinds.as_slice() {
+            [] => {}
+            [kind] => filter = filter.and(journal_entry::kind.eq(kind.as_str())),
+            kinds => filter = filter.and(journal_entry::kind.is_in(kinds.iter().map(String::as_str))),
+        }
+        if let Some(from) = self.from {
+            filter = filter.and(journal_entry::occurred_at.ge(from));
+        }
+        if let Some(until) = self.until {
+            filter = filter.and(journal_entry::occurred_at.lt(until));
+        }
+        filter
+    }
+}
+
+fn visible(scope: &Scope) -> Filter<JournalEntry> {
+    match scope {
+        Scope::All => Filter::all(),
+        Scope::Branches(branches) => journal_entry::branch_id.is_in(branches.iter().copied()),
+        Scope::Own(customer) => journal_entry::customer_id.eq(*customer),
+    }
+}

@@ -1,0 +1,10 @@
+//! Modules: plug-ins without privileges. What the shipped modules can do, a third party's can.
+
+mod event;
+mod outbox;
+mod registry;
+
+pub use outbox::{DELIVER, Outbox, OutboxId, OutboxMessage, outbox_message};
+pub use event::{About, Event, Reference};
+pub use registry::{Invariant, Manifest, Module, Permission, Registry, Violation};
+pub(crate) use registry::{Handler, Installed};

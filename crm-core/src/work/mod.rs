@@ -1,0 +1,23 @@
+//! The unit of work, the entities it holds, and the storage port under it.
+
+mod buffer;
+mod entity;
+mod filter;
+mod idempotency;
+mod schema;
+mod select;
+mod storage;
+mod unit_of_work;
+mod value;
+
+pub use buffer::{Status, WriteBuffer};
+pub use entity::{Entity, EntityKey};
+pub use filter::{Col, Comparison, Criteria, Filter};
+pub use idempotency::{CommandKey, CommandRecord, command_record};
+pub use schema::{Column, Home, Schema, Unique, column_position};
+pub use select::Select;
+pub use storage::{
+    Addition, Direction, Health, Job, Lock, Mode, Query, Ran, Schemas, Storage, Tx, Verdict,
+};
+pub use unit_of_work::UnitOfWork;
+pub use value::{ColumnType, Field, Json, Key, Row, Value, Version, misfit};
