@@ -4,4 +4,6 @@ pub mod currency;
 mod decimal;
 pub mod error;
 mod iso4217;
+pub mod money;
+pub mod points;
 pub mod rate;

@@ -2,5 +2,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed test is the report")]
 
 mod currency;
+mod money;
 mod rate;
 mod support;
