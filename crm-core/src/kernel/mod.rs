@@ -1,5 +1,6 @@
 //! Values every other part speaks: ids, money, time, calendars, text, pages and the one error.
 
+pub mod allocate;
 pub mod currency;
 mod decimal;
 pub mod error;
