@@ -1,5 +1,28 @@
 //! The vocabulary, the rules and the ports of an embeddable customer management library.
 
-pub mod kernel;
+// The exported macros name this crate from outside; this lets them do so from inside too.
+extern crate self as crm_core;
 
+pub mod access;
+pub mod branches;
+pub mod catalog;
+mod crm;
+pub mod customers;
+pub mod journal;
+pub mod kernel;
+mod memory;
+pub mod module;
+mod nouns;
+pub mod purchases;
+pub mod work;
+
+pub use crm::{Blocking, Crm, CrmBuilder, DescribedModule, Description};
 pub use kernel::error::{Error, ErrorKind, Result};
+pub use memory::MemoryStorage;
+
+/// What the exported macros need of other crates.
+#[doc(hidden)]
+pub mod reexport {
+    pub use serde;
+    pub use uuid::Uuid;
+}

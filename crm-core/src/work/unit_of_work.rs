@@ -11,7 +11,7 @@ use super::storage::{Addition, Lock, Tx};
 use super::value::{Field, Value};
 use crate::access::{Actor, Principal, Scope, Target};
 use crate::crm::Shared;
-use crate::kernel::money::Currencies;
+use crate::kernel::currency::Currencies;
 use crate::kernel::time::Timestamp;
 use crate::{Error, Result};
 

@@ -1,0 +1,15 @@
+//! What is sold: categories (product branches) as a tree, products, and their stock (C18).
+
+pub mod event;
+mod model;
+mod rules;
+mod service;
+mod stock;
+
+pub use model::{
+    Category, CategoryId, CategoryMove, CategoryMoveId, Movement, Product, ProductId, Stock, StockMovement,
+    StockMovementId, category, category_move, product, stock as stock_columns, stock_movement,
+};
+pub use rules::MAX_DEPTH;
+pub use service::{Catalog, NewProduct, READ, WRITE};
+pub use stock::{STOCK, stock_matches_movements};

@@ -1,0 +1,203 @@
+//! Categories and products.
+
+use uuid::Uuid;
+
+use super::event::CategoryMoved;
+use super::model::{Category, CategoryId, CategoryMove, Product, ProductId, category, product};
+use super::rules;
+use crate::access::Target;
+use crate::kernel::money::Money;
+use crate::kernel::page::{Cursor, Limit, Page};
+use crate::kernel::text::{fold, required_text};
+use crate::work::{Filter, UnitOfWork, Version};
+use crate::{Error, Result};
+
+/// Permission to create and change categories and products.
+pub const WRITE: &str = "catalog.write";
+/// Permission to see categories, products and stock.
+pub const READ: &str = "catalog.read";
+
+/// A product to create.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewProduct {
+    /// Its article number, 1 to 64 characters, unique.
+    pub sku: String,
+    /// Its name, 1 to 300 characters.
+    pub name: String,
+    /// The category it belongs to.
+    pub category: Option<CategoryId>,
+    /// Its list price, not negative.
+    pub price: Money,
+    /// Whether its stock is counted.
+    pub stocked: bool,
+    /// Whether its stock may fall below zero.
+    pub oversell: bool,
+}
+
+impl NewProduct {
+    /// Goods whose stock is counted and never below zero, in no category yet.
+    pub fn goods(sku: impl Into<String>, name: impl Into<String>, price: Money) -> Self {
+        Self { sku: sku.into(), name: name.into(), category: None, price, stocked: true, oversell: false }
+    }
+
+    /// A service, which has no stock.
+    pub fn service(sku: impl Into<String>, name: impl Into<String>, price: Money) -> Self {
+        Self { stocked: false, ..Self::goods(sku, name, price) }
+    }
+}
+
+/// The catalogue, seen from a unit of work: `work.catalog()`.
+pub struct Catalog<'w, 't>(pub(super) &'w mut UnitOfWork<'t>);
+
+impl<'t> UnitOfWork<'t> {
+    /// Categories, products and stock.
+    pub fn catalog(&mut self) -> Catalog<'_, 't> {
+        Catalog(self)
+    }
+}
+
+impl Catalog<'_, '_> {
+    /// Adds a category under another, or at the top.
+    ///
+    /// # Errors
+    /// [`Error::AlreadyExists`] when a sister has the same name; [`Error::Invalid`] when the tree is too deep.
+    pub fn create_category(&mut self, parent: Option<CategoryId>, name: &str) -> Result<Category> {
+        self.0.require(WRITE, &Target::ANY)?;
+        let name = required_text("name", name, 200)?;
+        let above = parent.map(|parent| self.0.get::<Category>(parent)).transpose()?;
+        let id = self.0.new_id();
+        let category = Category {
+            id,
+            version: Version::FIRST,
+            parent: parent.unwrap_or(Uuid::nil().into()),
+            path: rules::path_under(above.as_ref(), id)?,
+            folded_name: fold(&name),
+            name,
+        };
+        self.0.insert(&category)?;
+        Ok(category)
+    }
+
+    /// Moves a category with everything below it under another parent, or to the top. Purchases keep what they
+    /// recorded, and the move stays in the category's history.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] when the new parent lies below the category, or the tree would be too deep.
+    pub fn move_category(&mut self, id: CategoryId, parent: Option<CategoryId>) -> Result<Category> {
+        self.0.require(WRITE, &Target::ANY)?;
+        let category: Category = self.0.lock(id)?;
+        let above = parent.map(|parent| self.0.lock::<Category>(parent)).transpose()?;
+        rules::check_move(&category, above.as_ref())?;
+        let (old_path, new_path) = (category.path.clone(), rules::path_under(above.as_ref(), id)?);
+        for mut node in self.0.select(category::path.starts_with(&old_path)).all()? {
+            node.path = rules::moved_path(&node.path, &old_path, &new_path)?;
+            if node.id == id {
+                node.parent = parent.unwrap_or(Uuid::nil().into());
+            }
+            self.0.update(&mut node)?;
+        }
+        let moved_at = self.0.now();
+        let history = CategoryMove {
+            category_id: id,
+            id: self.0.new_id(),
+            old_path: old_path.clone(),
+            new_path: new_path.clone(),
+            moved_at,
+        };
+        self.0.insert(&history)?;
+        self.0.emit(&CategoryMoved { category: id, old_path, new_path })?;
+        self.0.get(id)
+    }
+
+    /// A category with everything below it, parents before children.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]
+    pub fn subtree(&mut self, id: CategoryId) -> Result<Vec<Category>> {
+        self.0.require(READ, &Target::ANY)?;
+        let top: Category = self.0.get(id)?;
+        self.0.select(category::path.starts_with(top.path)).order_by(category::path).all()
+    }
+
+    /// Adds a product.
+    ///
+    /// # Errors
+    /// [`Error::AlreadyExists`] when the article number is taken; [`Error::Invalid`] for a negative price.
+    pub fn create_product(&mut self, new: NewProduct) -> Result<Product> {
+        self.0.require(WRITE, &Target::ANY)?;
+        if new.price.minor() < 0 {
+            return Err(Error::invalid("price", "product.price_negative"));
+        }
+        self.0.currencies().get(new.price.currency())?;
+        if let Some(category) = new.category {
+            self.0.get::<Category>(category)?;
+        }
+        let product = Product {
+            id: self.0.new_id(),
+            version: Version::FIRST,
+            sku: required_text("sku", &new.sku, 64)?,
+            name: required_text("name", &new.name, 300)?,
+            category_id: new.category,
+            price_minor: new.price.minor(),
+            currency: new.price.currency(),
+            stocked: new.stocked,
+            oversell: new.oversell,
+            active: true,
+        };
+        self.0.insert(&product)?;
+        Ok(product)
+    }
+
+    /// Stores the changes of a product. Purchases keep the price they were recorded at.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] when it was changed meanwhile; [`Error::AlreadyExists`] when the article number is taken.
+    pub fn update_product(&mut self, product: &mut Product) -> Result<()> {
+        self.0.require(WRITE, &Target::ANY)?;
+        if product.price_minor < 0 {
+            return Err(Error::invalid("price", "product.price_negative"));
+        }
+        product.sku = required_text("sku", &product.sku, 64)?;
+        product.name = required_text("name", &product.name, 300)?;
+        self.0.currencies().get(product.currency)?;
+        if let Some(category) = product.category_id {
+            self.0.get::<Category>(category)?;
+        }
+        self.0.update(product)
+    }
+
+    /// The product with this id.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]
+    pub fn product(&mut self, id: ProductId) -> Result<Product> {
+        self.0.require(READ, &Target::ANY)?;
+        self.0.get(id)
+    }
+
+    /// The product with this article number.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]
+    pub fn product_by_sku(&mut self, sku: &str) -> Result<Product> {
+        self.0.require(READ, &Target::ANY)?;
+        let found = self.0.select(product::sku.eq(sku.trim())).first()?;
+        found.ok_or_else(|| Error::not_found("product", "with this article number"))
+    }
+
+    /// One page of products by article number, of one category (not its subtree) or of all.
+    ///
+    /// # Errors
+    /// [`Error::Denied`] without [`READ`].
+    pub fn products(
+        &mut self,
+        category: Option<CategoryId>,
+        limit: Limit,
+        after: Option<&Cursor>,
+    ) -> Result<Page<Product>> {
+        self.0.require(READ, &Target::ANY)?;
+        let filter = category.map_or_else(Filter::all, |category| product::category_id.eq(category));
+        self.0.select(filter).order_by(product::sku).page(limit, after)
+    }
+}

@@ -1,0 +1,146 @@
+//! Stock: a ledger of movements, and the counter that is their sum.
+
+use uuid::Uuid;
+
+use super::event::StockMoved;
+use super::model::{Movement, Product, ProductId, Stock, StockMovement, stock, stock_movement};
+use super::service::{Catalog, READ};
+use crate::access::Target;
+use crate::branches::{Branch, BranchId};
+use crate::kernel::page::{Cursor, Limit, Page};
+use crate::module::Violation;
+use crate::work::{Filter, UnitOfWork};
+use crate::{Error, Result};
+
+/// Permission to receive and correct stock.
+pub const STOCK: &str = "catalog.stock";
+
+impl Catalog<'_, '_> {
+    /// Books goods in.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] unless the quantity is positive and the product's stock is counted.
+    pub fn receive(&mut self, product: ProductId, branch: BranchId, quantity: i64) -> Result<()> {
+        if quantity <= 0 {
+            return Err(Error::invalid("quantity", "stock.not_positive"));
+        }
+        self.book(product, branch, quantity, Movement::Receipt)
+    }
+
+    /// Books the difference that counting has found.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] when the difference is zero, or the stock would fall below zero and may not.
+    pub fn correct(&mut self, product: ProductId, branch: BranchId, difference: i64) -> Result<()> {
+        if difference == 0 {
+            return Err(Error::invalid("difference", "stock.no_difference"));
+        }
+        self.book(product, branch, difference, Movement::Correction)
+    }
+
+    fn book(&mut self, product: ProductId, branch: BranchId, quantity: i64, movement: Movement) -> Result<()> {
+        self.0.require(STOCK, &Target::branch(branch))?;
+        self.0.get::<Branch>(branch)?;
+        let product: Product = self.0.get(product)?;
+        self.0.move_stock(&[(&product, quantity)], branch, movement, None)?;
+        self.0.emit(&StockMoved { product: product.id, branch, quantity, movement })?;
+        Ok(())
+    }
+
+    /// How much of a product is at a branch.
+    ///
+    /// # Errors
+    /// [`Error::Denied`] without [`READ`].
+    pub fn on_hand(&mut self, product: ProductId, branch: BranchId) -> Result<i64> {
+        self.0.require(READ, &Target::branch(branch))?;
+        Ok(self.0.find::<Stock>(&(product, branch))?.map_or(0, |stock| stock.on_hand))
+    }
+
+    /// One page of what came and went of a product at a branch, the latest first.
+    ///
+    /// # Errors
+    /// [`Error::Denied`] without [`READ`].
+    pub fn movements(
+        &mut self,
+        product: ProductId,
+        branch: BranchId,
+        limit: Limit,
+        after: Option<&Cursor>,
+    ) -> Result<Page<StockMovement>> {
+        self.0.require(READ, &Target::branch(branch))?;
+        let filter = stock_movement::product_id.eq(product).and(stock_movement::branch_id.eq(branch));
+        self.0.select(filter).order_by(stock_movement::id).descending().page(limit, after)
+    }
+}
+
+impl UnitOfWork<'_> {
+    /// Writes movements and their sums, for products whose stock is counted. The caller has asked for permission.
+    pub(crate) fn move_stock(
+        &mut self,
+        moves: &[(&Product, i64)],
+        branch: BranchId,
+        movement: Movement,
+        cause: Option<Uuid>,
+    ) -> Result<()> {
+        let stocked: Vec<_> = moves.iter().filter(|(product, _)| product.stocked).collect();
+        let keys: Vec<_> = stocked.iter().map(|(product, _)| (product.id, branch)).collect();
+        let known = self.get_many::<Stock>(&keys)?;
+        let mut written = Vec::with_capacity(stocked.len());
+        let mut new: Vec<ProductId> = Vec::new();
+        for ((product, quantity), known) in stocked.into_iter().zip(known) {
+            if known.is_none() && !new.contains(&product.id) {
+                self.insert(&Stock { product_id: product.id, branch_id: branch, on_hand: 0 })?;
+                new.push(product.id);
+            }
+            let floor = if product.oversell || *quantity >= 0 { None } else { Some(0) };
+            self.add(&(product.id, branch), stock::on_hand, *quantity, floor).map_err(|error| match error {
+                Error::Invalid { rule: "counter.floor", .. } => Error::invalid("quantity", "stock.insufficient"),
+                other => other,
+            })?;
+            written.push(StockMovement {
+                product_id: product.id,
+                branch_id: branch,
+                id: self.new_id(),
+                quantity: *quantity,
+                movement,
+                cause,
+                recorded_at: self.now(),
+            });
+        }
+        self.insert_all(&written)
+    }
+}
+
+/// Every counter is the sum of its movements, and not below zero where it may not be.
+pub fn stock_matches_movements(work: &mut UnitOfWork<'_>) -> Result<Vec<Violation>> {
+    let mut sums = std::collections::BTreeMap::<(ProductId, BranchId), i64>::new();
+    work.select(Filter::<StockMovement>::all()).for_each(|movement| {
+        let sum = sums.entry((movement.product_id, movement.branch_id)).or_default();
+        *sum = sum.saturating_add(movement.quantity);
+        Ok(())
+    })?;
+    let mut violations = Vec::new();
+    let mut report = |product: ProductId, branch: BranchId, what: String| {
+        violations.push(Violation { invariant: "stock.movements", what: format!("{product} at {branch}: {what}") });
+    };
+    let mut below_zero = Vec::new();
+    work.select(Filter::<Stock>::all()).for_each(|stock| {
+        let sum = sums.remove(&(stock.product_id, stock.branch_id)).unwrap_or(0);
+        if sum != stock.on_hand {
+            report(stock.product_id, stock.branch_id, format!("{} on hand, movements sum to {sum}", stock.on_hand));
+        }
+        if stock.on_hand < 0 {
+            below_zero.push(stock);
+        }
+        Ok(())
+    })?;
+    for ((product, branch), sum) in sums {
+        report(product, branch, format!("movements sum to {sum}, but nothing is counted"));
+    }
+    for stock in below_zero {
+        if !work.get::<Product>(stock.product_id)?.oversell {
+            report(stock.product_id, stock.branch_id, format!("{} on hand", stock.on_hand));
+        }
+    }
+    Ok(violations)
+}

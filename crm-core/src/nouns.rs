@@ -1,0 +1,69 @@
+//! The core's own nouns, installed like any module.
+
+use crate::module::{DELIVER, Manifest, Module, OutboxMessage, Permission, Registry};
+use crate::work::{CommandRecord, Entity};
+use crate::{Result, branches, catalog, customers, journal, purchases};
+
+pub(crate) struct Core;
+
+const fn permission(name: &'static str, about: &'static str) -> Permission {
+    Permission { name, about }
+}
+
+impl Module for Core {
+    fn manifest(&self) -> Manifest {
+        Manifest {
+            name: "core",
+            requires: &[],
+            permissions: &[
+                permission(branches::WRITE, "open and change places of business"),
+                permission(branches::READ, "see places of business"),
+                permission(customers::WRITE, "create and change customers"),
+                permission(customers::READ, "see and search customers"),
+                permission(catalog::WRITE, "create and change categories and products"),
+                permission(catalog::READ, "see categories, products and stock"),
+                permission(catalog::STOCK, "receive and correct stock"),
+                permission(purchases::RECORD, "record purchases"),
+                permission(purchases::SET_PRICE, "record purchases at other than list prices"),
+                permission(purchases::READ, "see purchases"),
+                permission(journal::READ, "read the journal"),
+                permission(DELIVER, "take messages from the outbox"),
+            ],
+            uses: &[],
+            // A kind after those it refers to: rows are written in this order.
+            entities: &[
+                branches::Branch::SCHEMA,
+                customers::Customer::SCHEMA,
+                customers::SearchKey::SCHEMA,
+                customers::Relation::SCHEMA,
+                catalog::Category::SCHEMA,
+                catalog::CategoryMove::SCHEMA,
+                catalog::Product::SCHEMA,
+                catalog::Stock::SCHEMA,
+                purchases::Purchase::SCHEMA,
+                purchases::PurchaseLine::SCHEMA,
+                purchases::Tender::SCHEMA,
+                catalog::StockMovement::SCHEMA,
+                journal::JournalEntry::SCHEMA,
+                OutboxMessage::SCHEMA,
+                CommandRecord::SCHEMA,
+            ],
+            events: &[
+                branches::event::BRANCH_OPENED,
+                customers::event::CUSTOMER_CREATED,
+                customers::event::CUSTOMER_CHANGED,
+                customers::event::STAGE_REACHED,
+                catalog::event::CATEGORY_MOVED,
+                catalog::event::STOCK_MOVED,
+                purchases::event::PURCHASE_RECORDED,
+            ],
+        }
+    }
+
+    fn install(&self, registry: &mut Registry) -> Result<()> {
+        registry.invariant("stock.movements", catalog::stock_matches_movements);
+        registry.invariant("purchases.sums", purchases::sums_agree);
+        registry.invariant("customers.search_keys", customers::search_keys_agree);
+        Ok(())
+    }
+}
