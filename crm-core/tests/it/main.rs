@@ -1,8 +1,10 @@
-//! The integration tests of the crate, as one binary.
+//! The integration tests of this crate, in one binary: one module per subject.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed test is the report")]
 
 mod allocate;
+mod calendar;
 mod currency;
 mod money;
 mod rate;
 mod support;
+mod time;
