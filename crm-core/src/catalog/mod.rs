@@ -8,7 +8,7 @@ mod stock;
 
 pub use model::{
     Category, CategoryId, CategoryMove, CategoryMoveId, Movement, Product, ProductId, Stock, StockMovement,
-    StockMovementId, category, category_move, product, stock as stock_columns, stock_movement,
+    StockMovementId, category, category_move, product, stock_level, stock_movement,
 };
 pub use rules::MAX_DEPTH;
 pub use service::{Catalog, NewProduct, READ, WRITE};

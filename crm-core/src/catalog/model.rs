@@ -96,7 +96,7 @@ impl Product {
 crate::entity! {
     /// How much of a product is at a branch: the sum of its movements.
     pub struct Stock {
-        kind: "stock", table: "crm_stock", key: (product_id: ProductId, branch_id: BranchId), columns: stock,
+        kind: "stock", table: "crm_stock", key: (product_id: ProductId, branch_id: BranchId), columns: stock_level,
         counters: [on_hand],
     } {
         /// The product.

@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::event::StockMoved;
-use super::model::{Movement, Product, ProductId, Stock, StockMovement, stock, stock_movement};
+use super::model::{Movement, Product, ProductId, Stock, StockMovement, stock_level, stock_movement};
 use super::service::{Catalog, READ};
 use crate::access::Target;
 use crate::branches::{Branch, BranchId};
@@ -93,7 +93,7 @@ impl UnitOfWork<'_> {
                 new.push(product.id);
             }
             let floor = if product.oversell || *quantity >= 0 { None } else { Some(0) };
-            self.add(&(product.id, branch), stock::on_hand, *quantity, floor).map_err(|error| match error {
+            self.add(&(product.id, branch), stock_level::on_hand, *quantity, floor).map_err(|error| match error {
                 Error::Invalid { rule: "counter.floor", .. } => Error::invalid("quantity", "stock.insufficient"),
                 other => other,
             })?;

@@ -2,6 +2,7 @@
 
 mod buffer;
 mod entity;
+mod fields;
 mod filter;
 mod idempotency;
 mod schema;

@@ -1,0 +1,75 @@
+//! What happens to customers.
+
+use serde::{Deserialize, Serialize};
+
+use super::model::{Customer, CustomerId, Stage};
+use crate::module::{About, Event, Reference};
+use crate::work::Entity;
+
+/// The kind of [`CustomerCreated`].
+pub const CUSTOMER_CREATED: &str = "customers.created";
+/// The kind of [`CustomerChanged`].
+pub const CUSTOMER_CHANGED: &str = "customers.changed";
+/// The kind of [`StageReached`].
+pub const STAGE_REACHED: &str = "customers.stage_reached";
+
+/// A customer was added.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct CustomerCreated {
+    /// The customer.
+    pub customer: CustomerId,
+    /// The stage at which.
+    pub stage: Stage,
+}
+
+/// Data of a customer were changed.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct CustomerChanged {
+    /// The customer.
+    pub customer: CustomerId,
+    /// The columns that changed. Their values stay in the record, where erasure finds them.
+    pub columns: Vec<String>,
+}
+
+/// A customer came a stage further, or went back.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct StageReached {
+    /// The customer.
+    pub customer: CustomerId,
+    /// The stage before.
+    pub from: Stage,
+    /// The stage now.
+    pub to: Stage,
+}
+
+fn about(customer: CustomerId) -> About {
+    About {
+        customer: Some(customer),
+        reference: Some(Reference { kind: Customer::SCHEMA.kind, id: customer.into() }),
+        ..About::default()
+    }
+}
+
+impl Event for CustomerCreated {
+    const KIND: &'static str = CUSTOMER_CREATED;
+
+    fn about(&self) -> About {
+        about(self.customer)
+    }
+}
+
+impl Event for CustomerChanged {
+    const KIND: &'static str = CUSTOMER_CHANGED;
+
+    fn about(&self) -> About {
+        about(self.customer)
+    }
+}
+
+impl Event for StageReached {
+    const KIND: &'static str = STAGE_REACHED;
+
+    fn about(&self) -> About {
+        about(self.customer)
+    }
+}

@@ -1,0 +1,125 @@
+//! Customers and what they are found by.
+
+use crate::branches::BranchId;
+use crate::kernel::email::Email;
+use crate::kernel::phone::Phone;
+use crate::kernel::time::{CivilDate, Timestamp};
+use crate::work::Version;
+
+crate::id! {
+    /// Names a customer.
+    pub struct CustomerId;
+}
+
+crate::text_enum! {
+    /// What a customer is.
+    pub enum CustomerKind {
+        /// A human being.
+        Person = "person",
+        /// A company, a school, an authority.
+        Organisation = "organisation",
+    }
+}
+
+crate::text_enum! {
+    /// How far the acquaintance has come. The record stays the same; nothing is copied (C01).
+    pub enum Stage {
+        /// Somebody left a trace.
+        Lead = "lead",
+        /// Interest is confirmed.
+        Prospect = "prospect",
+        /// Has bought.
+        Customer = "customer",
+    }
+}
+
+crate::entity! {
+    /// A person or organisation.
+    pub struct Customer {
+        kind: "customer", table: "crm_customers", key: (id: CustomerId), columns: customer, version: version,
+        unique: { card: [card_no], national_id: [national_id] },
+        personal: [name, folded_name, phone, email, card_no, national_id, birth_date],
+    } {
+        /// Its id.
+        id: CustomerId,
+        /// The optimistic lock.
+        version: Version,
+        /// Person or organisation.
+        kind: CustomerKind,
+        /// How far the acquaintance has come.
+        stage: Stage,
+        /// The name, as written.
+        name: String,
+        /// The name, folded.
+        folded_name: String,
+        /// A phone, best a mobile. Several customers may share one.
+        phone: Option<Phone>,
+        /// An e-mail address. Several customers may share one.
+        email: Option<Email>,
+        /// The number of the customer's card: letters and digits, folded.
+        card_no: Option<String>,
+        /// A national id, digits only.
+        national_id: Option<String>,
+        /// The date of birth, or of foundation.
+        birth_date: Option<CivilDate>,
+        /// The branch that looks after this customer.
+        branch_id: Option<BranchId>,
+        /// Who brought this customer.
+        referrer_id: Option<CustomerId>,
+        /// The language to write in, a BCP 47 tag.
+        locale: Option<String>,
+        /// When the record was made.
+        created_at: Timestamp,
+    }
+}
+
+crate::text_enum! {
+    /// By what a customer is found.
+    pub enum SearchField {
+        /// A card number.
+        Card = "card",
+        /// An e-mail address.
+        Email = "email",
+        /// Words of the name.
+        Name = "name",
+        /// A national id.
+        NationalId = "national_id",
+        /// The end of a phone number.
+        Phone = "phone",
+        /// The receipt number of a purchase. Not kept as a key: purchases are asked.
+        Receipt = "receipt",
+    }
+}
+
+crate::entity! {
+    /// Something a customer is found by. Derived from the customer, and kept with it.
+    pub struct SearchKey {
+        kind: "search_key", table: "crm_search_keys",
+        key: (field: SearchField, token: String, customer_id: CustomerId), columns: search_key,
+        personal: [token],
+    } {
+        /// What it is.
+        field: SearchField,
+        /// The folded text; a phone backwards, so that its end is a beginning.
+        token: String,
+        /// Who is found.
+        customer_id: CustomerId,
+    }
+}
+
+crate::entity! {
+    /// Two customers have to do with each other: `from` is `role` of `to`.
+    pub struct Relation {
+        kind: "relation", table: "crm_relations",
+        key: (from_id: CustomerId, role: String, to_id: CustomerId), columns: relation,
+    } {
+        /// The one.
+        from_id: CustomerId,
+        /// What the one is of the other: `employee`, `spouse`, `parent company`.
+        role: String,
+        /// The other.
+        to_id: CustomerId,
+        /// Since when it is known.
+        created_at: Timestamp,
+    }
+}

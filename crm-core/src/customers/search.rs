@@ -1,0 +1,228 @@
+//! One box that finds customers by name, phone or its end, e-mail, card, national id or receipt number, and says why (C05, N-17).
+
+use super::model::{Customer, CustomerId, SearchField, SearchKey, search_key};
+use super::rules::search_keys;
+use super::service::{Customers, READ};
+use crate::access::Target;
+use crate::kernel::email::Email;
+use crate::kernel::page::Limit;
+use crate::kernel::phone::Phone;
+use crate::kernel::text::{fold, fold_digits, words};
+use crate::module::Violation;
+use crate::purchases::{Purchase, purchase};
+use crate::work::{Entity, Filter, UnitOfWork};
+use crate::{Error, Result};
+
+/// Keys looked at for one field of one search, whatever is typed: the bound on its cost.
+const MAX_KEYS: usize = 500;
+
+/// The fewest digits that find the end of a phone number.
+const MIN_PHONE_DIGITS: usize = 4;
+
+/// A customer that was found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Match {
+    /// Who.
+    pub customer: Customer,
+    /// By what.
+    pub field: SearchField,
+}
+
+/// What a person at the till may know of a customer.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Identifiers {
+    /// A card number.
+    pub card: Option<String>,
+    /// A phone in international form.
+    pub phone: Option<String>,
+    /// An e-mail address.
+    pub email: Option<String>,
+    /// A national id.
+    pub national_id: Option<String>,
+}
+
+impl Customers<'_, '_> {
+    /// Finds customers by whatever was typed, the best reason first: an exact card, national id, receipt or e-mail, then
+    /// the end of a phone number (four digits at least), then the name (the beginning of any word, or of any two).
+    ///
+    /// The answer is the same on every backend. At most 500 candidates are looked at for each reason.
+    ///
+    /// # Errors
+    /// [`Error::Denied`] without [`READ`]; [`Error::Invalid`] for an empty term or one of more than 200 bytes.
+    pub fn search(&mut self, term: &str, limit: Limit) -> Result<Vec<Match>> {
+        let scope = self.0.scope(READ)?.clone();
+        if term.trim().is_empty() || term.len() > 200 {
+            return Err(Error::invalid("term", "search.length"));
+        }
+        let wanted = limit.get();
+        let mut found: Vec<Match> = Vec::new();
+        for (field, candidates) in self.candidates(term)? {
+            let fresh: Vec<CustomerId> =
+                candidates.into_iter().filter(|id| !found.iter().any(|known| known.customer.id == *id)).collect();
+            let customers = self.0.get_many::<Customer>(&fresh)?;
+            for customer in customers.into_iter().flatten() {
+                let target = Target { branch: customer.branch_id, customer: Some(customer.id) };
+                if scope.covers(&target) && (field != SearchField::Name || has_all_words(&customer, term)) {
+                    found.push(Match { customer, field });
+                }
+            }
+            if found.len() >= wanted {
+                break;
+            }
+        }
+        found.truncate(wanted);
+        Ok(found)
+    }
+
+    /// The one customer whom all of these identifiers mean.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when nobody has one of them; [`Error::Invalid`] with rule `identifiers.ambiguous` when a
+    /// phone or e-mail address is shared and nothing else decides, `identifiers.contradict` when two of them mean
+    /// different customers (C02).
+    pub fn identify(&mut self, identifiers: &Identifiers) -> Result<Customer> {
+        let mut exact = Vec::new();
+        if let Some(card) = &identifiers.card {
+            exact.push((SearchField::Card, code(card)));
+        }
+        if let Some(national_id) = &identifiers.national_id {
+            exact.push((SearchField::NationalId, code(national_id)));
+        }
+        if let Some(phone) = &identifiers.phone {
+            let phone = Phone::parse(phone, None)?;
+            exact.push((SearchField::Phone, phone.digits().chars().rev().collect()));
+        }
+        if let Some(email) = &identifiers.email {
+            exact.push((SearchField::Email, Email::parse(email)?.canonical()));
+        }
+        let mut meant: Option<Vec<CustomerId>> = None;
+        for (field, token) in exact {
+            let having = self.exactly(field, &token)?;
+            if having.is_empty() {
+                return Err(Error::not_found("customer", format!("with this {field}")));
+            }
+            meant = Some(match meant {
+                None => having,
+                Some(before) => before.into_iter().filter(|id| having.contains(id)).collect(),
+            });
+        }
+        match meant.as_deref() {
+            None => Err(Error::invalid("identifiers", "identifiers.none")),
+            Some([]) => Err(Error::invalid("identifiers", "identifiers.contradict")),
+            Some([one]) => self.get(*one),
+            Some(_) => Err(Error::invalid("identifiers", "identifiers.ambiguous")),
+        }
+    }
+
+    /// The customer with this phone number.
+    ///
+    /// # Errors
+    /// As [`identify`](Self::identify).
+    pub fn by_phone(&mut self, phone: &str) -> Result<Customer> {
+        self.identify(&Identifiers { phone: Some(phone.to_owned()), ..Identifiers::default() })
+    }
+
+    /// Who might be meant, by reason, the strongest reason first.
+    fn candidates(&mut self, term: &str) -> Result<Vec<(SearchField, Vec<CustomerId>)>> {
+        let code = code(term);
+        let mut candidates = Vec::new();
+        if !code.is_empty() {
+            candidates.push((SearchField::Card, self.exactly(SearchField::Card, &code)?));
+            candidates.push((SearchField::NationalId, self.exactly(SearchField::NationalId, &code)?));
+        }
+        let receipt = purchase::receipt_no.eq(fold_digits(term.trim()));
+        let purchases = self.0.select::<Purchase>(receipt).order_by(purchase::receipt_no).page(limit(50), None)?;
+        let buyers = purchases.items.into_iter().filter_map(|purchase| purchase.customer_id).collect();
+        candidates.push((SearchField::Receipt, buyers));
+        if let Ok(email) = Email::parse(term.trim()) {
+            candidates.push((SearchField::Email, self.exactly(SearchField::Email, &email.canonical())?));
+        }
+        if let Some(end) = phone_end(term) {
+            candidates.push((SearchField::Phone, self.beginning(SearchField::Phone, &end)?));
+        }
+        let folded = fold(term);
+        let mut parts = words(&folded);
+        if let Some(first) = parts.next() {
+            let mut named = match parts.next() {
+                None => self.beginning(SearchField::Name, first)?,
+                Some(second) => self.beginning(SearchField::Name, &format!("{first} {second}"))?,
+            };
+            if named.is_empty() {
+                // Both words may be only begun: look at the first few who have the one.
+                named = self.beginning(SearchField::Name, first)?;
+            }
+            candidates.push((SearchField::Name, named));
+        }
+        Ok(candidates)
+    }
+
+    fn exactly(&mut self, field: SearchField, token: &str) -> Result<Vec<CustomerId>> {
+        self.having(search_key::field.eq(field).and(search_key::token.eq(token)))
+    }
+
+    fn beginning(&mut self, field: SearchField, token: &str) -> Result<Vec<CustomerId>> {
+        self.having(search_key::field.eq(field).and(search_key::token.starts_with(token)))
+    }
+
+    fn having(&mut self, filter: Filter<SearchKey>) -> Result<Vec<CustomerId>> {
+        let keys = self.0.select(filter).page(limit(MAX_KEYS), None)?.items;
+        let mut ids: Vec<CustomerId> = Vec::new();
+        for key in keys {
+            if !ids.contains(&key.customer_id) {
+                ids.push(key.customer_id);
+            }
+        }
+        Ok(ids)
+    }
+}
+
+fn limit(rows: usize) -> Limit {
+    Limit::new(rows).unwrap_or_default()
+}
+
+/// Letters and digits of a code, folded as [`fold_code`](crate::kernel::text::fold_code) stores them; empty if it is none.
+fn code(text: &str) -> String {
+    crate::kernel::text::fold_code("term", text, 64).unwrap_or_default()
+}
+
+/// The end of a phone number, backwards, if that is what was typed: national and international prefixes are left out,
+/// for the end of the stored number is the same with and without them.
+fn phone_end(term: &str) -> Option<String> {
+    let folded = fold_digits(term.trim());
+    let digits: String = folded.chars().filter(char::is_ascii_digit).collect();
+    let only_phone_signs = folded.chars().all(|c| c.is_ascii_digit() || " +-()./\u{a0}".contains(c));
+    let end = digits.trim_start_matches('0');
+    (only_phone_signs && end.len() >= MIN_PHONE_DIGITS).then(|| end.chars().rev().collect())
+}
+
+/// Whether every word that was typed begins a word of the name.
+fn has_all_words(customer: &Customer, term: &str) -> bool {
+    let folded = fold(term);
+    words(&folded).all(|typed| words(&customer.folded_name).any(|word| word.starts_with(typed)))
+}
+
+/// Every customer is found by exactly what its record says.
+pub fn search_keys_agree(work: &mut UnitOfWork<'_>) -> Result<Vec<Violation>> {
+    let report = |what: String| Violation { invariant: "customers.search_keys", what };
+    let mut violations = Vec::new();
+    let mut expected = 0_u64;
+    let mut after = None;
+    loop {
+        let page = work.select(Filter::<Customer>::all()).page(limit(MAX_KEYS), after.as_ref())?;
+        for customer in page.items {
+            let keys: Vec<_> = search_keys(&customer).iter().map(Entity::id).collect();
+            expected += keys.len() as u64;
+            if work.get_many::<SearchKey>(&keys)?.iter().any(Option::is_none) {
+                violations.push(report(format!("{}: a search key is missing", customer.id)));
+            }
+        }
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    if work.count(Filter::<SearchKey>::all())? != expected {
+        violations.push(report("there are keys of nobody".to_owned()));
+    }
+    Ok(violations)
+}

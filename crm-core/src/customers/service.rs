@@ -1,0 +1,252 @@
+//! Creating, changing and finding customers.
+
+use super::event::{CustomerChanged, CustomerCreated, StageReached};
+use super::model::{Customer, CustomerId, CustomerKind, Relation, SearchKey, Stage, customer, relation};
+use super::rules::search_keys;
+use crate::access::{Scope, Target};
+use crate::branches::{Branch, BranchId};
+use crate::kernel::email::Email;
+use crate::kernel::page::{Cursor, Limit, Page};
+use crate::kernel::phone::Phone;
+use crate::kernel::text::{fold, fold_code, required_text};
+use crate::kernel::time::CivilDate;
+use crate::work::{Entity, Filter, UnitOfWork, Version};
+use crate::{Error, Result};
+
+/// Permission to create and change customers.
+pub const WRITE: &str = "customers.write";
+/// Permission to see and search customers.
+pub const READ: &str = "customers.read";
+
+/// A customer to create. Only the name is needed; records fill up over time.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewCustomer {
+    /// Person or organisation.
+    pub kind: CustomerKind,
+    /// The stage to begin with.
+    pub stage: Stage,
+    /// The name, 1 to 300 characters.
+    pub name: String,
+    /// A phone: international, or national of the region of the home branch's country when `region` is given.
+    pub phone: Option<String>,
+    /// The country code (ISO 3166) by which a national phone number is read.
+    pub region: Option<String>,
+    /// An e-mail address.
+    pub email: Option<String>,
+    /// A card number.
+    pub card_no: Option<String>,
+    /// A national id; check it before with [`NationalId`](crate::kernel::national_id::NationalId).
+    pub national_id: Option<String>,
+    /// The date of birth.
+    pub birth_date: Option<CivilDate>,
+    /// The branch that looks after this customer.
+    pub branch: Option<BranchId>,
+    /// Who brought this customer.
+    pub referrer: Option<CustomerId>,
+    /// The language to write in.
+    pub locale: Option<String>,
+}
+
+impl NewCustomer {
+    /// A person of whom nothing but the name is known.
+    pub fn person(name: impl Into<String>) -> Self {
+        Self {
+            kind: CustomerKind::Person,
+            stage: Stage::Lead,
+            name: name.into(),
+            phone: None,
+            region: None,
+            email: None,
+            card_no: None,
+            national_id: None,
+            birth_date: None,
+            branch: None,
+            referrer: None,
+            locale: None,
+        }
+    }
+
+    /// An organisation of which nothing but the name is known.
+    pub fn organisation(name: impl Into<String>) -> Self {
+        Self { kind: CustomerKind::Organisation, ..Self::person(name) }
+    }
+
+    /// The same with a phone in international form.
+    #[must_use]
+    pub fn with_phone(self, phone: impl Into<String>) -> Self {
+        Self { phone: Some(phone.into()), ..self }
+    }
+
+    /// The same with an e-mail address.
+    #[must_use]
+    pub fn with_email(self, email: impl Into<String>) -> Self {
+        Self { email: Some(email.into()), ..self }
+    }
+
+    /// The same with a card number.
+    #[must_use]
+    pub fn with_card(self, card_no: impl Into<String>) -> Self {
+        Self { card_no: Some(card_no.into()), ..self }
+    }
+}
+
+/// Customers, seen from a unit of work: `work.customers()`.
+pub struct Customers<'w, 't>(pub(super) &'w mut UnitOfWork<'t>);
+
+impl<'t> UnitOfWork<'t> {
+    /// Customers.
+    pub fn customers(&mut self) -> Customers<'_, 't> {
+        Customers(self)
+    }
+}
+
+impl Customers<'_, '_> {
+    /// Adds a customer.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a field that breaks a rule; [`Error::AlreadyExists`] when the card number or the national
+    /// id is another customer's.
+    pub fn create(&mut self, new: NewCustomer) -> Result<Customer> {
+        let id = self.0.new_id();
+        self.0.require(WRITE, &Target { branch: new.branch, customer: Some(id) })?;
+        if let Some(branch) = new.branch {
+            self.0.get::<Branch>(branch)?;
+        }
+        if let Some(referrer) = new.referrer {
+            self.0.get::<Customer>(referrer)?;
+        }
+        let mut customer = Customer {
+            id,
+            version: Version::FIRST,
+            kind: new.kind,
+            stage: new.stage,
+            name: new.name,
+            folded_name: String::new(),
+            phone: new.phone.map(|phone| Phone::parse(&phone, new.region.as_deref())).transpose()?,
+            email: new.email.map(|email| Email::parse(&email)).transpose()?,
+            card_no: new.card_no,
+            national_id: new.national_id,
+            birth_date: new.birth_date,
+            branch_id: new.branch,
+            referrer_id: new.referrer,
+            locale: new.locale,
+            created_at: self.0.now(),
+        };
+        normalise(&mut customer)?;
+        self.0.insert(&customer)?;
+        self.0.insert_all(&search_keys(&customer))?;
+        self.0.emit(&CustomerCreated { customer: id, stage: customer.stage })?;
+        Ok(customer)
+    }
+
+    /// Stores the changes of a customer, and what it is found by.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] when it was changed meanwhile; otherwise as [`create`](Self::create).
+    pub fn update(&mut self, customer: &mut Customer) -> Result<()> {
+        let before: Customer = self.0.get(customer.id)?;
+        self.0.require(WRITE, &Target { branch: before.branch_id, customer: Some(customer.id) })?;
+        if customer.branch_id != before.branch_id {
+            // Handing a customer over needs the right to write at both branches.
+            self.0.require(WRITE, &Target { branch: customer.branch_id, customer: Some(customer.id) })?;
+        }
+        normalise(customer)?;
+        customer.created_at = before.created_at;
+        let columns = changed_columns(&before, customer);
+        if columns.is_empty() {
+            return Ok(());
+        }
+        self.0.update(customer)?;
+        let (old, new) = (search_keys(&before), search_keys(customer));
+        for key in old.iter().filter(|key| !new.contains(key)) {
+            self.0.delete(key)?;
+        }
+        let added: Vec<SearchKey> = new.into_iter().filter(|key| !old.contains(key)).collect();
+        self.0.insert_all(&added)?;
+        self.0.emit(&CustomerChanged { customer: customer.id, columns })?;
+        if before.stage != customer.stage {
+            self.0.emit(&StageReached { customer: customer.id, from: before.stage, to: customer.stage })?;
+        }
+        Ok(())
+    }
+
+    /// The customer with this id.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], also where the actor may not see it.
+    pub fn get(&mut self, id: CustomerId) -> Result<Customer> {
+        let customer: Customer = self.0.get(id)?;
+        let target = Target { branch: customer.branch_id, customer: Some(id) };
+        if self.0.scope(READ)?.covers(&target) { Ok(customer) } else { Err(Error::not_found("customer", id)) }
+    }
+
+    /// One page of customers by folded name, narrowed to what the actor may see.
+    ///
+    /// # Errors
+    /// [`Error::Denied`] without [`READ`].
+    pub fn page(&mut self, filter: Filter<Customer>, limit: Limit, after: Option<&Cursor>) -> Result<Page<Customer>> {
+        let visible = visible(self.0.scope(READ)?);
+        self.0.select(visible.and(filter)).order_by(customer::folded_name).page(limit, after)
+    }
+
+    /// Notes that one customer is `role` of another: `employee`, `spouse`.
+    ///
+    /// # Errors
+    /// [`Error::AlreadyExists`] when that is known; [`Error::Invalid`] when both are one.
+    pub fn relate(&mut self, from: CustomerId, role: &str, to: CustomerId) -> Result<()> {
+        for id in [from, to] {
+            let customer: Customer = self.0.get(id)?;
+            self.0.require(WRITE, &Target { branch: customer.branch_id, customer: Some(id) })?;
+        }
+        if from == to {
+            return Err(Error::invalid("to", "relation.to_itself"));
+        }
+        let role = required_text("role", role, 60)?;
+        let created_at = self.0.now();
+        self.0.insert(&Relation { from_id: from, role, to_id: to, created_at })
+    }
+
+    /// What is known of whose this customer is: employees, spouses, subsidiaries.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], also where the actor may not see the customer.
+    pub fn relations(&mut self, id: CustomerId) -> Result<Vec<Relation>> {
+        self.get(id)?;
+        self.0.select(relation::from_id.eq(id).or(relation::to_id.eq(id))).all()
+    }
+}
+
+/// The customers within a scope.
+pub(super) fn visible(scope: &Scope) -> Filter<Customer> {
+    match scope {
+        Scope::All => Filter::all(),
+        Scope::Branches(branches) => customer::branch_id.is_in(branches.iter().copied()),
+        Scope::Own(own) => customer::id.eq(*own),
+    }
+}
+
+fn normalise(customer: &mut Customer) -> Result<()> {
+    customer.name = required_text("name", &customer.name, 300)?;
+    customer.folded_name = fold(&customer.name);
+    for (field, code) in [("card_no", &mut customer.card_no), ("national_id", &mut customer.national_id)] {
+        if let Some(text) = code {
+            *text = fold_code(field, text, 64)?;
+        }
+    }
+    if let Some(locale) = &customer.locale
+        && (locale.is_empty() || locale.len() > 35 || !locale.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'))
+    {
+        return Err(Error::invalid("locale", "locale.format"));
+    }
+    Ok(())
+}
+
+fn changed_columns(before: &Customer, after: &Customer) -> Vec<String> {
+    let columns = Customer::SCHEMA.columns.iter();
+    columns
+        .zip(before.to_row().iter().zip(&after.to_row()))
+        .filter(|(column, (before, after))| column.name != "version" && before != after)
+        .map(|(column, _)| column.name.to_owned())
+        .collect()
+}

@@ -1,0 +1,292 @@
+//! Recording and reading purchases.
+
+use serde::{Deserialize, Serialize};
+
+use super::event::PurchaseRecorded;
+use super::model::{CASH, Purchase, PurchaseId, PurchaseLine, Tender, purchase, purchase_line, tender};
+use super::rules::{price_lines, split_tenders};
+use crate::access::{Scope, Target};
+use crate::branches::{Branch, BranchId};
+use crate::catalog::{Movement, Product, ProductId, Stock};
+use crate::customers::event::StageReached;
+use crate::customers::{Customer, CustomerId, Stage};
+use crate::kernel::money::Money;
+use crate::kernel::page::{Cursor, Limit, Page};
+use crate::kernel::text::{fold_digits, required_text};
+use crate::kernel::time::Timestamp;
+use crate::module::Violation;
+use crate::work::{CommandRecord, Filter, UnitOfWork};
+use crate::{Error, Result};
+
+/// Permission to record purchases.
+pub const RECORD: &str = "purchases.record";
+/// Permission to record purchases at other than list prices.
+pub const SET_PRICE: &str = "purchases.set_price";
+/// Permission to see purchases.
+pub const READ: &str = "purchases.read";
+
+/// The most lines of a purchase.
+const MAX_LINES: usize = 1000;
+
+/// A purchase to record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewPurchase {
+    /// Where.
+    pub branch: BranchId,
+    /// The number on the receipt, 1 to 64 characters, unique in the branch.
+    pub receipt_no: String,
+    /// Who bought, if known.
+    pub customer: Option<CustomerId>,
+    /// When it happened, if not now. Not in the future.
+    pub occurred_at: Option<Timestamp>,
+    /// What was bought, 1 to 1000 lines.
+    pub lines: Vec<NewLine>,
+    /// How it was paid.
+    pub tenders: Vec<NewTender>,
+    /// What the host thinks it costs; compared, never trusted.
+    pub expected_total: Option<Money>,
+}
+
+/// A line of a purchase to record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewLine {
+    /// What was bought.
+    pub product: ProductId,
+    /// Pieces.
+    pub quantity: i64,
+    /// The price of one, if not the list price: needs [`SET_PRICE`].
+    pub unit_price: Option<Money>,
+}
+
+impl NewLine {
+    /// So many pieces at the list price.
+    pub fn of(product: ProductId, quantity: i64) -> Self {
+        Self { product, quantity, unit_price: None }
+    }
+}
+
+/// A tender of a purchase to record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewTender {
+    /// How: [`CASH`] and its sisters, or a name of a module's own.
+    pub method: String,
+    /// How much; the rest, if left out.
+    pub amount: Option<Money>,
+}
+
+impl NewTender {
+    /// So much by this method.
+    pub fn of(method: impl Into<String>, amount: Money) -> Self {
+        Self { method: method.into(), amount: Some(amount) }
+    }
+
+    /// Whatever is left, in cash.
+    pub fn cash_rest() -> Self {
+        Self { method: CASH.to_owned(), amount: None }
+    }
+}
+
+/// What recording a purchase answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Receipt {
+    /// The purchase.
+    pub purchase: PurchaseId,
+    /// What it cost.
+    pub total: Money,
+}
+
+/// Purchases, seen from a unit of work: `work.purchases()`.
+pub struct Purchases<'w, 't>(&'w mut UnitOfWork<'t>);
+
+impl<'t> UnitOfWork<'t> {
+    /// Purchases.
+    pub fn purchases(&mut self) -> Purchases<'_, 't> {
+        Purchases(self)
+    }
+}
+
+impl Purchases<'_, '_> {
+    /// Records a purchase: its lines, tenders and stock movements, the journal entry, and what modules add, in one
+    /// transaction. Recorded once for each `idempotency_key`: a repetition returns the same receipt.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for input that breaks a rule, with `stock.insufficient` when there is not enough;
+    /// [`Error::AlreadyExists`] when the branch has this receipt number; [`Error::IdempotencyMismatch`].
+    pub fn record(&mut self, new: &NewPurchase, idempotency_key: &str) -> Result<Receipt> {
+        self.0.require(RECORD, &Target { branch: Some(new.branch), customer: new.customer })?;
+        let products: Vec<ProductId> = new.lines.iter().map(|line| line.product).collect();
+        let stock: Vec<_> = products.iter().map(|product| (*product, new.branch)).collect();
+        let command = self.0.command_key("purchases.record", idempotency_key);
+        self.0.expect::<CommandRecord>(&[command]);
+        self.0.expect::<Branch>(&[new.branch]);
+        self.0.expect::<Customer>(new.customer.as_slice());
+        self.0.expect::<Product>(&products);
+        self.0.expect::<Stock>(&stock);
+        self.0.once("purchases.record", idempotency_key, new, |work| record(work, new, &products))
+    }
+
+    /// A purchase with its lines and tenders.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], also where the actor may not see it.
+    pub fn get(&mut self, id: PurchaseId) -> Result<(Purchase, Vec<PurchaseLine>, Vec<Tender>)> {
+        let purchase: Purchase = self.0.get(id)?;
+        let target = Target { branch: Some(purchase.branch_id), customer: purchase.customer_id };
+        if !self.0.scope(READ)?.covers(&target) {
+            return Err(Error::not_found("purchase", id));
+        }
+        let lines = self.0.select(purchase_line::purchase_id.eq(id)).all()?;
+        let tenders = self.0.select(tender::purchase_id.eq(id)).all()?;
+        Ok((purchase, lines, tenders))
+    }
+
+    /// One page of a customer's purchases, the latest recorded first, narrowed to what the actor may see.
+    ///
+    /// # Errors
+    /// [`Error::Denied`] without [`READ`].
+    pub fn of_customer(
+        &mut self,
+        customer: CustomerId,
+        limit: Limit,
+        after: Option<&Cursor>,
+    ) -> Result<Page<Purchase>> {
+        let filter = visible(self.0.scope(READ)?).and(purchase::customer_id.eq(customer));
+        self.0.select(filter).descending().page(limit, after)
+    }
+}
+
+fn visible(scope: &Scope) -> Filter<Purchase> {
+    match scope {
+        Scope::All => Filter::all(),
+        Scope::Branches(branches) => purchase::branch_id.is_in(branches.iter().copied()),
+        Scope::Own(customer) => purchase::customer_id.eq(*customer),
+    }
+}
+
+fn record(work: &mut UnitOfWork<'_>, new: &NewPurchase, product_ids: &[ProductId]) -> Result<Receipt> {
+    if new.lines.is_empty() || new.lines.len() > MAX_LINES {
+        return Err(Error::invalid("lines", "purchase.line_count"));
+    }
+    if new.tenders.is_empty() || new.tenders.len() > MAX_LINES {
+        return Err(Error::invalid("tenders", "purchase.tender_count"));
+    }
+    if new.lines.iter().any(|line| line.unit_price.is_some()) {
+        work.require(SET_PRICE, &Target::branch(new.branch))?;
+    }
+    let branch: Branch = work.get(new.branch)?;
+    if !branch.active {
+        return Err(Error::invalid("branch", "purchase.branch_closed"));
+    }
+    let occurred_at = new.occurred_at.unwrap_or(work.now());
+    if occurred_at > work.now() {
+        return Err(Error::invalid("occurred_at", "purchase.in_the_future"));
+    }
+    let customer = new.customer.map(|customer| work.get::<Customer>(customer)).transpose()?;
+    let mut products = Vec::with_capacity(product_ids.len());
+    for (product, id) in work.get_many::<Product>(product_ids)?.into_iter().zip(product_ids) {
+        products.push(product.ok_or_else(|| Error::not_found("product", id))?);
+    }
+    let lines = products.iter().zip(&new.lines).map(|(product, line)| (product, line.quantity, line.unit_price));
+    let (priced, total) = price_lines(branch.currency, lines)?;
+    if new.expected_total.is_some_and(|expected| expected != total) {
+        return Err(Error::invalid("expected_total", "purchase.total_differs"));
+    }
+    let amounts: Vec<_> = new.tenders.iter().map(|tender| tender.amount).collect();
+    let amounts = split_tenders(total, &amounts)?;
+
+    let id: PurchaseId = work.new_id();
+    work.insert(&Purchase {
+        id,
+        branch_id: branch.id,
+        receipt_no: fold_digits(&required_text("receipt_no", &new.receipt_no, 64)?),
+        customer_id: new.customer,
+        occurred_at,
+        recorded_at: work.now(),
+        business_date: branch.business_day().date_of(occurred_at),
+        currency: branch.currency,
+        total_minor: total.minor(),
+    })?;
+    let lines: Vec<_> = (1_u16..)
+        .zip(products.iter().zip(&priced))
+        .map(|(line_no, (product, line))| PurchaseLine {
+            purchase_id: id,
+            line_no,
+            product_id: product.id,
+            category_id: product.category_id,
+            quantity: line.quantity,
+            unit_price_minor: line.unit_price.minor(),
+            total_minor: line.total.minor(),
+        })
+        .collect();
+    work.insert_all(&lines)?;
+    let mut tenders = Vec::with_capacity(amounts.len());
+    for (tender_no, (tender, amount)) in (1_u16..).zip(new.tenders.iter().zip(amounts)) {
+        let method = required_text("method", &tender.method, 32)?;
+        tenders.push(Tender { purchase_id: id, tender_no, method, amount_minor: amount.minor() });
+    }
+    work.insert_all(&tenders)?;
+
+    let mut sold = Vec::with_capacity(lines.len());
+    for (product, line) in products.iter().zip(&lines) {
+        sold.push((product, line.quantity.checked_neg().ok_or_else(|| Error::invalid("quantity", "line.quantity"))?));
+    }
+    work.move_stock(&sold, branch.id, Movement::Sale, Some(id.into()))?;
+    if let Some(customer) = customer {
+        first_purchase(work, customer)?;
+    }
+    work.emit(&PurchaseRecorded {
+        purchase: id,
+        branch: branch.id,
+        customer: new.customer,
+        total,
+        occurred_at,
+    })?;
+    Ok(Receipt { purchase: id, total })
+}
+
+/// Who buys is a customer (C01).
+fn first_purchase(work: &mut UnitOfWork<'_>, mut customer: Customer) -> Result<()> {
+    let from = customer.stage;
+    if from == Stage::Customer {
+        return Ok(());
+    }
+    customer.stage = Stage::Customer;
+    work.update(&mut customer)?;
+    work.emit(&StageReached { customer: customer.id, from, to: Stage::Customer })?;
+    Ok(())
+}
+
+/// The lines and the tenders of every purchase sum to its total.
+pub fn sums_agree(work: &mut UnitOfWork<'_>) -> Result<Vec<Violation>> {
+    let mut lines = std::collections::BTreeMap::<PurchaseId, i64>::new();
+    let mut tenders = lines.clone();
+    work.select(Filter::<PurchaseLine>::all()).for_each(|line| {
+        let sum = lines.entry(line.purchase_id).or_default();
+        *sum = sum.saturating_add(line.total_minor);
+        Ok(())
+    })?;
+    work.select(Filter::<Tender>::all()).for_each(|tender| {
+        let sum = tenders.entry(tender.purchase_id).or_default();
+        *sum = sum.saturating_add(tender.amount_minor);
+        Ok(())
+    })?;
+    let mut violations = Vec::new();
+    let mut report =
+        |id: PurchaseId, what: &str| violations.push(Violation { invariant: "purchases.sums", what: format!("{id}: {what}") });
+    work.select(Filter::<Purchase>::all()).for_each(|purchase| {
+        if lines.remove(&purchase.id) != Some(purchase.total_minor) {
+            report(purchase.id, "its lines do not sum to its total");
+        }
+        if tenders.remove(&purchase.id) != Some(purchase.total_minor) {
+            report(purchase.id, "its tenders do not sum to its total");
+        }
+        Ok(())
+    })?;
+    for id in lines.keys().chain(tenders.keys()) {
+        report(*id, "lines or tenders of no purchase");
+    }
+    Ok(violations)
+}
