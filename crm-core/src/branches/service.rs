@@ -6,7 +6,7 @@ use crate::access::{Scope, Target};
 use crate::kernel::calendar::Calendar;
 use crate::kernel::currency::Currency;
 use crate::kernel::page::{Cursor, Limit, Page};
-use crate::kernel::text::required_text;
+use crate::kernel::input::required_text;
 use crate::kernel::time::{TimeOfDay, Zone};
 use crate::work::{Filter, UnitOfWork, Version};
 use crate::{Error, Result};

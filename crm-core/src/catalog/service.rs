@@ -8,7 +8,8 @@ use super::rules;
 use crate::access::Target;
 use crate::kernel::money::Money;
 use crate::kernel::page::{Cursor, Limit, Page};
-use crate::kernel::text::{fold, required_text};
+use crate::kernel::input::required_text;
+use crate::kernel::text::fold;
 use crate::work::{Filter, UnitOfWork, Version};
 use crate::{Error, Result};
 

@@ -14,7 +14,7 @@ use crate::work::{Entity, Filter, UnitOfWork};
 use crate::{Error, Result};
 
 /// Keys looked at for one field of one search, whatever is typed: the bound on its cost.
-const MAX_KEYS: usize = 500;
+const MAX_KEYS: u32 = 500;
 
 /// The fewest digits that find the end of a phone number.
 const MIN_PHONE_DIGITS: usize = 4;
@@ -54,7 +54,7 @@ impl Customers<'_, '_> {
         if term.trim().is_empty() || term.len() > 200 {
             return Err(Error::invalid("term", "search.length"));
         }
-        let wanted = limit.get();
+        let wanted = limit.get() as usize;
         let mut found: Vec<Match> = Vec::new();
         for (field, candidates) in self.candidates(term)? {
             let fresh: Vec<CustomerId> =
@@ -176,13 +176,13 @@ impl Customers<'_, '_> {
     }
 }
 
-fn limit(rows: usize) -> Limit {
+fn limit(rows: u32) -> Limit {
     Limit::new(rows).unwrap_or_default()
 }
 
-/// Letters and digits of a code, folded as [`fold_code`](crate::kernel::text::fold_code) stores them; empty if it is none.
+/// Letters and digits of a code, folded as [`fold_code`](crate::kernel::input::fold_code) stores them; empty if it is none.
 fn code(text: &str) -> String {
-    crate::kernel::text::fold_code("term", text, 64).unwrap_or_default()
+    crate::kernel::input::fold_code("term", text, 64).unwrap_or_default()
 }
 
 /// The end of a phone number, backwards, if that is what was typed: national and international prefixes are left out,
