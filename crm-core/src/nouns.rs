@@ -10,25 +10,27 @@ const fn permission(name: &'static str, about: &'static str) -> Permission {
     Permission { name, about }
 }
 
+const PERMISSIONS: &[Permission] = &[
+    permission(branches::WRITE, "open and change places of business"),
+    permission(branches::READ, "see places of business"),
+    permission(customers::WRITE, "create and change customers"),
+    permission(customers::READ, "see and search customers"),
+    permission(catalog::WRITE, "create and change categories and products"),
+    permission(catalog::READ, "see categories, products and stock"),
+    permission(catalog::STOCK, "receive and correct stock"),
+    permission(purchases::RECORD, "record purchases"),
+    permission(purchases::SET_PRICE, "record purchases at other than list prices"),
+    permission(purchases::READ, "see purchases"),
+    permission(journal::READ, "read the journal"),
+    permission(DELIVER, "take messages from the outbox"),
+];
+
 impl Module for Core {
     fn manifest(&self) -> Manifest {
         Manifest {
             name: "core",
             requires: &[],
-            permissions: &[
-                permission(branches::WRITE, "open and change places of business"),
-                permission(branches::READ, "see places of business"),
-                permission(customers::WRITE, "create and change customers"),
-                permission(customers::READ, "see and search customers"),
-                permission(catalog::WRITE, "create and change categories and products"),
-                permission(catalog::READ, "see categories, products and stock"),
-                permission(catalog::STOCK, "receive and correct stock"),
-                permission(purchases::RECORD, "record purchases"),
-                permission(purchases::SET_PRICE, "record purchases at other than list prices"),
-                permission(purchases::READ, "see purchases"),
-                permission(journal::READ, "read the journal"),
-                permission(DELIVER, "take messages from the outbox"),
-            ],
+            permissions: PERMISSIONS,
             uses: &[],
             // A kind after those it refers to: rows are written in this order.
             entities: &[

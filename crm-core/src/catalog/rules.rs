@@ -7,7 +7,7 @@ use crate::{Error, Result};
 pub const MAX_DEPTH: usize = 32;
 
 /// The path of a category under a parent: ids from the top down, each closed by a slash.
-pub fn path_under(parent: Option<&Category>, id: CategoryId) -> Result<String> {
+pub(super) fn path_under(parent: Option<&Category>, id: CategoryId) -> Result<String> {
     let above = parent.map_or("", |parent| parent.path.as_str());
     if above.matches('/').count() >= MAX_DEPTH {
         return Err(Error::invalid("parent", "category.too_deep"));
@@ -16,7 +16,7 @@ pub fn path_under(parent: Option<&Category>, id: CategoryId) -> Result<String> {
 }
 
 /// The path of a node when the subtree it is in moves from one place to another.
-pub fn moved_path(path: &str, from: &str, to: &str) -> Result<String> {
+pub(super) fn moved_path(path: &str, from: &str, to: &str) -> Result<String> {
     let rest = path.strip_prefix(from).ok_or_else(|| Error::invalid("path", "category.not_below"))?;
     let moved = format!("{to}{rest}");
     if moved.matches('/').count() > MAX_DEPTH {
@@ -26,7 +26,7 @@ pub fn moved_path(path: &str, from: &str, to: &str) -> Result<String> {
 }
 
 /// Refuses to put a category under itself or its own subtree.
-pub fn check_move(category: &Category, parent: Option<&Category>) -> Result<()> {
+pub(super) fn check_move(category: &Category, parent: Option<&Category>) -> Result<()> {
     match parent {
         Some(parent) if parent.path.starts_with(&category.path) => {
             Err(Error::invalid("parent", "category.below_itself"))

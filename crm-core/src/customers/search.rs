@@ -54,7 +54,7 @@ impl Customers<'_, '_> {
         if term.trim().is_empty() || term.len() > 200 {
             return Err(Error::invalid("term", "search.length"));
         }
-        let wanted = limit.get() as usize;
+        let wanted = limit.get();
         let mut found: Vec<Match> = Vec::new();
         for (field, candidates) in self.candidates(term)? {
             let fresh: Vec<CustomerId> =

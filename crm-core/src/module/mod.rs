@@ -7,4 +7,4 @@ mod registry;
 pub use outbox::{DELIVER, Outbox, OutboxId, OutboxMessage, outbox_message};
 pub use event::{About, Event, Reference};
 pub use registry::{Invariant, Manifest, Module, Permission, Registry, Violation};
-pub(crate) use registry::{Handler, Installed};
+pub(crate) use registry::Installed;

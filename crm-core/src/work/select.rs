@@ -42,7 +42,7 @@ impl<'w, 't, E: Entity> Select<'w, 't, E> {
     /// # Errors
     /// [`Error::Invalid`] when the cursor is not of this query, or the filter or order asks for what cannot be had.
     pub fn page(self, limit: Limit, after: Option<&Cursor>) -> Result<Page<E>> {
-        let wanted = limit.get() as usize;
+        let wanted = limit.get();
         let (work, mut query) = self.query()?;
         query.after = after.map(|cursor| place_of(cursor, &query)).transpose()?;
         query.limit = wanted + 1;
@@ -115,7 +115,7 @@ fn cursor_of(place: &[Value]) -> Result<Cursor> {
         Value::Time(time) => CursorValue::Int(time.as_micros()),
         Value::Date(date) => CursorValue::Int(i64::from(date.days())),
     });
-    Cursor::new(values.collect(), uuid::Uuid::nil(), crate::kernel::page::Direction::Forward)
+    Cursor::new(values.collect())
 }
 
 fn place_of(cursor: &Cursor, query: &Query) -> Result<Vec<Value>> {

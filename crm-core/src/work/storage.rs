@@ -161,7 +161,7 @@ pub struct Addition {
 }
 
 /// Which rows, in which order, from where on, how many.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Query {
     /// The kind.
     pub schema: &'static Schema,

@@ -1,0 +1,226 @@
+CREATE TABLE crm_branches (
+    id uuid NOT NULL,
+    version bigint NOT NULL,
+    name text COLLATE "C" NOT NULL,
+    zone text COLLATE "C" NOT NULL,
+    calendar text COLLATE "C" NOT NULL,
+    currency text COLLATE "C" NOT NULL,
+    cutoff text COLLATE "C" NOT NULL,
+    active boolean NOT NULL,
+    CONSTRAINT crm_branches_pk PRIMARY KEY (id)
+);
+
+CREATE INDEX crm_branches_name_idx ON crm_branches (name, id);
+
+CREATE TABLE crm_customers (
+    id uuid NOT NULL,
+    version bigint NOT NULL,
+    kind text COLLATE "C" NOT NULL,
+    stage text COLLATE "C" NOT NULL,
+    name text COLLATE "C" NOT NULL,
+    folded_name text COLLATE "C" NOT NULL,
+    phone text COLLATE "C",
+    email text COLLATE "C",
+    card_no text COLLATE "C",
+    national_id text COLLATE "C",
+    birth_date date,
+    branch_id uuid,
+    referrer_id uuid,
+    locale text COLLATE "C",
+    created_at timestamptz NOT NULL,
+    CONSTRAINT crm_customers_pk PRIMARY KEY (id),
+    CONSTRAINT crm_customers_card UNIQUE (card_no),
+    CONSTRAINT crm_customers_national_id UNIQUE (national_id),
+    CONSTRAINT crm_customers_branch_id_fk FOREIGN KEY (branch_id) REFERENCES crm_branches (id),
+    CONSTRAINT crm_customers_referrer_id_fk FOREIGN KEY (referrer_id) REFERENCES crm_customers (id)
+);
+
+CREATE INDEX crm_customers_name_idx ON crm_customers (folded_name, id);
+
+CREATE TABLE crm_search_keys (
+    field text COLLATE "C" NOT NULL,
+    token text COLLATE "C" NOT NULL,
+    customer_id uuid NOT NULL,
+    CONSTRAINT crm_search_keys_pk PRIMARY KEY (field, token, customer_id),
+    CONSTRAINT crm_search_keys_customer_id_fk FOREIGN KEY (customer_id) REFERENCES crm_customers (id)
+);
+
+CREATE TABLE crm_relations (
+    from_id uuid NOT NULL,
+    role text COLLATE "C" NOT NULL,
+    to_id uuid NOT NULL,
+    created_at timestamptz NOT NULL,
+    CONSTRAINT crm_relations_pk PRIMARY KEY (from_id, role, to_id),
+    CONSTRAINT crm_relations_from_id_fk FOREIGN KEY (from_id) REFERENCES crm_customers (id),
+    CONSTRAINT crm_relations_to_id_fk FOREIGN KEY (to_id) REFERENCES crm_customers (id)
+);
+
+CREATE INDEX crm_relations_to_idx ON crm_relations (to_id, from_id);
+
+CREATE TABLE crm_categories (
+    id uuid NOT NULL,
+    version bigint NOT NULL,
+    parent uuid NOT NULL,
+    path text COLLATE "C" NOT NULL,
+    name text COLLATE "C" NOT NULL,
+    folded_name text COLLATE "C" NOT NULL,
+    CONSTRAINT crm_categories_pk PRIMARY KEY (id),
+    CONSTRAINT crm_categories_name UNIQUE (parent, folded_name)
+);
+
+CREATE INDEX crm_categories_path_idx ON crm_categories (path, id);
+
+CREATE TABLE crm_category_moves (
+    category_id uuid NOT NULL,
+    id uuid NOT NULL,
+    old_path text COLLATE "C" NOT NULL,
+    new_path text COLLATE "C" NOT NULL,
+    moved_at timestamptz NOT NULL,
+    CONSTRAINT crm_category_moves_pk PRIMARY KEY (category_id, id),
+    CONSTRAINT crm_category_moves_category_id_fk FOREIGN KEY (category_id) REFERENCES crm_categories (id)
+);
+
+CREATE TABLE crm_products (
+    id uuid NOT NULL,
+    version bigint NOT NULL,
+    sku text COLLATE "C" NOT NULL,
+    name text COLLATE "C" NOT NULL,
+    category_id uuid,
+    price_minor bigint NOT NULL,
+    currency text COLLATE "C" NOT NULL,
+    stocked boolean NOT NULL,
+    oversell boolean NOT NULL,
+    active boolean NOT NULL,
+    CONSTRAINT crm_products_pk PRIMARY KEY (id),
+    CONSTRAINT crm_products_sku UNIQUE (sku),
+    CONSTRAINT crm_products_category_id_fk FOREIGN KEY (category_id) REFERENCES crm_categories (id),
+    CONSTRAINT crm_products_price_check CHECK (price_minor >= 0)
+);
+
+CREATE INDEX crm_products_category_idx ON crm_products (category_id, sku, id);
+
+CREATE TABLE crm_stock (
+    product_id uuid NOT NULL,
+    branch_id uuid NOT NULL,
+    on_hand bigint NOT NULL,
+    CONSTRAINT crm_stock_pk PRIMARY KEY (product_id, branch_id),
+    CONSTRAINT crm_stock_product_id_fk FOREIGN KEY (product_id) REFERENCES crm_products (id),
+    CONSTRAINT crm_stock_branch_id_fk FOREIGN KEY (branch_id) REFERENCES crm_branches (id)
+);
+
+CREATE TABLE crm_purchases (
+    id uuid NOT NULL,
+    branch_id uuid NOT NULL,
+    receipt_no text COLLATE "C" NOT NULL,
+    customer_id uuid,
+    occurred_at timestamptz NOT NULL,
+    recorded_at timestamptz NOT NULL,
+    business_date date NOT NULL,
+    currency text COLLATE "C" NOT NULL,
+    total_minor bigint NOT NULL,
+    CONSTRAINT crm_purchases_pk PRIMARY KEY (id),
+    CONSTRAINT crm_purchases_receipt UNIQUE (receipt_no, branch_id),
+    CONSTRAINT crm_purchases_branch_id_fk FOREIGN KEY (branch_id) REFERENCES crm_branches (id),
+    CONSTRAINT crm_purchases_customer_id_fk FOREIGN KEY (customer_id) REFERENCES crm_customers (id),
+    CONSTRAINT crm_purchases_total_check CHECK (total_minor >= 0)
+);
+
+CREATE INDEX crm_purchases_customer_idx ON crm_purchases (customer_id, id);
+
+CREATE TABLE crm_purchase_lines (
+    purchase_id uuid NOT NULL,
+    line_no bigint NOT NULL,
+    product_id uuid NOT NULL,
+    category_id uuid,
+    quantity bigint NOT NULL,
+    unit_price_minor bigint NOT NULL,
+    total_minor bigint NOT NULL,
+    CONSTRAINT crm_purchase_lines_pk PRIMARY KEY (purchase_id, line_no),
+    CONSTRAINT crm_purchase_lines_purchase_id_fk FOREIGN KEY (purchase_id) REFERENCES crm_purchases (id),
+    CONSTRAINT crm_purchase_lines_product_id_fk FOREIGN KEY (product_id) REFERENCES crm_products (id),
+    CONSTRAINT crm_purchase_lines_category_id_fk FOREIGN KEY (category_id) REFERENCES crm_categories (id),
+    CONSTRAINT crm_purchase_lines_amounts_check CHECK (quantity > 0 AND unit_price_minor >= 0 AND total_minor >= 0)
+);
+
+CREATE TABLE crm_tenders (
+    purchase_id uuid NOT NULL,
+    tender_no bigint NOT NULL,
+    method text COLLATE "C" NOT NULL,
+    amount_minor bigint NOT NULL,
+    CONSTRAINT crm_tenders_pk PRIMARY KEY (purchase_id, tender_no),
+    CONSTRAINT crm_tenders_purchase_id_fk FOREIGN KEY (purchase_id) REFERENCES crm_purchases (id),
+    CONSTRAINT crm_tenders_amount_check CHECK (amount_minor >= 0)
+);
+
+CREATE TABLE crm_stock_movements (
+    product_id uuid NOT NULL,
+    branch_id uuid NOT NULL,
+    id uuid NOT NULL,
+    quantity bigint NOT NULL,
+    movement text COLLATE "C" NOT NULL,
+    cause uuid,
+    recorded_at timestamptz NOT NULL,
+    CONSTRAINT crm_stock_movements_pk PRIMARY KEY (product_id, branch_id, id),
+    CONSTRAINT crm_stock_movements_product_id_fk FOREIGN KEY (product_id) REFERENCES crm_products (id),
+    CONSTRAINT crm_stock_movements_branch_id_fk FOREIGN KEY (branch_id) REFERENCES crm_branches (id)
+);
+
+CREATE TABLE crm_journal (
+    occurred_at timestamptz NOT NULL,
+    id uuid NOT NULL,
+    recorded_at timestamptz NOT NULL,
+    kind text COLLATE "C" NOT NULL,
+    customer_id uuid,
+    branch_id uuid,
+    reference_kind text COLLATE "C",
+    reference_id uuid,
+    actor text COLLATE "C" NOT NULL,
+    payload jsonb NOT NULL,
+    CONSTRAINT crm_journal_pk PRIMARY KEY (occurred_at, id),
+    CONSTRAINT crm_journal_customer_id_fk FOREIGN KEY (customer_id) REFERENCES crm_customers (id),
+    CONSTRAINT crm_journal_branch_id_fk FOREIGN KEY (branch_id) REFERENCES crm_branches (id)
+);
+
+CREATE INDEX crm_journal_customer_idx ON crm_journal (customer_id, occurred_at, id);
+
+CREATE INDEX crm_journal_kind_idx ON crm_journal (kind, occurred_at, id);
+
+CREATE TABLE crm_outbox (
+    id uuid NOT NULL,
+    version bigint NOT NULL,
+    topic text COLLATE "C" NOT NULL,
+    payload jsonb NOT NULL,
+    due_at timestamptz NOT NULL,
+    attempts bigint NOT NULL,
+    last_error text COLLATE "C",
+    dead boolean NOT NULL,
+    CONSTRAINT crm_outbox_pk PRIMARY KEY (id)
+);
+
+CREATE INDEX crm_outbox_due_idx ON crm_outbox (due_at, id);
+
+CREATE TABLE crm_commands (
+    id uuid NOT NULL,
+    command text COLLATE "C" NOT NULL,
+    payload_hash text COLLATE "C" NOT NULL,
+    outcome jsonb NOT NULL,
+    done_at timestamptz NOT NULL,
+    CONSTRAINT crm_commands_pk PRIMARY KEY (id)
+);
+
+CREATE TABLE crm_records (
+    kind text COLLATE "C" NOT NULL,
+    id uuid NOT NULL,
+    version bigint NOT NULL,
+    key1 text COLLATE "C",
+    key2 text COLLATE "C",
+    key3 text COLLATE "C",
+    document jsonb NOT NULL,
+    CONSTRAINT crm_records_pk PRIMARY KEY (kind, id)
+);
+
+CREATE INDEX crm_records_key1_idx ON crm_records (kind, key1, id);
+
+CREATE INDEX crm_records_key2_idx ON crm_records (kind, key2, id);
+
+CREATE INDEX crm_records_key3_idx ON crm_records (kind, key3, id);

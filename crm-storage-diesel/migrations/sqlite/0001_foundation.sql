@@ -1,0 +1,231 @@
+CREATE TABLE crm_branches (
+    id BLOB NOT NULL,
+    version INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    zone TEXT NOT NULL,
+    calendar TEXT NOT NULL,
+    currency TEXT NOT NULL,
+    cutoff TEXT NOT NULL,
+    active INTEGER NOT NULL,
+    CONSTRAINT crm_branches_pk PRIMARY KEY (id),
+    CONSTRAINT crm_branches_active_check CHECK (active IN (0, 1))
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX crm_branches_name_idx ON crm_branches (name, id);
+
+CREATE TABLE crm_customers (
+    id BLOB NOT NULL,
+    version INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    stage TEXT NOT NULL,
+    name TEXT NOT NULL,
+    folded_name TEXT NOT NULL,
+    phone TEXT,
+    email TEXT,
+    card_no TEXT,
+    national_id TEXT,
+    birth_date INTEGER,
+    branch_id BLOB,
+    referrer_id BLOB,
+    locale TEXT,
+    created_at INTEGER NOT NULL,
+    CONSTRAINT crm_customers_pk PRIMARY KEY (id),
+    CONSTRAINT crm_customers_card UNIQUE (card_no),
+    CONSTRAINT crm_customers_national_id UNIQUE (national_id),
+    CONSTRAINT crm_customers_branch_id_fk FOREIGN KEY (branch_id) REFERENCES crm_branches (id),
+    CONSTRAINT crm_customers_referrer_id_fk FOREIGN KEY (referrer_id) REFERENCES crm_customers (id)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX crm_customers_name_idx ON crm_customers (folded_name, id);
+
+CREATE TABLE crm_search_keys (
+    field TEXT NOT NULL,
+    token TEXT NOT NULL,
+    customer_id BLOB NOT NULL,
+    CONSTRAINT crm_search_keys_pk PRIMARY KEY (field, token, customer_id),
+    CONSTRAINT crm_search_keys_customer_id_fk FOREIGN KEY (customer_id) REFERENCES crm_customers (id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE crm_relations (
+    from_id BLOB NOT NULL,
+    role TEXT NOT NULL,
+    to_id BLOB NOT NULL,
+    created_at INTEGER NOT NULL,
+    CONSTRAINT crm_relations_pk PRIMARY KEY (from_id, role, to_id),
+    CONSTRAINT crm_relations_from_id_fk FOREIGN KEY (from_id) REFERENCES crm_customers (id),
+    CONSTRAINT crm_relations_to_id_fk FOREIGN KEY (to_id) REFERENCES crm_customers (id)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX crm_relations_to_idx ON crm_relations (to_id, from_id);
+
+CREATE TABLE crm_categories (
+    id BLOB NOT NULL,
+    version INTEGER NOT NULL,
+    parent BLOB NOT NULL,
+    path TEXT NOT NULL,
+    name TEXT NOT NULL,
+    folded_name TEXT NOT NULL,
+    CONSTRAINT crm_categories_pk PRIMARY KEY (id),
+    CONSTRAINT crm_categories_name UNIQUE (parent, folded_name)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX crm_categories_path_idx ON crm_categories (path, id);
+
+CREATE TABLE crm_category_moves (
+    category_id BLOB NOT NULL,
+    id BLOB NOT NULL,
+    old_path TEXT NOT NULL,
+    new_path TEXT NOT NULL,
+    moved_at INTEGER NOT NULL,
+    CONSTRAINT crm_category_moves_pk PRIMARY KEY (category_id, id),
+    CONSTRAINT crm_category_moves_category_id_fk FOREIGN KEY (category_id) REFERENCES crm_categories (id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE crm_products (
+    id BLOB NOT NULL,
+    version INTEGER NOT NULL,
+    sku TEXT NOT NULL,
+    name TEXT NOT NULL,
+    category_id BLOB,
+    price_minor INTEGER NOT NULL,
+    currency TEXT NOT NULL,
+    stocked INTEGER NOT NULL,
+    oversell INTEGER NOT NULL,
+    active INTEGER NOT NULL,
+    CONSTRAINT crm_products_pk PRIMARY KEY (id),
+    CONSTRAINT crm_products_sku UNIQUE (sku),
+    CONSTRAINT crm_products_category_id_fk FOREIGN KEY (category_id) REFERENCES crm_categories (id),
+    CONSTRAINT crm_products_price_check CHECK (price_minor >= 0),
+    CONSTRAINT crm_products_stocked_check CHECK (stocked IN (0, 1)),
+    CONSTRAINT crm_products_oversell_check CHECK (oversell IN (0, 1)),
+    CONSTRAINT crm_products_active_check CHECK (active IN (0, 1))
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX crm_products_category_idx ON crm_products (category_id, sku, id);
+
+CREATE TABLE crm_stock (
+    product_id BLOB NOT NULL,
+    branch_id BLOB NOT NULL,
+    on_hand INTEGER NOT NULL,
+    CONSTRAINT crm_stock_pk PRIMARY KEY (product_id, branch_id),
+    CONSTRAINT crm_stock_product_id_fk FOREIGN KEY (product_id) REFERENCES crm_products (id),
+    CONSTRAINT crm_stock_branch_id_fk FOREIGN KEY (branch_id) REFERENCES crm_branches (id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE crm_purchases (
+    id BLOB NOT NULL,
+    branch_id BLOB NOT NULL,
+    receipt_no TEXT NOT NULL,
+    customer_id BLOB,
+    occurred_at INTEGER NOT NULL,
+    recorded_at INTEGER NOT NULL,
+    business_date INTEGER NOT NULL,
+    currency TEXT NOT NULL,
+    total_minor INTEGER NOT NULL,
+    CONSTRAINT crm_purchases_pk PRIMARY KEY (id),
+    CONSTRAINT crm_purchases_receipt UNIQUE (receipt_no, branch_id),
+    CONSTRAINT crm_purchases_branch_id_fk FOREIGN KEY (branch_id) REFERENCES crm_branches (id),
+    CONSTRAINT crm_purchases_customer_id_fk FOREIGN KEY (customer_id) REFERENCES crm_customers (id),
+    CONSTRAINT crm_purchases_total_check CHECK (total_minor >= 0)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX crm_purchases_customer_idx ON crm_purchases (customer_id, id);
+
+CREATE TABLE crm_purchase_lines (
+    purchase_id BLOB NOT NULL,
+    line_no INTEGER NOT NULL,
+    product_id BLOB NOT NULL,
+    category_id BLOB,
+    quantity INTEGER NOT NULL,
+    unit_price_minor INTEGER NOT NULL,
+    total_minor INTEGER NOT NULL,
+    CONSTRAINT crm_purchase_lines_pk PRIMARY KEY (purchase_id, line_no),
+    CONSTRAINT crm_purchase_lines_purchase_id_fk FOREIGN KEY (purchase_id) REFERENCES crm_purchases (id),
+    CONSTRAINT crm_purchase_lines_product_id_fk FOREIGN KEY (product_id) REFERENCES crm_products (id),
+    CONSTRAINT crm_purchase_lines_category_id_fk FOREIGN KEY (category_id) REFERENCES crm_categories (id),
+    CONSTRAINT crm_purchase_lines_amounts_check CHECK (quantity > 0 AND unit_price_minor >= 0 AND total_minor >= 0)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE crm_tenders (
+    purchase_id BLOB NOT NULL,
+    tender_no INTEGER NOT NULL,
+    method TEXT NOT NULL,
+    amount_minor INTEGER NOT NULL,
+    CONSTRAINT crm_tenders_pk PRIMARY KEY (purchase_id, tender_no),
+    CONSTRAINT crm_tenders_purchase_id_fk FOREIGN KEY (purchase_id) REFERENCES crm_purchases (id),
+    CONSTRAINT crm_tenders_amount_check CHECK (amount_minor >= 0)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE crm_stock_movements (
+    product_id BLOB NOT NULL,
+    branch_id BLOB NOT NULL,
+    id BLOB NOT NULL,
+    quantity INTEGER NOT NULL,
+    movement TEXT NOT NULL,
+    cause BLOB,
+    recorded_at INTEGER NOT NULL,
+    CONSTRAINT crm_stock_movements_pk PRIMARY KEY (product_id, branch_id, id),
+    CONSTRAINT crm_stock_movements_product_id_fk FOREIGN KEY (product_id) REFERENCES crm_products (id),
+    CONSTRAINT crm_stock_movements_branch_id_fk FOREIGN KEY (branch_id) REFERENCES crm_branches (id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE crm_journal (
+    occurred_at INTEGER NOT NULL,
+    id BLOB NOT NULL,
+    recorded_at INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    customer_id BLOB,
+    branch_id BLOB,
+    reference_kind TEXT,
+    reference_id BLOB,
+    actor TEXT NOT NULL,
+    payload TEXT NOT NULL,
+    CONSTRAINT crm_journal_pk PRIMARY KEY (occurred_at, id),
+    CONSTRAINT crm_journal_customer_id_fk FOREIGN KEY (customer_id) REFERENCES crm_customers (id),
+    CONSTRAINT crm_journal_branch_id_fk FOREIGN KEY (branch_id) REFERENCES crm_branches (id)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX crm_journal_customer_idx ON crm_journal (customer_id, occurred_at, id);
+
+CREATE INDEX crm_journal_kind_idx ON crm_journal (kind, occurred_at, id);
+
+CREATE TABLE crm_outbox (
+    id BLOB NOT NULL,
+    version INTEGER NOT NULL,
+    topic TEXT NOT NULL,
+    payload TEXT NOT NULL,
+    due_at INTEGER NOT NULL,
+    attempts INTEGER NOT NULL,
+    last_error TEXT,
+    dead INTEGER NOT NULL,
+    CONSTRAINT crm_outbox_pk PRIMARY KEY (id),
+    CONSTRAINT crm_outbox_dead_check CHECK (dead IN (0, 1))
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX crm_outbox_due_idx ON crm_outbox (due_at, id);
+
+CREATE TABLE crm_commands (
+    id BLOB NOT NULL,
+    command TEXT NOT NULL,
+    payload_hash TEXT NOT NULL,
+    outcome TEXT NOT NULL,
+    done_at INTEGER NOT NULL,
+    CONSTRAINT crm_commands_pk PRIMARY KEY (id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE crm_records (
+    kind TEXT NOT NULL,
+    id BLOB NOT NULL,
+    version INTEGER NOT NULL,
+    key1 TEXT,
+    key2 TEXT,
+    key3 TEXT,
+    document TEXT NOT NULL,
+    CONSTRAINT crm_records_pk PRIMARY KEY (kind, id)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX crm_records_key1_idx ON crm_records (kind, key1, id);
+
+CREATE INDEX crm_records_key2_idx ON crm_records (kind, key2, id);
+
+CREATE INDEX crm_records_key3_idx ON crm_records (kind, key3, id);
