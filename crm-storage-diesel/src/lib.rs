@@ -1,0 +1,3 @@
+//! Storage for `crm-core` on SQLite and PostgreSQL.
+
+mod session;
