@@ -1,7 +1,9 @@
 //! What the engine needs of a connection, whatever the database.
 
 use crm_core::Result;
-use crm_core::work::{Mode, Tx};
+use crm_core::work::{Mode, Schemas, Tx};
+
+use crate::migrate::ModuleMigrations;
 
 /// One connection to a database, with at most one transaction at a time. Runs every statement at once: the engine puts
 /// a write buffer over it.
@@ -23,6 +25,24 @@ pub(crate) trait Session: Tx + Send {
 
     /// Whether the connection is lost and must be replaced.
     fn is_lost(&self) -> bool;
+
+    /// Migrates the tables of all modules, and checks that every schema has the table it needs.
+    ///
+    /// # Errors
+    /// `Setup` when they do not fit.
+    fn prepare(&mut self, schemas: &Schemas, migrations: &[ModuleMigrations]) -> Result<()>;
+
+    /// Housekeeping between transactions: on SQLite, moves what is committed from the log to the file.
+    ///
+    /// # Errors
+    /// The database refused; nothing is lost.
+    fn maintain(&mut self) -> Result<()>;
+
+    /// The database and its version, for people.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    fn version(&mut self) -> Result<String>;
 
     /// This session as the transaction it is in.
     fn as_tx(&mut self) -> &mut dyn Tx;

@@ -46,8 +46,17 @@ pub struct Status {
     pub broken: bool,
     /// The job met another writer: run again, it may succeed.
     pub contended: bool,
+    /// The database refused a key that is taken, which a fresh run may see for itself.
+    pub taken: bool,
     /// The job was stopped so that its rows can be read together with those of others. Run it again.
     pub suspended: bool,
+}
+
+impl Status {
+    /// Whether the writes of the job can be kept, if the job wants it.
+    pub fn is_sound(self) -> bool {
+        !(self.failed || self.broken || self.contended || self.suspended)
+    }
 }
 
 /// Rows by rank of their kind, then by key: the order in which they are written.
@@ -160,7 +169,7 @@ impl<'t> WriteBuffer<'t> {
     pub fn end_job(&mut self, keep: bool) -> Result<Status> {
         self.status.failed = self.failed_at.is_some();
         let status = self.status;
-        let keep = keep && status == Status::default();
+        let keep = keep && status.is_sound();
         while self.layers.len() > 1 && !status.broken {
             let ended = if keep { self.release() } else { self.roll_back() };
             ended?;
@@ -224,6 +233,7 @@ impl<'t> WriteBuffer<'t> {
     fn ran<T>(&mut self, result: Result<T>) -> Result<T> {
         if let Err(error) = &result {
             self.status.contended |= matches!(error, Error::Conflict { .. });
+            self.status.taken |= matches!(error, Error::AlreadyExists { .. });
             self.status.broken |= self.opened == 0;
         }
         self.allowed(result)

@@ -1,0 +1,155 @@
+//! Addresses: which database, and how to get a connection to it.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crm_core::{Error, Result};
+
+use crate::engine::Role;
+#[cfg(feature = "postgres")]
+use crate::postgres::PostgresSession;
+use crate::session::Session;
+#[cfg(feature = "sqlite")]
+use crate::sqlite::SqliteSession;
+
+/// Where a store is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Address {
+    #[cfg(feature = "sqlite")]
+    SqliteFile(PathBuf),
+    #[cfg(feature = "sqlite")]
+    SqliteMemory,
+    #[cfg(feature = "postgres")]
+    Postgres { url: String, schema: Option<String> },
+}
+
+/// Commits after which SQLite's log is moved to its file, in a thread of its own.
+const COMMITS_PER_CHECKPOINT: usize = 256;
+
+/// Pages of SQLite's log at which the writer itself moves them, as a last resort (4 KiB each).
+const MAX_LOG_PAGES: u32 = 16_000;
+
+impl Address {
+    pub(crate) fn parse(url: &str) -> Result<Self> {
+        if let Some(path) = url.strip_prefix("sqlite:") {
+            return Self::sqlite(path.strip_prefix("//").unwrap_or(path));
+        }
+        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            return Self::postgres(url);
+        }
+        // The address itself may hold a password, so it is not repeated.
+        Err(Error::Setup("an address begins with sqlite:, postgres:// or postgresql://".into()))
+    }
+
+    #[cfg(feature = "sqlite")]
+    fn sqlite(path: &str) -> Result<Self> {
+        match path {
+            "" => Err(Error::Setup("sqlite: needs the name of a file, or :memory:".into())),
+            ":memory:" => Ok(Self::SqliteMemory),
+            path => Ok(Self::SqliteFile(path.into())),
+        }
+    }
+
+    #[cfg(not(feature = "sqlite"))]
+    fn sqlite(_: &str) -> Result<Self> {
+        Err(Error::Setup("sqlite: needs the feature `sqlite` of crm-storage-diesel".into()))
+    }
+
+    #[cfg(feature = "postgres")]
+    #[expect(clippy::unnecessary_wraps, reason = "fails without the feature")]
+    fn postgres(url: &str) -> Result<Self> {
+        Ok(Self::Postgres { url: url.to_owned(), schema: None })
+    }
+
+    #[cfg(not(feature = "postgres"))]
+    fn postgres(_: &str) -> Result<Self> {
+        Err(Error::Setup("postgres:// needs the feature `postgres` of crm-storage-diesel".into()))
+    }
+
+    pub(crate) fn tenant(&self, name: &str) -> Result<Self> {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::SqliteFile(path) => {
+                let mut file = path.file_stem().unwrap_or_default().to_owned();
+                file.push(format!(".{name}"));
+                if let Some(extension) = path.extension() {
+                    file.push(".");
+                    file.push(extension);
+                }
+                Ok(Self::SqliteFile(path.with_file_name(file)))
+            }
+            #[cfg(feature = "sqlite")]
+            Self::SqliteMemory => Ok(Self::SqliteMemory),
+            #[cfg(feature = "postgres")]
+            Self::Postgres { url, .. } => {
+                Ok(Self::Postgres { url: url.clone(), schema: Some(format!("crm_{name}")) })
+            }
+        }
+    }
+
+    /// Whether a second connection would not see what the first one writes.
+    pub(crate) fn is_private_to_one_connection(&self) -> bool {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::SqliteMemory => true,
+            #[expect(unreachable_patterns, reason = "depends on the features")]
+            _ => false,
+        }
+    }
+
+    /// Whether each statement costs a round trip to a server.
+    pub(crate) fn statements_are_round_trips(&self) -> bool {
+        match self {
+            #[cfg(feature = "postgres")]
+            Self::Postgres { .. } => true,
+            #[expect(unreachable_patterns, reason = "depends on the features")]
+            _ => false,
+        }
+    }
+
+    /// Commits after which there is something to keep.
+    pub(crate) fn housekeeping(&self) -> Option<usize> {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::SqliteFile(_) => Some(COMMITS_PER_CHECKPOINT),
+            #[expect(unreachable_patterns, reason = "depends on the features")]
+            _ => None,
+        }
+    }
+
+    pub(crate) fn connect(&self, _role: Role, lock_timeout: Duration) -> Result<Box<dyn Session>> {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::SqliteFile(path) => {
+                Ok(Box::new(SqliteSession::open(&path.to_string_lossy(), MAX_LOG_PAGES)?))
+            }
+            #[cfg(feature = "sqlite")]
+            Self::SqliteMemory => Ok(Box::new(SqliteSession::open(":memory:", MAX_LOG_PAGES)?)),
+            #[cfg(feature = "postgres")]
+            Self::Postgres { url, schema } => {
+                Ok(Box::new(PostgresSession::open(url, schema.as_deref(), lock_timeout)?))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_that_is_none_says_so_without_repeating_it() {
+        let error = Address::parse("mysql://me:secret@host/db").unwrap_err().to_string();
+        assert!(!error.contains("secret"), "{error}");
+        assert!(Address::parse("sqlite:").is_err());
+    }
+
+    #[cfg(feature = "sqlite")]
+    #[test]
+    fn a_tenant_has_a_file_of_its_own() {
+        let shop = Address::parse("sqlite:data/shop.db").unwrap();
+        assert_eq!(shop.tenant("acme").unwrap(), Address::SqliteFile("data/shop.acme.db".into()));
+        let bare = Address::parse("sqlite://shop").unwrap();
+        assert_eq!(bare.tenant("acme").unwrap(), Address::SqliteFile("shop.acme".into()));
+    }
+}

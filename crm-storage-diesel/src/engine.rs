@@ -1,0 +1,332 @@
+//! The threads that own the connections: one that writes, some that read, and one that keeps house.
+
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crm_core::work::{Job, Mode, Ran, Schemas};
+use crm_core::{Error, Result};
+use futures_channel::oneshot;
+
+use crate::group::{self, Limits};
+use crate::queue::{Message, Queue, Ticket, Waited};
+use crate::session::Session;
+
+/// Opens connections of one database.
+pub(crate) type Connect = Arc<dyn Fn(Role) -> Result<Box<dyn Session>> + Send + Sync>;
+
+/// What a connection is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    Writer,
+    Reader,
+    Housekeeper,
+}
+
+/// How an engine works.
+#[derive(Clone)]
+pub(crate) struct Settings {
+    /// Threads that read. Without one, the writer reads too.
+    pub(crate) readers: usize,
+    /// Messages that may wait for the writer, and for the readers.
+    pub(crate) queue: usize,
+    /// The most jobs of a group.
+    pub(crate) group: usize,
+    /// How long the writer waits for callers that were answered together to come back together.
+    pub(crate) gather: Duration,
+    /// Commits after which the housekeeper is woken; none, if there is nothing to keep.
+    pub(crate) housekeeping: Option<usize>,
+    pub(crate) limits: Limits,
+}
+
+pub(crate) struct Engine {
+    writes: Arc<Queue>,
+    reads: Option<Arc<Queue>>,
+    schemas: Arc<OnceLock<Arc<Schemas>>>,
+    housekeeper: Option<thread::Thread>,
+    closing: Arc<AtomicBool>,
+    ended: std::sync::Mutex<Vec<oneshot::Receiver<()>>>,
+}
+
+impl Engine {
+    /// Starts the threads. They connect when they are first asked for something.
+    ///
+    /// # Errors
+    /// The operating system refused a thread.
+    pub(crate) fn start(connect: &Connect, settings: &Settings) -> Result<Self> {
+        let writes = Arc::new(Queue::new(settings.queue));
+        let schemas = Arc::new(OnceLock::new());
+        let closing = Arc::new(AtomicBool::new(false));
+        let commits = Arc::new(AtomicUsize::new(0));
+        let mut ended = Vec::new();
+        let mut spawn = |name: &str, run: Box<dyn FnOnce() + Send>| {
+            let (sender, receiver) = oneshot::channel();
+            ended.push(receiver);
+            let body = move || {
+                run();
+                let _ = sender.send(());
+            };
+            thread::Builder::new().name(name.to_owned()).spawn(body).map_err(|error| Error::backend("a thread", error))
+        };
+
+        let housekeeper = if let Some(every) = settings.housekeeping {
+            let (connect, closing, commits) = (connect.clone(), closing.clone(), commits.clone());
+            let handle = spawn("crm-housekeeper", Box::new(move || keep_house(&connect, &closing, &commits, every)))?;
+            Some(handle.thread().clone())
+        } else {
+            None
+        };
+        let mut reads = None;
+        if settings.readers > 0 {
+            let queue = Arc::new(Queue::new(settings.queue));
+            for _ in 0..settings.readers {
+                let mut reader = Reader { queue: queue.clone(), connection: Connection::new(connect, Role::Reader) };
+                spawn("crm-reader", Box::new(move || reader.run()))?;
+            }
+            reads = Some(queue);
+        }
+        let mut writer = Writer {
+            queue: writes.clone(),
+            connection: Connection::new(connect, Role::Writer),
+            schemas: schemas.clone(),
+            settings: settings.clone(),
+            delayed: Vec::new(),
+            last_group: 0,
+            commits,
+            housekeeper: housekeeper.clone(),
+        };
+        spawn("crm-writer", Box::new(move || writer.run()))?;
+        Ok(Self { writes, reads, schemas, housekeeper, closing, ended: ended.into() })
+    }
+
+    /// Tells which kinds there are, once.
+    pub(crate) fn know(&self, schemas: Arc<Schemas>) {
+        let _ = self.schemas.set(schemas);
+    }
+
+    pub(crate) async fn run(&self, mode: Mode, job: Box<dyn Job>) -> Result<Ran> {
+        let (answer, answered) = oneshot::channel();
+        let ticket = Ticket { mode, job, answer, attempts: 0, since: Instant::now() };
+        let queue = match mode {
+            Mode::Write => &self.writes,
+            Mode::Read => self.reads.as_ref().unwrap_or(&self.writes),
+        };
+        queue.push(Message::Run(ticket))?;
+        // A thread that ends without answering has lost its connection in a way it could not tell.
+        answered.await.unwrap_or(Err(Error::OutcomeUnknown))
+    }
+
+    /// Does something with the writer's session, between transactions.
+    pub(crate) async fn control<T: Send + 'static>(
+        &self,
+        control: impl FnOnce(&mut dyn Session) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let (answer, answered) = oneshot::channel();
+        let control = move |session: &mut dyn Session| {
+            let _ = answer.send(control(session));
+        };
+        self.writes.push(Message::Control(Box::new(control)))?;
+        answered.await.unwrap_or_else(|_| Err(Error::busy("the database cannot be reached")))
+    }
+
+    pub(crate) fn queued(&self) -> usize {
+        self.writes.len()
+    }
+
+    /// Refuses new work.
+    pub(crate) fn shut(&self) {
+        self.closing.store(true, Ordering::Release);
+        self.writes.close();
+        if let Some(reads) = &self.reads {
+            reads.close();
+        }
+        if let Some(housekeeper) = &self.housekeeper {
+            housekeeper.unpark();
+        }
+    }
+
+    /// Refuses new work, and waits until what was queued is done and the connections are closed.
+    pub(crate) async fn close(&self) {
+        self.shut();
+        let ended =
+            std::mem::take(&mut *self.ended.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+        for thread in ended {
+            let _ = thread.await;
+        }
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.shut();
+    }
+}
+
+/// A session that is opened when needed, and replaced when it is lost.
+struct Connection {
+    connect: Connect,
+    role: Role,
+    session: Option<Box<dyn Session>>,
+}
+
+impl Connection {
+    fn new(connect: &Connect, role: Role) -> Self {
+        Self { connect: connect.clone(), role, session: None }
+    }
+
+    fn session(&mut self) -> Result<&mut dyn Session> {
+        if self.session.as_ref().is_some_and(|session| session.is_lost()) {
+            self.session = None;
+        }
+        if self.session.is_none() {
+            self.session = Some((self.connect)(self.role)?);
+        }
+        match &mut self.session {
+            Some(session) => Ok(session.as_mut()),
+            None => Err(Error::busy("the database cannot be reached")),
+        }
+    }
+}
+
+struct Writer {
+    queue: Arc<Queue>,
+    connection: Connection,
+    schemas: Arc<OnceLock<Arc<Schemas>>>,
+    settings: Settings,
+    /// Jobs that met other writers, with the time of their next try.
+    delayed: Vec<(Instant, Ticket)>,
+    last_group: usize,
+    commits: Arc<AtomicUsize>,
+    housekeeper: Option<thread::Thread>,
+}
+
+impl Writer {
+    fn run(&mut self) {
+        loop {
+            let next_try = self.delayed.iter().map(|(at, _)| *at).min();
+            match self.queue.wait(next_try) {
+                Waited::Closed if self.delayed.is_empty() => return,
+                Waited::Closed => thread::sleep(Duration::from_millis(1)),
+                Waited::Filled | Waited::TimedOut => {}
+            }
+            if self.last_group > 1 {
+                self.queue.gather(self.last_group, self.settings.gather);
+            }
+            let now = Instant::now();
+            for (at, ticket) in std::mem::take(&mut self.delayed) {
+                if at <= now { self.write(vec![ticket]) } else { self.delayed.push((at, ticket)) }
+            }
+            let mut group = Vec::new();
+            for message in self.queue.take(self.settings.group) {
+                match message {
+                    Message::Run(ticket) if ticket.mode == Mode::Write => group.push(ticket),
+                    Message::Run(ticket) => read(&mut self.connection, ticket),
+                    Message::Control(control) => {
+                        self.write(std::mem::take(&mut group));
+                        if let Ok(session) = self.connection.session() {
+                            control(session);
+                        }
+                    }
+                }
+            }
+            self.last_group = group.len();
+            self.write(group);
+        }
+    }
+
+    fn write(&mut self, group: Vec<Ticket>) {
+        if group.is_empty() {
+            return;
+        }
+        let (Some(schemas), size) = (self.schemas.get(), group.len()) else {
+            return refuse(group, || Error::Setup("the storage was not prepared: build a Crm on it first".into()));
+        };
+        let again = match self.connection.session() {
+            Ok(session) => group::run(session, schemas, &self.settings.limits, group),
+            Err(error) => {
+                let reason = format!("the database cannot be reached: {error}");
+                return refuse(group, || Error::busy(reason.clone()));
+            }
+        };
+        for ticket in again {
+            let at = Instant::now() + pause(ticket.attempts);
+            self.delayed.push((at, ticket));
+        }
+        let before = self.commits.fetch_add(size, Ordering::AcqRel);
+        if let (Some(every), Some(housekeeper)) = (self.settings.housekeeping, &self.housekeeper)
+            && before / every != (before + size) / every
+        {
+            housekeeper.unpark();
+        }
+    }
+}
+
+fn refuse(tickets: Vec<Ticket>, error: impl Fn() -> Error) {
+    for ticket in tickets {
+        let _ = ticket.answer.send(Err(error()));
+    }
+}
+
+/// A random pause that grows with every try, so that two processes that met do not meet again.
+fn pause(attempts: u32) -> Duration {
+    let most = 1_000_u64 << attempts.min(6);
+    Duration::from_micros(RandomState::new().hash_one(attempts) % most)
+}
+
+struct Reader {
+    queue: Arc<Queue>,
+    connection: Connection,
+}
+
+impl Reader {
+    fn run(&mut self) {
+        while !matches!(self.queue.wait(None), Waited::Closed) {
+            for message in self.queue.take(1) {
+                match message {
+                    Message::Run(ticket) => read(&mut self.connection, ticket),
+                    Message::Control(control) => {
+                        if let Ok(session) = self.connection.session() {
+                            control(session);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn read(connection: &mut Connection, mut ticket: Ticket) {
+    let mut answer = Err(Error::busy("the database cannot be reached"));
+    // The second time on a fresh connection, if the first was lost.
+    for _ in 0..2 {
+        match connection.session() {
+            Ok(session) => {
+                answer = group::read(session, &mut ticket);
+                if !session.is_lost() {
+                    break;
+                }
+            }
+            Err(error) => answer = Err(Error::busy(format!("the database cannot be reached: {error}"))),
+        }
+    }
+    let _ = ticket.answer.send(answer);
+}
+
+fn keep_house(connect: &Connect, closing: &AtomicBool, commits: &AtomicUsize, every: usize) {
+    let mut connection = Connection::new(connect, Role::Housekeeper);
+    let mut done = 0;
+    while !closing.load(Ordering::Acquire) {
+        thread::park();
+        let now = commits.load(Ordering::Acquire);
+        if now / every != done / every
+            && let Ok(session) = connection.session()
+        {
+            // What could not be moved now is moved next time, or by the writer when the log grows long.
+            let _ = session.maintain();
+        }
+        done = now;
+    }
+}

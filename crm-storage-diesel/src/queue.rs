@@ -1,0 +1,126 @@
+//! The queue of jobs in front of a thread: bounded, so that a slow database means a clear error and never unbounded
+//! memory.
+
+use std::collections::VecDeque;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crm_core::work::{Job, Mode, Ran};
+use crm_core::{Error, Result};
+use futures_channel::oneshot;
+
+use crate::session::Session;
+
+/// A job that waits for its answer.
+pub(crate) struct Ticket {
+    pub(crate) mode: Mode,
+    pub(crate) job: Box<dyn Job>,
+    pub(crate) answer: oneshot::Sender<Result<Ran>>,
+    /// How often it met another writer so far.
+    pub(crate) attempts: u32,
+    /// When it was asked for.
+    pub(crate) since: Instant,
+}
+
+pub(crate) type Control = Box<dyn FnOnce(&mut dyn Session) + Send>;
+
+/// What a thread of the engine is asked to do.
+pub(crate) enum Message {
+    /// Run a job.
+    Run(Ticket),
+    /// Do something with the session, between transactions.
+    Control(Control),
+}
+
+pub(crate) struct Queue {
+    state: Mutex<State>,
+    filled: Condvar,
+    capacity: usize,
+}
+
+#[derive(Default)]
+struct State {
+    messages: VecDeque<Message>,
+    closed: bool,
+}
+
+/// What [`Queue::wait`] found.
+pub(crate) enum Waited {
+    /// There is something to take.
+    Filled,
+    /// Nothing came in time.
+    TimedOut,
+    /// Nothing is left, and nothing will come.
+    Closed,
+}
+
+impl Queue {
+    pub(crate) fn new(capacity: usize) -> Self {
+        Self { state: Mutex::default(), filled: Condvar::new(), capacity }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn push(&self, message: Message) -> Result<()> {
+        let mut state = self.lock();
+        if state.closed {
+            return Err(Error::busy("the storage is closed"));
+        }
+        if state.messages.len() >= self.capacity {
+            return Err(Error::busy("the queue of the storage is full"));
+        }
+        state.messages.push_back(message);
+        drop(state);
+        self.filled.notify_one();
+        Ok(())
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.lock().messages.len()
+    }
+
+    pub(crate) fn close(&self) {
+        self.lock().closed = true;
+        self.filled.notify_all();
+    }
+
+    /// Waits until there is a message, or until `deadline`.
+    pub(crate) fn wait(&self, deadline: Option<Instant>) -> Waited {
+        let mut state = self.lock();
+        loop {
+            if !state.messages.is_empty() {
+                return Waited::Filled;
+            }
+            if state.closed {
+                return Waited::Closed;
+            }
+            state = match deadline.map(|deadline| deadline.saturating_duration_since(Instant::now())) {
+                None => self.filled.wait(state).unwrap_or_else(PoisonError::into_inner),
+                Some(Duration::ZERO) => return Waited::TimedOut,
+                Some(left) => self.filled.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0,
+            };
+        }
+    }
+
+    /// Waits a little for the queue to hold `wanted` messages: callers who were answered together come back together.
+    pub(crate) fn gather(&self, wanted: usize, patience: Duration) {
+        let deadline = Instant::now() + patience;
+        let mut state = self.lock();
+        while state.messages.len() < wanted && !state.closed {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            state = self.filled.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// Takes up to `most` messages without waiting.
+    pub(crate) fn take(&self, most: usize) -> Vec<Message> {
+        let mut state = self.lock();
+        let count = state.messages.len().min(most);
+        state.messages.drain(..count).collect()
+    }
+}

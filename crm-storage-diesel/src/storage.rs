@@ -1,0 +1,212 @@
+//! `DieselStorage`: the storage port on a database.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use crm_core::work::{Health, Job, Mode, Ran, Schemas, Storage};
+use crm_core::{Error, Result};
+
+use crate::address::Address;
+use crate::engine::{Connect, Engine, Settings};
+use crate::group::Limits;
+use crate::migrate::ModuleMigrations;
+
+/// A storage on SQLite or PostgreSQL, chosen by its address. Cheap to clone; the clones share their connections.
+///
+/// Jobs are committed in groups: what is waiting when the writer is free goes into one transaction, is written with a
+/// few multi-row statements, and is answered once the commit is durable. A job that fails harms no other.
+///
+/// ```
+/// use crm_core::Crm;
+/// use crm_storage_diesel::DieselStorage;
+///
+/// # fn main() -> crm_core::Result<()> {
+/// let crm = Crm::builder(DieselStorage::open("sqlite::memory:")?).build_blocking()?;
+/// assert!(crm.blocking().health()?.backend.starts_with("SQLite"));
+/// crm.blocking().close()
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct DieselStorage {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    address: Address,
+    options: StorageOptions,
+    engine: Engine,
+    tenants: Mutex<HashMap<String, Weak<Inner>>>,
+}
+
+/// How a [`DieselStorage`] works. The defaults suit most.
+#[derive(Clone)]
+pub struct StorageOptions {
+    readers: usize,
+    queue: usize,
+    group: usize,
+    gather: Duration,
+    lock_timeout: Duration,
+    attempts: u32,
+    patience: Duration,
+    slow: Option<(Duration, crate::group::SlowJob)>,
+    migrations: Vec<ModuleMigrations>,
+}
+
+impl Default for StorageOptions {
+    fn default() -> Self {
+        Self {
+            readers: 2,
+            queue: 1024,
+            group: 64,
+            gather: Duration::from_micros(300),
+            lock_timeout: Duration::from_millis(250),
+            attempts: 12,
+            patience: Duration::from_secs(5),
+            slow: None,
+            migrations: Vec::new(),
+        }
+    }
+}
+
+impl StorageOptions {
+    /// Threads that read, 2 by default. Without one, the writer reads too.
+    #[must_use]
+    pub fn readers(self, readers: usize) -> Self {
+        Self { readers, ..self }
+    }
+
+    /// Jobs that may wait, 1024 by default. One more is refused with [`Error::Busy`].
+    #[must_use]
+    pub fn queue(self, queue: usize) -> Self {
+        Self { queue: queue.max(1), ..self }
+    }
+
+    /// The most jobs that are committed together, 64 by default.
+    #[must_use]
+    pub fn group(self, group: usize) -> Self {
+        Self { group: group.max(1), ..self }
+    }
+
+    /// How long the writer waits for the callers of the last group to come back together, 300 µs by default.
+    #[must_use]
+    pub fn gather(self, gather: Duration) -> Self {
+        Self { gather, ..self }
+    }
+
+    /// How long a statement waits for a row that another process holds, 250 ms by default.
+    #[must_use]
+    pub fn lock_timeout(self, lock_timeout: Duration) -> Self {
+        Self { lock_timeout, ..self }
+    }
+
+    /// How often, and for how long, a job is tried that meets other writers: 12 times and 5 s by default.
+    #[must_use]
+    pub fn retries(self, attempts: u32, patience: Duration) -> Self {
+        Self { attempts: attempts.max(1), patience, ..self }
+    }
+
+    /// Calls `report` with the label of a job that held the writer for longer than `limit`: something slow is in it.
+    #[must_use]
+    pub fn on_slow_job(self, limit: Duration, report: impl Fn(&str, Duration) + Send + Sync + 'static) -> Self {
+        Self { slow: Some((limit, Arc::new(report))), ..self }
+    }
+
+    /// Adds the migrations of a third party's module, whose entities have tables of their own.
+    #[must_use]
+    pub fn migrations(mut self, migrations: ModuleMigrations) -> Self {
+        self.migrations.push(migrations);
+        self
+    }
+}
+
+impl DieselStorage {
+    /// A storage at this address: `sqlite:shop.db`, `sqlite::memory:`, `postgres://user@host/database`.
+    /// Nothing is connected yet; building the [`Crm`](crm_core::Crm) does that and reports what is wrong.
+    ///
+    /// # Errors
+    /// [`Error::Setup`] for an address that no compiled-in backend understands.
+    pub fn open(url: &str) -> Result<Self> {
+        Self::open_with(url, StorageOptions::default())
+    }
+
+    /// The same with options.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_with(url: &str, options: StorageOptions) -> Result<Self> {
+        Self::start(Address::parse(url)?, options)
+    }
+
+    fn start(address: Address, options: StorageOptions) -> Result<Self> {
+        let settings = Settings {
+            readers: if address.is_private_to_one_connection() { 0 } else { options.readers },
+            queue: options.queue,
+            group: options.group,
+            gather: options.gather,
+            housekeeping: address.housekeeping(),
+            limits: Limits {
+                batch_reads: address.statements_are_round_trips(),
+                attempts: options.attempts,
+                patience: options.patience,
+                slow: options.slow.clone(),
+            },
+        };
+        let connect: Connect = {
+            let (address, lock_timeout) = (address.clone(), options.lock_timeout);
+            Arc::new(move |role| address.connect(role, lock_timeout))
+        };
+        let engine = Engine::start(&connect, &settings)?;
+        Ok(Self { inner: Arc::new(Inner { address, options, engine, tenants: Mutex::default() }) })
+    }
+
+    /// The storage of a tenant: a file of its own beside this one on SQLite, a schema of its own on PostgreSQL. No
+    /// query of one tenant can see another. Build a [`Crm`](crm_core::Crm) on it, which creates it if it is new.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] unless the name is 1 to 40 of `a`–`z`, `0`–`9` and `_`, and begins with a letter.
+    pub fn tenant(&self, name: &str) -> Result<Self> {
+        let fits = name.len() <= 40
+            && name.starts_with(|first: char| first.is_ascii_lowercase())
+            && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+        if !fits {
+            return Err(Error::invalid("tenant", "tenant.name"));
+        }
+        let mut tenants = self.inner.tenants.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(inner) = tenants.get(name).and_then(Weak::upgrade) {
+            return Ok(Self { inner });
+        }
+        let tenant = Self::start(self.inner.address.tenant(name)?, self.inner.options.clone())?;
+        tenants.insert(name.to_owned(), Arc::downgrade(&tenant.inner));
+        Ok(tenant)
+    }
+}
+
+#[async_trait::async_trait]
+impl Storage for DieselStorage {
+    async fn prepare(&self, schemas: Arc<Schemas>) -> Result<()> {
+        let (known, migrations) = (schemas.clone(), self.inner.options.migrations.clone());
+        self.inner
+            .engine
+            .control(move |session| {
+                session.prepare(&schemas, &migrations)
+            })
+            .await?;
+        self.inner.engine.know(known);
+        Ok(())
+    }
+
+    async fn run(&self, mode: Mode, job: Box<dyn Job>) -> Result<Ran> {
+        self.inner.engine.run(mode, job).await
+    }
+
+    async fn health(&self) -> Result<Health> {
+        let backend = self.inner.engine.control(|session| session.version()).await?;
+        Ok(Health { backend, queued: self.inner.engine.queued() })
+    }
+
+    async fn close(&self) -> Result<()> {
+        self.inner.engine.close().await;
+        Ok(())
+    }
+}
