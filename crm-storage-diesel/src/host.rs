@@ -33,10 +33,17 @@ fn run_in_savepoint<T, E: From<Error>>(
 ) -> Result<T, E> {
     tx.savepoint()?;
     let schemas = crm.schemas();
-    match crm.run_on(&mut WriteBuffer::new(tx, &schemas), actor, job) {
-        Ok(done) => {
+    let mut buffer = WriteBuffer::new(tx, &schemas);
+    buffer.begin_job(false);
+    let mut done = crm.run_on(&mut buffer, actor, job);
+    let status = buffer.end_job(done.is_ok())?;
+    if done.is_ok() && !status.is_sound() {
+        done = Err(Error::Poisoned.into());
+    }
+    match done.and_then(|value| buffer.flush().map(|()| value).map_err(E::from)) {
+        Ok(value) => {
             tx.release()?;
-            Ok(done)
+            Ok(value)
         }
         Err(error) => {
             tx.roll_back()?;

@@ -49,6 +49,32 @@ pub struct NewPurchase {
     pub expected_total: Option<Money>,
 }
 
+impl NewPurchase {
+    /// A purchase that happens now, by nobody who is known.
+    pub fn of(
+        branch: BranchId,
+        receipt_no: impl Into<String>,
+        lines: impl Into<Vec<NewLine>>,
+        tenders: impl Into<Vec<NewTender>>,
+    ) -> Self {
+        Self {
+            branch,
+            receipt_no: receipt_no.into(),
+            customer: None,
+            occurred_at: None,
+            lines: lines.into(),
+            tenders: tenders.into(),
+            expected_total: None,
+        }
+    }
+
+    /// The same, by this customer.
+    #[must_use]
+    pub fn by(self, customer: CustomerId) -> Self {
+        Self { customer: Some(customer), ..self }
+    }
+}
+
 /// A line of a purchase to record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
