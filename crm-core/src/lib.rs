@@ -18,7 +18,7 @@ pub mod work;
 
 pub use crm::{Blocking, Crm, CrmBuilder, DescribedModule, Description};
 pub use kernel::error::{Error, ErrorKind, Result};
-//pub use memory::MemoryStorage;
+pub use memory::MemoryStorage;
 
 /// What the exported macros need of other crates.
 #[doc(hidden)]
