@@ -1,0 +1,244 @@
+//! What the engine promises beside the conformance suite: back-pressure, tenants, reconnecting, the host's transaction,
+//! slow jobs told.
+
+use std::sync::{Arc, Mutex, mpsc};
+use std::thread;
+use std::time::Duration;
+
+use crm_core::access::Actor;
+use crm_core::branches::{Branch, NewBranch};
+use crm_core::kernel::page::Limit;
+use crm_core::work::Filter;
+use crm_core::{Crm, Error, ErrorKind};
+use crm_storage_diesel::{DieselStorage, HostTransaction, StorageOptions};
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+
+use crate::{databases, shop};
+
+fn branch_names(crm: &Crm) -> Vec<String> {
+    let page = crm.blocking().read(&Actor::system(), "names", |work| work.branches().page(Limit::default(), None));
+    page.unwrap().items.into_iter().map(|branch| branch.name).collect()
+}
+
+fn open_branch(crm: &Crm, name: &str) -> crm_core::Result<Branch> {
+    let new = NewBranch::named(name, "Europe/Warsaw", "PLN");
+    crm.blocking().run(&Actor::system(), "open", move |work| work.branches().create(new.clone()))
+}
+
+#[test]
+fn a_full_queue_is_an_error_and_not_a_longer_queue() {
+    let storage =
+        DieselStorage::open_with("sqlite::memory:", StorageOptions::default().queue(4).group(1)).unwrap();
+    let crm = Crm::builder(storage).build_blocking().unwrap();
+    let (started, wait_for_start) = mpsc::channel();
+    let (release, wait_for_release) = mpsc::channel::<()>();
+    let wait_for_release = Arc::new(Mutex::new(wait_for_release));
+    let holding = {
+        let crm = crm.clone();
+        thread::spawn(move || {
+            crm.blocking().run(&Actor::system(), "hold", move |_| {
+                started.send(()).unwrap();
+                let _ = wait_for_release.lock().unwrap().recv();
+                Ok::<_, Error>(())
+            })
+        })
+    };
+    wait_for_start.recv().unwrap();
+    let waiting: Vec<_> = (0..8)
+        .map(|n| {
+            let crm = crm.clone();
+            thread::spawn(move || open_branch(&crm, &format!("B{n}")))
+        })
+        .collect();
+    while crm_refused(&waiting) < 4 {
+        thread::sleep(Duration::from_millis(1));
+    }
+    release.send(()).unwrap();
+    holding.join().unwrap().unwrap();
+    let (stored, refused): (Vec<_>, Vec<_>) =
+        waiting.into_iter().map(|thread| thread.join().unwrap()).partition(Result::is_ok);
+    assert_eq!((stored.len(), refused.len()), (4, 4));
+    assert!(refused.iter().all(|result| result.as_ref().is_err_and(|error| error.kind() == ErrorKind::Busy)));
+    assert_eq!(branch_names(&crm).len(), 4);
+}
+
+/// The refused ones end at once; the others wait.
+fn crm_refused<T>(threads: &[thread::JoinHandle<T>]) -> usize {
+    threads.iter().filter(|thread| thread.is_finished()).count()
+}
+
+#[test]
+fn what_was_queued_is_done_before_a_storage_closes() {
+    let crm = Crm::builder(DieselStorage::open("sqlite::memory:").unwrap()).build_blocking().unwrap();
+    open_branch(&crm, "first").unwrap();
+    crm.blocking().close().unwrap();
+    assert_eq!(open_branch(&crm, "late").unwrap_err().kind(), ErrorKind::Busy);
+}
+
+#[test]
+fn a_job_that_holds_the_writer_is_told() {
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let options = {
+        let told = told.clone();
+        StorageOptions::default()
+            .on_slow_job(Duration::from_millis(20), move |label, took| told.lock().unwrap().push((label.to_owned(), took)))
+    };
+    let crm = Crm::builder(DieselStorage::open_with("sqlite::memory:", options).unwrap()).build_blocking().unwrap();
+    open_branch(&crm, "quick").unwrap();
+    crm.blocking()
+        .run(&Actor::system(), "sleeps", |_| {
+            thread::sleep(Duration::from_millis(30));
+            Ok::<_, Error>(())
+        })
+        .unwrap();
+    let told = told.lock().unwrap();
+    assert_eq!(told.iter().map(|(label, _)| label.as_str()).collect::<Vec<_>>(), ["sleeps"]);
+}
+
+fn tenants_do_not_meet(url: &str) {
+    let storage = DieselStorage::open(url).unwrap();
+    let crms: Vec<_> = ["acme", "globex"]
+        .iter()
+        .map(|name| Crm::builder(storage.tenant(name).unwrap()).build_blocking().unwrap())
+        .collect();
+    let own = Crm::builder(storage.clone()).build_blocking().unwrap();
+    open_branch(&crms[0], "of acme").unwrap();
+    open_branch(&crms[1], "of globex").unwrap();
+    let foreign = open_branch(&own, "of nobody").unwrap().id;
+    assert_eq!(branch_names(&crms[0]), ["of acme"]);
+    assert_eq!(branch_names(&crms[1]), ["of globex"]);
+    assert_eq!(branch_names(&own), ["of nobody"]);
+    let read = crms[0].blocking().read(&Actor::system(), "foreign", move |work| work.branches().get(foreign));
+    assert_eq!(read.unwrap_err().kind(), ErrorKind::NotFound);
+    for bad in ["", "A", "a-b", "a;b", "0a", "a\"b", "../a", &"a".repeat(41)] {
+        assert!(storage.tenant(bad).is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn sqlite_tenants_do_not_meet() {
+    tenants_do_not_meet(databases::sqlite_file().url());
+}
+
+#[test]
+fn postgres_tenants_do_not_meet() {
+    tenants_do_not_meet(databases::postgres().url());
+}
+
+/// The host's statements and the library's are one transaction: both stay, or neither.
+fn host_transaction<C>(mut connection: C, crm: &Crm)
+where
+    C: HostTransaction + SimpleConnection + diesel::connection::Connection,
+{
+    connection.batch_execute("CREATE TABLE host_notes (note TEXT)").unwrap();
+    let create = |name: &'static str| {
+        move |work: &mut crm_core::work::UnitOfWork<'_>| {
+            work.branches().create(NewBranch::named(name, "Europe/Warsaw", "PLN"))
+        }
+    };
+    connection
+        .transaction::<_, Box<dyn std::error::Error>, _>(|connection| {
+            connection.batch_execute("INSERT INTO host_notes VALUES ('kept')")?;
+            connection.run_crm(crm, &Actor::system(), create("kept"))?;
+            Ok(())
+        })
+        .unwrap();
+    let rolled_back = connection.transaction::<(), Box<dyn std::error::Error>, _>(|connection| {
+        connection.run_crm(crm, &Actor::system(), create("dropped with the host"))?;
+        Err("the host changed its mind".into())
+    });
+    assert!(rolled_back.is_err());
+    connection
+        .transaction::<_, Box<dyn std::error::Error>, _>(|connection| {
+            let failed = connection.run_crm(crm, &Actor::system(), |work| {
+                work.branches().create(NewBranch::named("dropped alone", "Europe/Warsaw", "PLN"))?;
+                Err::<(), _>(Error::invalid("x", "test.fails"))
+            });
+            assert_eq!(failed.unwrap_err().kind(), ErrorKind::Invalid);
+            connection.batch_execute("INSERT INTO host_notes VALUES ('after the failure')")?;
+            Ok(())
+        })
+        .unwrap();
+    assert_eq!(branch_names(crm), ["kept"]);
+    connection.batch_execute("INSERT INTO host_notes SELECT 1 / (CASE COUNT(*) WHEN 2 THEN 1 ELSE 0 END) FROM host_notes").unwrap();
+}
+
+#[test]
+fn sqlite_runs_inside_the_hosts_transaction() {
+    let database = databases::sqlite_file();
+    let crm = Crm::builder(DieselStorage::open(database.url()).unwrap()).build_blocking().unwrap();
+    host_transaction(SqliteConnection::establish(databases::sqlite_path(database.url())).unwrap(), &crm);
+}
+
+#[test]
+fn postgres_runs_inside_the_hosts_transaction() {
+    let database = databases::postgres();
+    let crm = Crm::builder(DieselStorage::open(database.url()).unwrap()).build_blocking().unwrap();
+    host_transaction(PgConnection::establish(database.url()).unwrap(), &crm);
+}
+
+#[test]
+fn postgres_is_reached_again_after_its_connections_were_ended() {
+    let database = databases::postgres();
+    let (crm, shop) = shop::open(DieselStorage::open(database.url()).unwrap(), 10_000);
+    for round in 0..5 {
+        shop::sell(&crm, &shop, &format!("before {round}")).unwrap();
+        assert!(shop::has_receipt(&crm, &format!("before {round}")));
+        database.end_other_connections();
+        shop::sell(&crm, &shop, &format!("after {round}")).unwrap();
+        assert!(shop::has_receipt(&crm, &format!("after {round}")));
+    }
+    shop::assert_whole(&crm);
+}
+
+#[test]
+fn sqlite_waits_for_another_process_that_writes() {
+    let database = databases::sqlite_file();
+    let (crm, shop) = shop::open(DieselStorage::open(database.url()).unwrap(), 100);
+    let mut other = SqliteConnection::establish(databases::sqlite_path(database.url())).unwrap();
+    other.batch_execute("BEGIN IMMEDIATE").unwrap();
+    let selling = {
+        let (crm, shop) = (crm.clone(), shop.clone());
+        thread::spawn(move || shop::sell(&crm, &shop, "waits"))
+    };
+    thread::sleep(Duration::from_millis(300));
+    assert!(!selling.is_finished());
+    other.batch_execute("COMMIT").unwrap();
+    selling.join().unwrap().unwrap();
+}
+
+#[test]
+fn postgres_tries_again_when_a_row_is_locked_for_a_while() {
+    let database = databases::postgres();
+    let (crm, shop) = shop::open(DieselStorage::open(database.url()).unwrap(), 100);
+    let mut other = PgConnection::establish(database.url()).unwrap();
+    other.batch_execute("BEGIN; SELECT 1 FROM crm_stock FOR UPDATE").unwrap();
+    let selling = {
+        let (crm, shop) = (crm.clone(), shop.clone());
+        thread::spawn(move || shop::sell(&crm, &shop, "waits"))
+    };
+    // Longer than the lock timeout, so that the first try is a conflict.
+    thread::sleep(Duration::from_millis(700));
+    assert!(!selling.is_finished());
+    other.batch_execute("COMMIT").unwrap();
+    selling.join().unwrap().unwrap();
+    shop::assert_whole(&crm);
+}
+
+#[test]
+fn a_snapshot_does_not_see_what_is_written_meanwhile() {
+    let database = databases::sqlite_file();
+    let crm = Crm::builder(DieselStorage::open(database.url()).unwrap()).build_blocking().unwrap();
+    let writer = crm.clone();
+    let (before, after) = crm
+        .blocking()
+        .read(&Actor::system(), "twice", move |work| {
+            let before = work.count(Filter::<Branch>::all())?;
+            thread::scope(|scope| scope.spawn(|| open_branch(&writer, "meanwhile")).join().unwrap())?;
+            Ok::<_, Error>((before, work.count(Filter::<Branch>::all())?))
+        })
+        .unwrap();
+    assert_eq!((before, after), (0, 0));
+    assert_eq!(branch_names(&crm), ["meanwhile"]);
+}

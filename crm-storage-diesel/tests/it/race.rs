@@ -1,0 +1,153 @@
+//! T-8: many tills, threads and processes, sell the same few pieces. Exactly the right number of sales win, every loser
+//! gets a typed refusal, and the books agree. So too for receipt numbers and idempotency keys.
+
+use std::sync::Barrier;
+use std::thread;
+
+use crm_core::{Error, ErrorKind};
+use crm_storage_diesel::DieselStorage;
+
+use crate::{databases, processes, shop};
+
+const THREADS: usize = 8;
+const PROCESSES: usize = 3;
+const TRIES: usize = 10;
+
+/// What a try ended in, as a word that a child can say.
+fn outcome(result: &crm_core::Result<crm_core::purchases::Receipt>) -> &'static str {
+    match result {
+        Ok(_) => "won",
+        Err(Error::Invalid { rule: "stock.insufficient", .. }) => "sold out",
+        Err(Error::AlreadyExists { unique, .. }) if unique == "receipt" => "receipt taken",
+        Err(Error::IdempotencyMismatch { .. }) => "key taken",
+        Err(error) if error.kind() == ErrorKind::Busy => "busy",
+        Err(_) => "wrong",
+    }
+}
+
+/// Sells from several threads at once; `name` gives the receipt number of a thread's n-th try.
+fn storm(url: &str, name: impl Fn(usize, usize) -> String + Sync, start: impl FnOnce()) -> Vec<&'static str> {
+    let (crm, shop) = shop::open(DieselStorage::open(url).unwrap(), 0);
+    let barrier = Barrier::new(THREADS + 1);
+    let (crm, shop, barrier, name) = (&crm, &shop, &barrier, &name);
+    let outcomes = thread::scope(|scope| {
+        let tills: Vec<_> = (0..THREADS)
+            .map(|till| {
+                scope.spawn(move || {
+                    barrier.wait();
+                    (0..TRIES)
+                        .map(|n| {
+                            let result = shop::sell(crm, shop, &name(till, n));
+                            if let Err(error) = &result
+                                && outcome(&result) == "wrong"
+                            {
+                                println!("a wrong refusal: {error:?}");
+                            }
+                            outcome(&result)
+                        })
+                        .collect::<Vec<_>>()
+                })
+            })
+            .collect();
+        start();
+        barrier.wait();
+        tills.into_iter().flat_map(|till| till.join().unwrap()).collect()
+    });
+    crm.blocking().close().unwrap();
+    outcomes
+}
+
+/// A child of the race: waits for the start, sells, and says every outcome.
+#[test]
+fn child() {
+    let Some(words) = processes::role("race::child") else { return };
+    let [url, process, same_names] = words.as_slice() else { panic!("{words:?}") };
+    let name = |till: usize, n: usize| {
+        if same_names == "same" { format!("R-{n}") } else { format!("{process}-{till}-{n}") }
+    };
+    let outcomes = storm(url, name, || {
+        processes::say("ready");
+        processes::wait_for_go();
+    });
+    for outcome in outcomes {
+        processes::say(outcome);
+    }
+}
+
+/// Runs the race in several processes and returns all outcomes.
+fn processes_race(url: &str, names: &str) -> Vec<String> {
+    let mut children: Vec<_> =
+        (0..PROCESSES).map(|process| processes::spawn("race::child", &[url, &process.to_string(), names])).collect();
+    let mut lines: Vec<_> = children.iter_mut().map(processes::Running::lines).collect();
+    for line in &mut lines {
+        assert_eq!(line.next().as_deref(), Some("ready"));
+    }
+    children.iter_mut().for_each(processes::Running::go);
+    let outcomes = lines.into_iter().flatten().collect();
+    children.into_iter().for_each(processes::Running::finish);
+    outcomes
+}
+
+fn count(outcomes: &[impl AsRef<str>], wanted: &str) -> usize {
+    outcomes.iter().filter(|outcome| outcome.as_ref() == wanted).count()
+}
+
+/// 240 tries for 100 pieces, by threads of one process and then of three.
+fn last_pieces(url: &str) {
+    const STOCK: i64 = 100;
+    let (crm, shop) = shop::open(DieselStorage::open(url).unwrap(), STOCK);
+    let outcomes = processes_race(url, "own");
+    assert_eq!(outcomes.len(), PROCESSES * THREADS * TRIES);
+    assert_eq!((count(&outcomes, "won"), count(&outcomes, "sold out")), (100, 140), "{outcomes:?}");
+    assert_eq!(shop::left(&crm, &shop), 0);
+    shop::assert_whole(&crm);
+}
+
+/// Every till of every process sells under the same ten receipt numbers and keys: each is sold once, and every till
+/// that repeats it gets the same receipt.
+fn same_receipts(url: &str) {
+    let (crm, shop) = shop::open(DieselStorage::open(url).unwrap(), 1_000);
+    let outcomes = processes_race(url, "same");
+    assert_eq!(count(&outcomes, "won"), PROCESSES * THREADS * TRIES, "{outcomes:?}");
+    assert_eq!(shop::left(&crm, &shop), 1_000 - i64::try_from(TRIES).unwrap());
+    shop::assert_whole(&crm);
+}
+
+/// The same last pieces, by the threads of one process only.
+fn threads_last_pieces(url: &str) {
+    let (crm, shop) = shop::open(DieselStorage::open(url).unwrap(), 33);
+    let outcomes = storm(url, |till, n| format!("{till}-{n}"), || {});
+    assert_eq!((count(&outcomes, "won"), count(&outcomes, "sold out")), (33, 47), "{outcomes:?}");
+    assert_eq!(shop::left(&crm, &shop), 0);
+    shop::assert_whole(&crm);
+}
+
+#[test]
+fn sqlite_threads_sell_the_last_pieces() {
+    threads_last_pieces(databases::sqlite_file().url());
+}
+
+#[test]
+fn sqlite_processes_sell_the_last_pieces() {
+    last_pieces(databases::sqlite_file().url());
+}
+
+#[test]
+fn sqlite_processes_sell_each_receipt_once() {
+    same_receipts(databases::sqlite_file().url());
+}
+
+#[test]
+fn postgres_threads_sell_the_last_pieces() {
+    threads_last_pieces(databases::postgres().url());
+}
+
+#[test]
+fn postgres_processes_sell_the_last_pieces() {
+    last_pieces(databases::postgres().url());
+}
+
+#[test]
+fn postgres_processes_sell_each_receipt_once() {
+    same_receipts(databases::postgres().url());
+}

@@ -1,0 +1,113 @@
+//! A small shop that several tests sell from, and what must be true of it at any time.
+
+use crm_core::access::Actor;
+use crm_core::branches::{BranchId, NewBranch};
+use crm_core::catalog::{NewProduct, ProductId};
+use crm_core::customers::{CustomerId, NewCustomer};
+use crm_core::kernel::currency::Currency;
+use crm_core::kernel::money::Money;
+use crm_core::purchases::event::PurchaseRecorded;
+use crm_core::module::{Manifest, Module, OutboxMessage, Registry};
+use crm_core::purchases::{NewLine, NewPurchase, NewTender, Purchase, PurchaseLine, Receipt, purchase};
+use crm_core::work::{CommandRecord, Filter};
+use crm_core::journal::{JournalEntry, journal_entry};
+use crm_core::{Crm, Error, Result};
+use crm_storage_diesel::DieselStorage;
+
+/// Ids of the shop, which the clean-up of a fresh process finds again by name.
+#[derive(Debug, Clone)]
+pub struct Shop {
+    pub branch: BranchId,
+    pub products: Vec<ProductId>,
+    pub customer: CustomerId,
+}
+
+/// Sends a thank-you for each purchase, so that the outbox takes part.
+struct ThankYou;
+
+impl Module for ThankYou {
+    fn manifest(&self) -> Manifest {
+        Manifest { name: "thank_you", requires: &["core"], ..Manifest::default() }
+    }
+
+    fn install(&self, registry: &mut Registry) -> Result<()> {
+        registry.on::<PurchaseRecorded>("thank the customer", |work, event| {
+            work.outbox().send("sms", serde_json::json!({ "purchase": event.purchase })).map(|_| ())
+        });
+        Ok(())
+    }
+}
+
+/// Opens the store and the shop in it, stocked if it is new.
+pub fn open(storage: DieselStorage, stock: i64) -> (Crm, Shop) {
+    let crm = Crm::builder(storage).module(ThankYou).build_blocking().unwrap();
+    let found = crm.blocking().run(&Actor::system(), "find the shop", |work| {
+        let Some(branch) = work.select(Filter::<crm_core::branches::Branch>::all()).first()? else { return Ok(None) };
+        let products = (0..3).map(|n| work.catalog().product_by_sku(&format!("P{n}")).map(|product| product.id));
+        let products = products.collect::<Result<Vec<_>>>()?;
+        let customer = work.customers().by_phone("+48512345678")?.id;
+        Ok::<_, Error>(Some(Shop { branch: branch.id, products, customer }))
+    });
+    if let Some(shop) = found.unwrap() {
+        return (crm, shop);
+    }
+    let shop = crm.blocking().run(&Actor::system(), "open the shop", move |work| {
+        let branch = work.branches().create(NewBranch::named("Warszawa", "Europe/Warsaw", "PLN"))?;
+        let mut products = Vec::new();
+        for n in 0..3 {
+            let price = Money::new(1_000 + n, Currency::PLN);
+            let product = work.catalog().create_product(NewProduct::goods(format!("P{n}"), "Herbata", price))?;
+            work.catalog().receive(product.id, branch.id, stock)?;
+            products.push(product.id);
+        }
+        let customer = work.customers().create(NewCustomer::person("Ala Kot").with_phone("+48512345678"))?;
+        Ok::<_, Error>(Shop { branch: branch.id, products, customer: customer.id })
+    });
+    (crm, shop.unwrap())
+}
+
+/// Sells one piece of each product, under a key that is the receipt number.
+pub fn sell(crm: &Crm, shop: &Shop, receipt_no: &str) -> Result<Receipt> {
+    let (shop, receipt_no) = (shop.clone(), receipt_no.to_owned());
+    crm.blocking().run(&Actor::system(), "sell", move |work| {
+        let lines: Vec<_> = shop.products.iter().map(|product| NewLine::of(*product, 1)).collect();
+        let sale = NewPurchase::of(shop.branch, &receipt_no, lines, [NewTender::cash_rest()]).by(shop.customer);
+        work.purchases().record(&sale, &receipt_no)
+    })
+}
+
+/// How many pieces of the first product are left.
+pub fn left(crm: &Crm, shop: &Shop) -> i64 {
+    let shop = shop.clone();
+    let read = move |work: &mut crm_core::work::UnitOfWork<'_>| work.catalog().on_hand(shop.products[0], shop.branch);
+    crm.blocking().read(&Actor::system(), "left", read).unwrap()
+}
+
+/// Whatever happened: every purchase is whole, and nothing is without its purchase.
+pub fn assert_whole(crm: &Crm) {
+    assert_eq!(crm.blocking().verify().unwrap(), []);
+    let counts = crm.blocking().read(&Actor::system(), "count", |work| {
+        let purchases = work.count(Filter::<Purchase>::all())?;
+        let recorded = journal_entry::kind.eq(crm_core::purchases::event::PURCHASE_RECORDED);
+        Ok::<_, Error>((
+            purchases,
+            [
+                work.count(Filter::<CommandRecord>::all())?,
+                work.count::<JournalEntry>(recorded)?,
+                work.count(Filter::<OutboxMessage>::all())?,
+                work.count(Filter::<PurchaseLine>::all())? / 3,
+            ],
+        ))
+    });
+    let (purchases, others) = counts.unwrap();
+    assert_eq!(others, [purchases; 4], "commands, journal, outbox, lines for {purchases} purchases");
+}
+
+/// Whether the purchase with this receipt number is there.
+pub fn has_receipt(crm: &Crm, receipt_no: &str) -> bool {
+    let receipt_no = receipt_no.to_owned();
+    let read = move |work: &mut crm_core::work::UnitOfWork<'_>| {
+        work.count::<Purchase>(purchase::receipt_no.eq(receipt_no.as_str())).map(|count| count == 1)
+    };
+    crm.blocking().read(&Actor::system(), "receipt", read).unwrap()
+}
