@@ -142,7 +142,7 @@ impl MemoryTx<'_> {
     /// Puts a row in its place, or empties it, unless a unique key of it is another row's.
     fn write(&mut self, schema: &'static Schema, key: Key, row: Option<Row>) -> Result<()> {
         let table = self.tables.entry(schema.kind).or_default();
-        for (number, values) in row.iter().flat_map(|row| unique_values(schema, row)) {
+        for (number, values) in row.iter().flat_map(|row| schema.unique_values(row)) {
             if let (Some(other), Some(unique)) = (table.taken.get(&(number, values)), schema.unique.get(number))
                 && *other != key
             {
@@ -199,23 +199,15 @@ impl Table {
     /// Replaces what is stored under a key, and returns it.
     fn put(&mut self, schema: &Schema, key: Key, row: Option<Row>) -> Option<Row> {
         let before = self.rows.remove(&key);
-        for values in before.iter().flat_map(|row| unique_values(schema, row)) {
+        for values in before.iter().flat_map(|row| schema.unique_values(row)) {
             self.taken.remove(&values);
         }
         if let Some(row) = row {
-            self.taken.extend(unique_values(schema, &row).map(|values| (values, key.clone())));
+            self.taken.extend(schema.unique_values(&row).map(|values| (values, key.clone())));
             self.rows.insert(key, row);
         }
         before
     }
-}
-
-/// The values of each unique key of a row, by its number; those with a null never collide and are left out.
-fn unique_values<'r>(schema: &'r Schema, row: &'r Row) -> impl Iterator<Item = (usize, Vec<Value>)> + 'r {
-    schema.unique.iter().enumerate().filter_map(|(number, unique)| {
-        let values = unique.columns.iter().map(|&column| row.get(column).filter(|value| !value.is_null()).cloned());
-        Some((number, values.collect::<Option<Vec<_>>>()?))
-    })
 }
 
 impl Tx for MemoryTx<'_> {

@@ -35,6 +35,8 @@ pub struct WriteBuffer<'t> {
     failed_at: Option<usize>,
     /// Rows inserted since the last flush.
     waiting: usize,
+    /// Values of unique keys that an update has given up and that are still stored: by rank, number of the key, values.
+    freed: BTreeSet<(usize, usize, Vec<Value>)>,
 }
 
 /// What happened to a job in a [`WriteBuffer`], beside what the job says itself.
@@ -130,8 +132,10 @@ impl Slot {
     }
 
     fn note_addition(&mut self, column: usize, amount: i64, floor: Option<i64>) {
-        let noted = self.additions.entry(column).or_insert((0, None));
-        *noted = (noted.0.saturating_add(amount), noted.1.max(floor));
+        let (sum, lowest) = self.additions.entry(column).or_insert((0, None));
+        *sum = sum.saturating_add(amount);
+        // The floor of an earlier sum moves with what is added after it.
+        *lowest = lowest.map(|lowest| lowest.saturating_add(amount)).max(floor);
     }
 }
 
@@ -148,6 +152,7 @@ impl<'t> WriteBuffer<'t> {
             status: Status::default(),
             failed_at: None,
             waiting: 0,
+            freed: BTreeSet::new(),
         }
     }
 
@@ -223,6 +228,13 @@ impl<'t> WriteBuffer<'t> {
             (false, None) => return Err(Error::Conflict { kind: schema.kind }),
         }
         slots.get_mut(key).ok_or(Error::Conflict { kind: schema.kind })
+    }
+
+    /// Writes what waits if this row takes over a unique value from another that is not written yet: batches are
+    /// ordered by key, not by who gives and who takes.
+    fn make_room(&mut self, rank: usize, schema: &'static Schema, row: &Row) -> Result<()> {
+        let takes = |(number, values)| self.freed.contains(&(rank, number, values));
+        if !self.freed.is_empty() && schema.unique_values(row).any(takes) { self.flush() } else { Ok(()) }
     }
 
     fn has_pending(&self, rank: usize) -> bool {
@@ -317,6 +329,7 @@ impl<'t> WriteBuffer<'t> {
     /// or if something of it is written.
     fn write_out(&mut self, open_all: bool) -> Result<()> {
         self.waiting = 0;
+        self.freed.clear();
         let pending = |layer: &Layer| layer.values().any(|kind| !kind.slots.values().all(Slot::is_clean));
         for at in 0..self.layers.len() {
             if at > self.opened {
@@ -422,6 +435,7 @@ impl Tx for WriteBuffer<'_> {
         let rank = self.rank(schema);
         for row in rows {
             let key = schema.key_of(&row);
+            self.make_room(rank, schema, &row)?;
             match self.slot(rank, &key) {
                 Some(slot) if slot.current.is_some() => {
                     return self.allowed(Err(Error::AlreadyExists { kind: schema.kind, unique: "key".into() }));
@@ -443,6 +457,12 @@ impl Tx for WriteBuffer<'_> {
         let keys: Vec<Key> = rows.iter().map(|(row, _)| schema.key_of(row)).collect();
         self.learn(rank, schema, &keys, Lock::None)?;
         for ((mut row, was), key) in rows.into_iter().zip(keys) {
+            self.make_room(rank, schema, &row)?;
+            if let Some(before) = self.slot(rank, &key).and_then(|slot| slot.current.as_ref()) {
+                let after: Vec<_> = schema.unique_values(&row).collect();
+                let freed: Vec<_> = schema.unique_values(before).filter(|values| !after.contains(values)).collect();
+                self.freed.extend(freed.into_iter().map(|(number, values)| (rank, number, values)));
+            }
             let changed = self.slot_to_change(rank, schema, &key).and_then(|slot| match &slot.current {
                 Some(current) if schema.version_of(current) == Some(was) => {
                     for &counter in schema.counters {
@@ -510,9 +530,9 @@ impl Tx for WriteBuffer<'_> {
 
     fn savepoint(&mut self) -> Result<()> {
         self.write_out(true)?;
-        self.layers.push(Layer::new());
         let opened = self.tx.savepoint();
         self.ran(opened)?;
+        self.layers.push(Layer::new());
         self.opened = self.top();
         Ok(())
     }
@@ -527,6 +547,8 @@ impl Tx for WriteBuffer<'_> {
             let released = self.tx.release();
             self.ran(released)?;
         }
+        // A failure inside is now one of what is around it.
+        self.failed_at = self.failed_at.map(|at| at.min(top - 1));
         for (rank, kind) in above {
             let below = self.slots_of(top - 1, rank, kind.schema);
             for (key, slot) in kind.slots {
@@ -548,7 +570,12 @@ impl Tx for WriteBuffer<'_> {
         }
         if self.opened == top {
             self.opened -= 1;
-            self.tx.roll_back()?;
+            if let Err(error) = self.tx.roll_back() {
+                // What was written since is still there: nothing of this transaction may be kept.
+                self.status.broken = true;
+                self.failed_at = Some(0);
+                return Err(error);
+            }
             // Locks taken since the savepoint are gone with it.
             self.layers.iter_mut().flat_map(BTreeMap::values_mut).flat_map(|kind| kind.slots.values_mut()).for_each(
                 |slot| slot.locked = false,

@@ -88,11 +88,13 @@ where
 ///         text: String,
 ///     }
 /// }
+/// # fn main() {
 /// assert_eq!(Note::SCHEMA.columns[2].name, "about");
 /// let about_nobody = note::about.eq(uuid::Uuid::nil());
 /// let sample = Note { id: uuid::Uuid::nil().into(), version: Version::FIRST, about: uuid::Uuid::nil(), text: "Ala".into() };
 /// assert!(about_nobody.matches(&sample));
 /// assert!(!format!("{sample:?}").contains("Ala"), "personal columns stay out of logs");
+/// # }
 /// ```
 #[macro_export]
 macro_rules! entity {

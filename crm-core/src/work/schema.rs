@@ -69,6 +69,15 @@ impl Schema {
         self.version.and_then(|column| row.get(column)).and_then(Value::as_int)
     }
 
+    /// The values of each unique key of a row, by the key's number. A key with a null in it never collides and is left
+    /// out.
+    pub fn unique_values<'r>(&'r self, row: &'r Row) -> impl Iterator<Item = (usize, Vec<Value>)> + 'r {
+        self.unique.iter().enumerate().filter_map(|(number, unique)| {
+            let values = unique.columns.iter().map(|&column| row.get(column).filter(|value| !value.is_null()).cloned());
+            Some((number, values.collect::<Option<Vec<_>>>()?))
+        })
+    }
+
     /// The position of a column.
     pub fn position(&self, name: &str) -> Option<usize> {
         self.columns.iter().position(|column| column.name == name)
