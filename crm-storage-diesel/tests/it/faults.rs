@@ -1,0 +1,236 @@
+//! Every write operation, with a fault at its n-th call of the storage, for every n: all of it is stored or nothing, the
+//! books agree, and the storage serves the next call.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use crm_core::access::Actor;
+use crm_core::branches::{Branch, NewBranch};
+use crm_core::catalog::{Category, NewProduct, Product, StockMovement};
+use crm_core::conformance::{Fault, FaultyStorage};
+use crm_core::customers::{Customer, NewCustomer, Relation, SearchKey};
+use crm_core::journal::JournalEntry;
+use crm_core::kernel::currency::Currency;
+use crm_core::kernel::money::Money;
+use crm_core::kernel::page::Limit;
+use crm_core::module::OutboxMessage;
+use crm_core::purchases::{NewLine, NewPurchase, NewTender, Purchase, PurchaseLine, Tender};
+use crm_core::work::{CommandRecord, Entity, Filter, UnitOfWork, Version};
+use crm_core::{Crm, Error, Result};
+use crm_storage_diesel::DieselStorage;
+
+use crate::databases;
+
+const FAULTS: [Fault; 4] = [Fault::ErrorBefore, Fault::ErrorAfter, Fault::Crash, Fault::Delay(Duration::from_millis(1))];
+
+type Operation = fn(&mut UnitOfWork<'_>, &str) -> Result<()>;
+
+fn first<E: Entity>(work: &mut UnitOfWork<'_>) -> Result<E> {
+    work.select(Filter::<E>::all()).first()?.ok_or_else(|| Error::Setup("the set-up is missing".into()))
+}
+
+/// Every operation that writes, each writing something new for a new name.
+const OPERATIONS: &[(&str, Operation)] = &[
+    ("branches.create", |work, name| {
+        work.branches().create(NewBranch::named(name, "Asia/Tehran", "IRR")).map(|_| ())
+    }),
+    ("branches.update", |work, name| {
+        let mut branch: Branch = first(work)?;
+        branch.name = name.to_owned();
+        work.branches().update(&mut branch)
+    }),
+    ("customers.create", |work, name| {
+        let new = NewCustomer::person(format!("Ala {name}")).with_card(name).with_phone("+48512345678");
+        work.customers().create(new).map(|_| ())
+    }),
+    ("customers.update", |work, name| {
+        let mut customer: Customer = first(work)?;
+        customer.name = format!("Ola {name} Kot");
+        work.customers().update(&mut customer)
+    }),
+    ("customers.relate", |work, name| {
+        let two = work.select(Filter::<Customer>::all()).page(Limit::new(2)?, None)?.items;
+        work.customers().relate(two[0].id, name, two[1].id)
+    }),
+    ("catalog.create_category", |work, name| {
+        let above = first::<Category>(work)?.id;
+        work.catalog().create_category(Some(above), name).map(|_| ())
+    }),
+    ("catalog.move_category", |work, name| {
+        let top = first::<Category>(work)?.id;
+        let moved = work.catalog().create_category(Some(top), name)?;
+        work.catalog().create_category(Some(moved.id), "below")?;
+        work.catalog().move_category(moved.id, None).map(|_| ())
+    }),
+    ("catalog.create_product", |work, name| {
+        work.catalog().create_product(NewProduct::goods(name, "Chleb", Money::new(500, Currency::PLN))).map(|_| ())
+    }),
+    ("catalog.update_product", |work, name| {
+        let mut product: Product = first(work)?;
+        product.name = name.to_owned();
+        work.catalog().update_product(&mut product)
+    }),
+    ("catalog.receive", |work, _| {
+        let (product, branch) = (first::<Product>(work)?.id, first::<Branch>(work)?.id);
+        work.catalog().receive(product, branch, 3)
+    }),
+    ("catalog.correct", |work, _| {
+        let (product, branch) = (first::<Product>(work)?.id, first::<Branch>(work)?.id);
+        work.catalog().correct(product, branch, -1)
+    }),
+    ("purchases.record", |work, name| {
+        let (product, branch) = (first::<Product>(work)?.id, first::<Branch>(work)?.id);
+        let customer = work.customers().create(NewCustomer::person("Nowy"))?.id;
+        let sale = NewPurchase::of(branch, name, [NewLine::of(product, 1)], [NewTender::cash_rest()]).by(customer);
+        work.purchases().record(&sale, name).map(|_| ())
+    }),
+    ("outbox.send", |work, name| work.outbox().send("email", name.into()).map(|_| ())),
+    ("outbox.claim", |work, _| {
+        work.outbox().send("email", "to be claimed".into())?;
+        let claimed = work.outbox().claim(Limit::new(1)?, Duration::ZERO)?;
+        work.outbox().failed(claimed[0].id, "refused", Some(work.now()))
+    }),
+    ("outbox.delivered", |work, _| {
+        let id = work.outbox().send("email", "to be delivered".into())?;
+        work.outbox().send("email", "to stay".into())?;
+        work.outbox().delivered(id)
+    }),
+    ("attempt", |work, name| {
+        let failed = work.attempt(|work| {
+            work.branches().create(NewBranch::named(format!("{name} in vain"), "Asia/Tehran", "IRR"))?;
+            Err::<(), _>(Error::invalid("x", "test.fails"))
+        });
+        assert!(failed.is_err());
+        work.branches().create(NewBranch::named(name, "Asia/Tehran", "IRR")).map(|_| ())
+    }),
+];
+
+fn set_up(work: &mut UnitOfWork<'_>) -> Result<()> {
+    let branch = work.branches().create(NewBranch::named("Warszawa", "Europe/Warsaw", "PLN"))?;
+    let price = Money::new(1_000, Currency::PLN);
+    let product = work.catalog().create_product(NewProduct::goods("TEA", "Herbata", price))?;
+    work.catalog().receive(product.id, branch.id, 10_000)?;
+    work.catalog().create_category(None, "Spożywcze")?;
+    work.customers().create(NewCustomer::person("Jan Kot"))?;
+    work.customers().create(NewCustomer::person("Ewa Kot"))?;
+    Ok(())
+}
+
+/// What is stored, by number of rows, and by the versions of those that change.
+fn fingerprint(crm: &Crm) -> Vec<u64> {
+    fn count<E: Entity>(work: &mut UnitOfWork<'_>) -> Result<u64> {
+        work.count(Filter::<E>::all())
+    }
+    fn versions<E: Entity>(work: &mut UnitOfWork<'_>) -> Result<u64> {
+        let mut sum = 0;
+        work.select(Filter::<E>::all()).for_each(|entity| {
+            let mut version = Version::FIRST;
+            while entity.version().is_some_and(|stored| stored > version) {
+                version = version.next();
+                sum += 1;
+            }
+            Ok(())
+        })?;
+        Ok(sum)
+    }
+    let read = crm.blocking().read(&Actor::system(), "fingerprint", |work| {
+        Ok::<_, Error>(vec![
+            count::<Branch>(work)?,
+            versions::<Branch>(work)?,
+            count::<Customer>(work)?,
+            versions::<Customer>(work)?,
+            count::<SearchKey>(work)?,
+            count::<Relation>(work)?,
+            count::<Category>(work)?,
+            count::<Product>(work)?,
+            versions::<Product>(work)?,
+            count::<StockMovement>(work)?,
+            count::<Purchase>(work)?,
+            count::<PurchaseLine>(work)?,
+            count::<Tender>(work)?,
+            count::<JournalEntry>(work)?,
+            count::<OutboxMessage>(work)?,
+            versions::<OutboxMessage>(work)?,
+            count::<CommandRecord>(work)?,
+        ])
+    });
+    read.unwrap()
+}
+
+fn every_fault_of_every_operation(url: &str) {
+    let faulty = FaultyStorage::new(Arc::new(DieselStorage::open(url).unwrap()));
+    let crm = Crm::builder_on(faulty.clone() as Arc<dyn crm_core::work::Storage>).build_blocking().unwrap();
+    crm.blocking().run(&Actor::system(), "set up", set_up).unwrap();
+    let names = AtomicUsize::new(0);
+    let mut faults = 0;
+    for (label, operation) in OPERATIONS {
+        for fault in FAULTS {
+            let mut n = 0;
+            loop {
+                n += 1;
+                assert!(n < 200, "{label} never succeeds");
+                let name = format!("N{}", names.fetch_add(1, Ordering::Relaxed));
+                let before = fingerprint(&crm);
+                faulty.fail_at(n, fault);
+                let done = crm.blocking().run(&Actor::system(), label, move |work| operation(work, &name));
+                let calls = faulty.count_calls();
+                faulty.heal();
+                let after = fingerprint(&crm);
+                match done {
+                    Err(_) => assert_eq!(after, before, "{label}, {fault:?} at call {n}: something is left"),
+                    Ok(()) => assert_ne!(after, before, "{label}: nothing was written"),
+                }
+                if calls < n {
+                    break;
+                }
+                faults += 1;
+            }
+        }
+        assert_eq!(crm.blocking().verify().unwrap(), [], "{label}");
+    }
+    println!("{} operations, {faults} faults, 0 partial effects", OPERATIONS.len());
+}
+
+#[test]
+fn sqlite_stores_all_or_nothing() {
+    every_fault_of_every_operation("sqlite::memory:");
+}
+
+#[test]
+fn postgres_stores_all_or_nothing() {
+    every_fault_of_every_operation(databases::postgres().url());
+}
+
+/// A real fault of the database: the file may not grow. What fails leaves nothing, and what fits later is stored.
+#[test]
+fn a_full_disk_leaves_nothing_half_done() {
+    let database = databases::sqlite_file();
+    let (crm, shop) = crate::shop::open(DieselStorage::open(database.url()).unwrap(), 1_000_000);
+    crm.blocking().close().unwrap();
+    drop(crm);
+
+    let pages: u32 = databases::sqlite_pragma(database.url(), "page_count")[0].parse().unwrap();
+    let full = DieselStorage::open_with(
+        database.url(),
+        crm_storage_diesel::StorageOptions::default().sqlite_max_pages(pages + 8),
+    );
+    let (crm, _) = crate::shop::open(full.unwrap(), 0);
+    let mut stored = 0;
+    let refused = loop {
+        match crate::shop::sell(&crm, &shop, &format!("full {stored}")) {
+            Ok(_) => stored += 1,
+            Err(error) => break error,
+        }
+        assert!(stored < 10_000, "the file was never full");
+    };
+    assert!(stored > 0, "something fits");
+    assert!(refused.to_string().contains("full"), "{refused}");
+    crate::shop::assert_whole(&crm);
+    crm.blocking().close().unwrap();
+    drop(crm);
+
+    let (crm, shop) = crate::shop::open(DieselStorage::open(database.url()).unwrap(), 0);
+    crate::shop::sell(&crm, &shop, &format!("full {stored}")).unwrap();
+    crate::shop::assert_whole(&crm);
+}
