@@ -1,0 +1,275 @@
+//! Queries as SQL. The meaning is [`Criteria::matches`]; this is its translation.
+
+use std::borrow::Cow;
+
+use crm_core::work::{Column, ColumnType, Comparison, Criteria, Direction, Query, Schema, Value};
+use crm_core::{Error, Result};
+
+use super::statement::{Bind, Cell, Statement};
+use super::text::{Dialect, columns, name, quoted, table_of};
+
+/// Conditions with more leaves than this are not kept prepared: their texts would be too many.
+const MAX_KEPT_LEAVES: usize = 8;
+
+/// Longer lists than this are not kept prepared.
+const MAX_KEPT_LIST: usize = 256;
+
+/// The longest list SQLite takes (it allows 32,766 values in a statement).
+const MAX_LIST: usize = 16_384;
+
+/// The deepest nesting of a condition.
+const MAX_DEPTH: usize = 64;
+
+/// The statement for a query.
+pub(crate) fn select<'q>(dialect: Dialect, query: &'q Query) -> Result<Statement<'q>> {
+    let schema = query.schema;
+    let mut where_ = Where::new(dialect, schema);
+    where_.text = format!("SELECT {} FROM {} WHERE ", columns(schema), quoted(table_of(schema)));
+    let unconditional = matches!(&query.criteria, Criteria::All(parts) if parts.is_empty());
+    if !unconditional || query.after.is_none() {
+        where_.push(&query.criteria, false, 0)?;
+    }
+    if let Some(after) = &query.after {
+        if !unconditional {
+            where_.text.push_str(" AND ");
+        }
+        where_.push_after(query, after)?;
+    }
+    let (Where { mut text, binds, leaves, kept, .. }, names) =
+        (where_, query.order.iter().map(|&at| name(schema, at)).collect::<Vec<_>>());
+    let direction = if query.direction == Direction::Ascending { "" } else { " DESC" };
+    text.push_str(" ORDER BY ");
+    text.push_str(&names.iter().map(|name| format!("{name}{direction}")).collect::<Vec<_>>().join(", "));
+    if query.limit > 0 {
+        // A literal: SQLite plans a statement anew whenever a bound limit changes.
+        text.push_str(&format!(" LIMIT {}", query.limit));
+    }
+    Ok(Statement { text: text.into(), binds, kept: kept && leaves <= MAX_KEPT_LEAVES && is_usual(query.limit) })
+}
+
+/// The statement that counts.
+pub(crate) fn count<'q>(dialect: Dialect, schema: &'static Schema, criteria: &'q Criteria) -> Result<Statement<'q>> {
+    let mut where_ = Where::new(dialect, schema);
+    where_.text = format!("SELECT count(*) FROM {} WHERE ", quoted(table_of(schema)));
+    where_.push(criteria, false, 0)?;
+    let kept = where_.kept && where_.leaves <= MAX_KEPT_LEAVES;
+    Ok(Statement { text: where_.text.into(), binds: where_.binds, kept })
+}
+
+/// Page sizes whose statements are kept prepared, so that callers who choose any number do not fill the cache. A page
+/// reads one row more than it shows.
+fn is_usual(limit: usize) -> bool {
+    limit <= 16 || limit <= 1001 && (limit.is_multiple_of(10) || limit % 10 == 1) || limit.is_power_of_two()
+}
+
+struct Where<'q> {
+    dialect: Dialect,
+    schema: &'static Schema,
+    text: String,
+    binds: Vec<Bind<'q>>,
+    leaves: usize,
+    kept: bool,
+}
+
+impl<'q> Where<'q> {
+    fn new(dialect: Dialect, schema: &'static Schema) -> Self {
+        Self { dialect, schema, text: String::new(), binds: Vec::new(), leaves: 0, kept: true }
+    }
+
+    fn column(&self, at: usize) -> Result<&'static Column> {
+        self.schema.columns.get(at).ok_or_else(|| Error::invalid(self.schema.kind, "filter.column"))
+    }
+
+    /// A condition. Inside `Not`, where an unknown would not turn into a match, comparisons of nullable columns are
+    /// made two-valued; elsewhere an unknown keeps a row out like a mismatch does.
+    fn push(&mut self, criteria: &'q Criteria, negated: bool, depth: usize) -> Result<()> {
+        if depth > MAX_DEPTH {
+            return Err(Error::invalid(self.schema.kind, "filter.depth"));
+        }
+        match criteria {
+            Criteria::All(parts) => return self.push_group(parts, " AND ", "1 = 1", negated, depth),
+            Criteria::Any(parts) => return self.push_group(parts, " OR ", "1 = 0", negated, depth),
+            Criteria::Not(part) => {
+                self.leaves += 1;
+                self.text.push_str("NOT (");
+                self.push(part, true, depth + 1)?;
+                self.text.push(')');
+            }
+            Criteria::Compare(at, comparison, value) => {
+                let sign = match comparison {
+                    Comparison::Equal => "=",
+                    Comparison::NotEqual => "<>",
+                    Comparison::Less => "<",
+                    Comparison::LessOrEqual => "<=",
+                    Comparison::Greater => ">",
+                    Comparison::GreaterOrEqual => ">=",
+                };
+                if value.is_null() {
+                    self.push_never();
+                } else {
+                    self.push_leaf(*at, negated, |this, column, name| {
+                        this.text.push_str(&format!("{name} {sign} ?"));
+                        this.bind(column.column_type, Cow::Borrowed(value));
+                    })?;
+                }
+            }
+            Criteria::In(at, values) => self.push_in(*at, values, negated)?,
+            Criteria::IsNull(at) => {
+                self.leaves += 1;
+                self.column(*at)?;
+                self.text.push_str(&format!("{} IS NULL", name(self.schema, *at)));
+            }
+            Criteria::StartsWith(at, prefix) => self.push_leaf(*at, negated, |this, _, name| {
+                // A range, so that an index is used.
+                this.text.push_str(&format!("({name} >= ?"));
+                this.bind(ColumnType::Text, Cow::Owned(Value::Text(prefix.clone())));
+                if let Some(end) = successor(prefix) {
+                    this.text.push_str(&format!(" AND {name} < ?"));
+                    this.bind(ColumnType::Text, Cow::Owned(Value::Text(end)));
+                }
+                this.text.push(')');
+            })?,
+        }
+        Ok(())
+    }
+
+    /// Parts joined by AND or OR, in halves, because SQLite takes no deep expressions.
+    fn push_group(
+        &mut self,
+        parts: &'q [Criteria],
+        operator: &str,
+        empty: &str,
+        negated: bool,
+        depth: usize,
+    ) -> Result<()> {
+        match parts {
+            [] => {
+                self.leaves += 1;
+                self.text.push_str(empty);
+            }
+            [part] => self.push(part, negated, depth + 1)?,
+            _ => {
+                let halves = if parts.len() > 64 { parts.len() / 2 } else { 1 };
+                self.text.push('(');
+                for (at, half) in parts.chunks(halves.max(1)).enumerate() {
+                    if at > 0 {
+                        self.text.push_str(operator);
+                    }
+                    self.push_group(half, operator, empty, negated, depth)?;
+                }
+                self.text.push(')');
+            }
+        }
+        Ok(())
+    }
+
+    fn push_leaf(
+        &mut self,
+        at: usize,
+        negated: bool,
+        leaf: impl FnOnce(&mut Self, &'static Column, &str),
+    ) -> Result<()> {
+        self.leaves += 1;
+        let column = self.column(at)?;
+        let name = name(self.schema, at);
+        let guarded = negated && column.nullable;
+        if guarded {
+            self.text.push_str(&format!("({name} IS NOT NULL AND "));
+        }
+        leaf(self, column, &name);
+        if guarded {
+            self.text.push(')');
+        }
+        Ok(())
+    }
+
+    fn push_in(&mut self, at: usize, values: &'q [Value], negated: bool) -> Result<()> {
+        let mut cells: Vec<Cell<'q>> = values.iter().filter(|value| !value.is_null()).map(Cow::Borrowed).collect();
+        let Some(last) = cells.last().cloned() else {
+            self.column(at)?;
+            self.push_never();
+            return Ok(());
+        };
+        if self.dialect == Dialect::Sqlite {
+            if cells.len() > MAX_LIST {
+                return Err(Error::invalid(self.column(at)?.name, "filter.list_too_long"));
+            }
+            cells.resize(cells.len().next_power_of_two(), last);
+            self.kept &= cells.len() <= MAX_KEPT_LIST;
+        }
+        self.push_leaf(at, negated, |this, column, name| match this.dialect {
+            Dialect::Postgres => {
+                this.text.push_str(&format!("{name} = ANY(?)"));
+                this.binds.push(Bind::Many(column.column_type, cells));
+            }
+            Dialect::Sqlite => {
+                this.text.push_str(&format!("{name} IN ("));
+                for (at, cell) in cells.into_iter().enumerate() {
+                    this.text.push_str(if at == 0 { "?" } else { ", ?" });
+                    this.bind(column.column_type, cell);
+                }
+                this.text.push(')');
+            }
+        })
+    }
+
+    fn push_never(&mut self) {
+        self.leaves += 1;
+        self.text.push_str("1 = 0");
+    }
+
+    /// The rows after a place, as one comparison of row values, which an index on the order answers.
+    fn push_after(&mut self, query: &'q Query, after: &'q [Value]) -> Result<()> {
+        if after.len() != query.order.len() || after.iter().any(Value::is_null) {
+            return Err(Error::invalid(self.schema.kind, "page.after"));
+        }
+        let sign = if query.direction == Direction::Ascending { ">" } else { "<" };
+        let names: Vec<String> = query.order.iter().map(|&at| name(self.schema, at)).collect();
+        let marks = vec!["?"; after.len()].join(", ");
+        self.text.push_str(&format!("({}) {sign} ({marks})", names.join(", ")));
+        for (&at, value) in query.order.iter().zip(after) {
+            let column_type = self.column(at)?.column_type;
+            self.bind(column_type, Cow::Borrowed(value));
+        }
+        Ok(())
+    }
+
+    fn bind(&mut self, column_type: ColumnType, cell: Cell<'q>) {
+        self.binds.push(Bind::One(column_type, cell));
+    }
+}
+
+/// The smallest text above every text that begins with `prefix`; `None` when there is none. The order of UTF-8 bytes
+/// is the order of code points.
+fn successor(prefix: &str) -> Option<String> {
+    let mut text = prefix.to_owned();
+    while let Some(last) = text.pop() {
+        // The step over the surrogates is the range's.
+        if let Some(next) = (last..=char::MAX).nth(1) {
+            text.push(next);
+            return Some(text);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_successor_of_a_prefix() {
+        assert_eq!(successor("ab").as_deref(), Some("ac"));
+        assert_eq!(successor("").as_deref(), None);
+        assert_eq!(successor("a\u{10FFFF}").as_deref(), Some("b"));
+        assert_eq!(successor("\u{10FFFF}").as_deref(), None);
+        assert_eq!(successor("\u{D7FF}").as_deref(), Some("\u{E000}"));
+        assert_eq!(successor("z\u{7F}").as_deref(), Some("z\u{80}"));
+    }
+
+    #[test]
+    fn usual_page_sizes() {
+        assert!([0, 1, 11, 50, 51, 100, 1000, 1001].into_iter().all(is_usual));
+        assert!((0..100_000).filter(|&limit| is_usual(limit)).count() < 250);
+    }
+}

@@ -1,0 +1,13 @@
+//! Statements made from a [`Schema`](crm_core::work::Schema): one mapping for all tables.
+
+mod criteria;
+mod records;
+mod statement;
+mod text;
+mod tx;
+
+pub(crate) use criteria::{count, select};
+pub(crate) use records::RECORDS;
+pub(crate) use statement::{Bind, Cell, Statement, load};
+pub(crate) use text::{Dialect, Operation, Texts, column_types, quoted, sql_type, table_of};
+pub(crate) use tx::{Failure, SqlTx, Tables, bounds};

@@ -1,0 +1,97 @@
+//! A statement as data, run through Diesel: its cache of prepared statements, its binds, its instrumentation.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use crm_core::work::{ColumnType, Row, Value};
+use diesel::connection::LoadConnection;
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::expression::QueryMetadata;
+use diesel::result::{Error, QueryResult};
+use diesel::row::{Field as _, Row as _};
+use diesel::sql_types::Untyped;
+
+use crate::sql_types::Database;
+
+/// One value to bind, borrowed where possible.
+pub(crate) type Cell<'a> = Cow<'a, Value>;
+
+/// What stands for one `?` of a statement.
+#[derive(Debug, Clone)]
+pub(crate) enum Bind<'a> {
+    /// A value.
+    One(ColumnType, Cell<'a>),
+    /// An array of values (PostgreSQL).
+    Many(ColumnType, Vec<Cell<'a>>),
+}
+
+/// SQL text with a `?` for each bind. Prepared once per connection and text.
+#[derive(Debug, Clone)]
+pub(crate) struct Statement<'a> {
+    /// The text. Nothing but a placeholder may contain a question mark.
+    pub(crate) text: Arc<str>,
+    /// The values, in the order of the placeholders.
+    pub(crate) binds: Vec<Bind<'a>>,
+    /// Whether the text comes from a bounded set, so that the prepared statement may be kept.
+    pub(crate) kept: bool,
+}
+
+impl<'a> Statement<'a> {
+    /// A statement that is kept prepared.
+    pub(crate) fn kept(text: Arc<str>, binds: Vec<Bind<'a>>) -> Self {
+        Self { text, binds, kept: true }
+    }
+
+    /// A statement that is run rarely.
+    pub(crate) fn once(text: &str) -> Self {
+        Self { text: text.into(), binds: Vec::new(), kept: false }
+    }
+}
+
+impl<DB: Database> QueryFragment<DB> for Statement<'_> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        if !self.kept {
+            out.unsafe_to_cache_prepared();
+        }
+        let mut pieces = self.text.split('?');
+        out.push_sql(pieces.next().unwrap_or_default());
+        let mut binds = self.binds.iter();
+        for piece in pieces {
+            match binds.next() {
+                Some(Bind::One(column_type, cell)) => DB::push_cell(&mut out, *column_type, cell)?,
+                Some(Bind::Many(column_type, cells)) => DB::push_array(&mut out, *column_type, cells)?,
+                None => return Err(Error::QueryBuilderError("a statement with too few values".into())),
+            }
+            out.push_sql(piece);
+        }
+        Ok(())
+    }
+}
+
+impl QueryId for Statement<'_> {
+    type QueryId = ();
+
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl Query for Statement<'_> {
+    type SqlType = Untyped;
+}
+
+/// Runs a statement and reads its rows, whose columns have these types.
+pub(crate) fn load<C>(connection: &mut C, statement: Statement<'_>, types: &[ColumnType]) -> QueryResult<Vec<Row>>
+where
+    C: LoadConnection,
+    C::Backend: Database + QueryMetadata<Untyped>,
+{
+    let mut rows = Vec::new();
+    for row in connection.load(statement)? {
+        let row = row?;
+        let cells = types.iter().enumerate().map(|(at, column_type)| {
+            let field = row.get(at).ok_or_else(|| Error::DeserializationError("a column is missing".into()))?;
+            C::Backend::read(*column_type, field.value()).map_err(Error::DeserializationError)
+        });
+        rows.push(cells.collect::<QueryResult<Row>>()?);
+    }
+    Ok(rows)
+}

@@ -1,0 +1,424 @@
+//! The port's transaction over tables: poison, read-only, savepoints, records. What is left to a database are the
+//! statements on rows of one table.
+
+use std::collections::HashMap;
+
+use crm_core::work::{Addition, Criteria, Home, Key, Lock, Mode, Query, Row, Schema, Tx, Value};
+use crm_core::{Error, Result};
+use diesel::result::Error as DieselError;
+
+use super::criteria::{count, select};
+use super::records::{RECORDS, from_record, narrowed, record_key, to_record};
+use super::statement::Statement;
+use super::text::Dialect;
+use crate::errors::{Classified, State};
+use crate::session::Session;
+
+/// Why a statement on a table failed.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The database says so.
+    Database(DieselError),
+    /// A row was not there as it was expected.
+    Conflict,
+    /// We say so.
+    Refused(Error),
+}
+
+impl From<DieselError> for Failure {
+    fn from(error: DieselError) -> Self {
+        Self::Database(error)
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Refused(error)
+    }
+}
+
+/// Statements on the rows of one table, each run at once.
+pub(crate) trait Tables {
+    const DIALECT: Dialect;
+
+    fn fetch(&mut self, schema: &'static Schema, keys: &[Key], lock: Lock) -> Result<Vec<Option<Row>>, Failure>;
+    fn select(&mut self, schema: &'static Schema, statement: Statement<'_>) -> Result<Vec<Row>, Failure>;
+    fn count(&mut self, statement: Statement<'_>) -> Result<u64, Failure>;
+    fn insert(&mut self, schema: &'static Schema, rows: &[Row]) -> Result<(), Failure>;
+    fn update(&mut self, schema: &'static Schema, rows: &[(Row, i64)]) -> Result<(), Failure>;
+    fn delete(&mut self, schema: &'static Schema, keys: &[(Key, Option<i64>)]) -> Result<(), Failure>;
+    fn add(&mut self, schema: &'static Schema, additions: &[Addition]) -> Result<(), Failure>;
+
+    /// Runs commands without a result.
+    fn command(&mut self, text: &str) -> Result<(), DieselError>;
+    /// Begins a transaction.
+    fn begin(&mut self, mode: Mode) -> Result<(), DieselError>;
+    /// What an error of this database means.
+    fn classify(error: DieselError, schema: Option<&'static Schema>) -> Classified;
+}
+
+/// One connection, in a transaction or between two.
+pub(crate) struct SqlTx<T> {
+    tables: T,
+    mode: Option<Mode>,
+    savepoints: usize,
+    /// How many savepoints were open when a statement failed.
+    failed_at: Option<usize>,
+    lost: bool,
+}
+
+impl<T: Tables> SqlTx<T> {
+    /// A connection between two transactions.
+    pub(crate) fn new(tables: T) -> Self {
+        Self { tables, mode: None, savepoints: 0, failed_at: None, lost: false }
+    }
+
+    /// A connection inside a transaction that somebody else began and will end.
+    pub(crate) fn joined(tables: T) -> Self {
+        Self { mode: Some(Mode::Write), ..Self::new(tables) }
+    }
+
+    fn ready(&self, write: bool) -> Result<()> {
+        match self.mode {
+            _ if self.failed_at.is_some() => Err(Error::Poisoned),
+            None => Err(Error::backend("a statement", "no transaction is open")),
+            Some(Mode::Read) if write => Err(Error::ReadOnly),
+            Some(_) => Ok(()),
+        }
+    }
+
+    /// Runs a statement on rows of a kind, if the transaction is sound, and remembers its failure.
+    fn ran<R>(
+        &mut self,
+        schema: Option<&'static Schema>,
+        write: bool,
+        statement: impl FnOnce(&mut T) -> Result<R, Failure>,
+    ) -> Result<R> {
+        let result = self.ready(write).map_err(Failure::Refused).and_then(|()| statement(&mut self.tables));
+        result.map_err(|failure| {
+            self.failed_at.get_or_insert(self.savepoints);
+            match failure {
+                Failure::Refused(error) => error,
+                Failure::Conflict => Error::Conflict { kind: schema.map_or("record", |schema| schema.kind) },
+                Failure::Database(error) => self.classified(error, schema),
+            }
+        })
+    }
+
+    fn classified(&mut self, error: DieselError, schema: Option<&'static Schema>) -> Error {
+        let Classified { error, state } = T::classify(error, schema);
+        self.lost |= state == State::Lost;
+        error
+    }
+
+    fn ended(&mut self) {
+        self.mode = None;
+        self.savepoints = 0;
+        self.failed_at = None;
+    }
+
+    /// Records that the caller is about to change, locked and with their keys, in the order asked for.
+    fn lock_records(tables: &mut T, schema: &'static Schema, keys: &[Key]) -> Result<Vec<Row>, Failure> {
+        let keys: Vec<Key> = keys.iter().map(|key| record_key(schema, key)).collect();
+        let found = tables.fetch(&RECORDS, &keys, Lock::ForUpdate)?;
+        let rows: Option<Vec<Row>> = found.into_iter().collect();
+        let rows = rows.ok_or(Failure::Conflict)?;
+        Ok(rows.iter().map(|record| from_record(schema, record)).collect::<Result<Vec<Row>>>()?)
+    }
+}
+
+fn is_record(schema: &Schema) -> bool {
+    matches!(schema.home, Home::Records(_))
+}
+
+impl<T: Tables> Tx for SqlTx<T> {
+    fn fetch(&mut self, schema: &'static Schema, keys: &[Key], lock: Lock) -> Result<Vec<Option<Row>>> {
+        self.ran(Some(schema), false, |tables| {
+            if !is_record(schema) {
+                return tables.fetch(schema, keys, lock);
+            }
+            let keys: Vec<Key> = keys.iter().map(|key| record_key(schema, key)).collect();
+            let found = tables.fetch(&RECORDS, &keys, lock)?;
+            Ok(found
+                .into_iter()
+                .map(|record| record.map(|record| from_record(schema, &record)).transpose())
+                .collect::<Result<_>>()?)
+        })
+    }
+
+    fn select(&mut self, query: &Query) -> Result<Vec<Row>> {
+        let schema = query.schema;
+        self.ran(Some(schema), false, |tables| {
+            query.criteria.check(schema)?;
+            if !is_record(schema) {
+                return tables.select(schema, select(T::DIALECT, query)?);
+            }
+            let rows = records(tables, schema, &query.criteria)?;
+            Ok(query.answer(rows.into_iter()))
+        })
+    }
+
+    fn count(&mut self, schema: &'static Schema, criteria: &Criteria) -> Result<u64> {
+        self.ran(Some(schema), false, |tables| {
+            criteria.check(schema)?;
+            if !is_record(schema) {
+                return tables.count(count(T::DIALECT, schema, criteria)?);
+            }
+            let rows = records(tables, schema, criteria)?;
+            Ok(u64::try_from(rows.iter().filter(|row| criteria.matches(row)).count()).unwrap_or(u64::MAX))
+        })
+    }
+
+    fn insert(&mut self, schema: &'static Schema, rows: Vec<Row>) -> Result<()> {
+        self.ran(Some(schema), true, |tables| {
+            rows.iter().try_for_each(|row| fits(schema, row))?;
+            if !is_record(schema) {
+                return tables.insert(schema, &rows);
+            }
+            let records: Vec<Row> = rows.iter().map(|row| to_record(schema, row)).collect();
+            tables.insert(&RECORDS, &records)
+        })
+    }
+
+    fn update(&mut self, schema: &'static Schema, rows: Vec<(Row, i64)>) -> Result<()> {
+        self.ran(Some(schema), true, |tables| {
+            rows.iter().try_for_each(|(row, _)| fits(schema, row))?;
+            if schema.version.is_none() && !rows.is_empty() {
+                return Err(Failure::Conflict);
+            }
+            for round in rounds(rows, |(row, _)| schema.key_of(row)) {
+                if !is_record(schema) {
+                    tables.update(schema, &round)?;
+                    continue;
+                }
+                let mut records = Vec::with_capacity(round.len());
+                let stored = if schema.counters.is_empty() {
+                    Vec::new()
+                } else {
+                    let keys: Vec<Key> = round.iter().map(|(row, _)| schema.key_of(row)).collect();
+                    Self::lock_records(tables, schema, &keys)?
+                };
+                for (at, (mut row, was)) in round.into_iter().enumerate() {
+                    for &counter in schema.counters {
+                        if let (Some(new), Some(kept)) = (row.get_mut(counter), stored.get(at).and_then(|row| row.get(counter))) {
+                            new.clone_from(kept);
+                        }
+                    }
+                    records.push((to_record(schema, &row), was));
+                }
+                tables.update(&RECORDS, &records)?;
+            }
+            Ok(())
+        })
+    }
+
+    fn delete(&mut self, schema: &'static Schema, keys: Vec<(Key, Option<i64>)>) -> Result<()> {
+        self.ran(Some(schema), true, |tables| {
+            let versioned = schema.version.is_some();
+            let record = is_record(schema);
+            let keys = keys.into_iter().map(|(key, was)| {
+                (if record { record_key(schema, &key) } else { key }, was.filter(|_| versioned))
+            });
+            let home = if record { &RECORDS } else { schema };
+            rounds(keys.collect(), |(key, _)| key.clone()).into_iter().try_for_each(|round| tables.delete(home, &round))
+        })
+    }
+
+    fn add(&mut self, schema: &'static Schema, additions: Vec<Addition>) -> Result<()> {
+        self.ran(Some(schema), true, |tables| {
+            if additions.iter().any(|addition| !schema.counters.contains(&addition.column)) {
+                return Err(Error::invalid(schema.kind, "counter.column").into());
+            }
+            for round in rounds(additions, |addition| (addition.column, addition.key.clone())) {
+                if is_record(schema) {
+                    add_to_records(tables, schema, round)?;
+                } else {
+                    tables.add(schema, &round)?;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    fn savepoint(&mut self) -> Result<()> {
+        let name = self.savepoints + 1;
+        self.ran(None, false, |tables| Ok(tables.command(&format!("SAVEPOINT crm_{name}"))?))?;
+        self.savepoints = name;
+        Ok(())
+    }
+
+    fn release(&mut self) -> Result<()> {
+        let name = self.savepoints;
+        self.ran(None, false, |tables| {
+            if name == 0 {
+                return Err(Error::backend("release", "no savepoint is open").into());
+            }
+            Ok(tables.command(&format!("RELEASE SAVEPOINT crm_{name}"))?)
+        })?;
+        self.savepoints -= 1;
+        Ok(())
+    }
+
+    fn roll_back(&mut self) -> Result<()> {
+        let name = self.savepoints;
+        if name == 0 {
+            self.failed_at = Some(0);
+            return Err(Error::backend("roll back", "no savepoint is open"));
+        }
+        let undone = self.tables.command(&format!("ROLLBACK TO SAVEPOINT crm_{name}; RELEASE SAVEPOINT crm_{name}"));
+        if let Err(error) = undone {
+            // The transaction is gone, or in a state nobody knows.
+            self.failed_at = Some(0);
+            return Err(self.classified(error, None));
+        }
+        if self.failed_at.is_some_and(|at| at >= name) {
+            self.failed_at = None;
+        }
+        self.savepoints -= 1;
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        self.ready(false)
+    }
+}
+
+impl<T: Tables + Send> Session for SqlTx<T> {
+    fn begin(&mut self, mode: Mode) -> Result<()> {
+        if self.mode.is_some() {
+            return Err(Error::backend("begin", "a transaction is open already"));
+        }
+        if let Err(error) = self.tables.begin(mode) {
+            let error = self.classified(error, None);
+            self.abandon();
+            return Err(error);
+        }
+        self.mode = Some(mode);
+        Ok(())
+    }
+
+    fn commit(&mut self) -> Result<()> {
+        let ready = if self.savepoints > 0 {
+            Err(Error::backend("commit", "a savepoint is open"))
+        } else {
+            self.ready(false)
+        };
+        if let Err(error) = ready {
+            self.abandon();
+            return Err(error);
+        }
+        match self.tables.command("COMMIT") {
+            Ok(()) => {
+                self.ended();
+                Ok(())
+            }
+            Err(error) => {
+                let wrote = self.mode == Some(Mode::Write);
+                let Classified { error, state } = T::classify(error, None);
+                self.lost |= state == State::Lost;
+                self.abandon();
+                // What the server never said, or said without a known reason, may have happened.
+                let unknown = state == State::Lost || T::DIALECT == Dialect::Postgres && state == State::Unclear;
+                Err(if wrote && unknown { Error::OutcomeUnknown } else { error })
+            }
+        }
+    }
+
+    fn abandon(&mut self) {
+        let undone = self.tables.command("ROLLBACK");
+        self.ended();
+        if let Err(error) = undone {
+            // SQLite ends a transaction by itself on some failures.
+            self.lost |= T::classify(error, None).state != State::NoTransaction;
+        }
+    }
+
+    fn is_lost(&self) -> bool {
+        self.lost
+    }
+
+    fn as_tx(&mut self) -> &mut dyn Tx {
+        self
+    }
+}
+
+/// Refuses a row of another shape, whose cells would end in the wrong columns.
+fn fits(schema: &Schema, row: &Row) -> Result<()> {
+    if row.len() == schema.columns.len() { Ok(()) } else { Err(Error::invalid(schema.kind, "row.columns")) }
+}
+
+/// All records of a kind that may meet the condition.
+fn records<T: Tables>(tables: &mut T, schema: &'static Schema, criteria: &Criteria) -> Result<Vec<Row>, Failure> {
+    let query = narrowed(schema, criteria);
+    let found = tables.select(&RECORDS, select(T::DIALECT, &query)?)?;
+    Ok(found.iter().map(|record| from_record(schema, record)).collect::<Result<_>>()?)
+}
+
+/// Adds inside documents: read under a lock, changed, and written back in the same version.
+fn add_to_records<T: Tables>(tables: &mut T, schema: &'static Schema, round: Vec<Addition>) -> Result<(), Failure> {
+    let keys: Vec<Key> = round.iter().map(|addition| addition.key.clone()).collect();
+    let rows = SqlTx::<T>::lock_records(tables, schema, &keys)?;
+    // Rounds tell counters apart, but one row may come once for each of its counters.
+    let mut changed: HashMap<Key, Row> = HashMap::new();
+    for (addition, row) in round.into_iter().zip(rows) {
+        let row = changed.entry(addition.key).or_insert(row);
+        let cell = row.get_mut(addition.column).ok_or(Failure::Conflict)?;
+        let sum = cell.as_int().and_then(|value| value.checked_add(addition.amount));
+        let sum = sum.filter(|sum| addition.floor.is_none_or(|floor| *sum >= floor)).ok_or(Failure::Conflict)?;
+        *cell = Value::Int(sum);
+    }
+    let records: Vec<(Row, i64)> =
+        changed.values().map(|row| (to_record(schema, row), schema.version_of(row).unwrap_or_default())).collect();
+    tables.update(&RECORDS, &records)
+}
+
+/// Splits work so that no name comes twice in a round, keeping the order of what has the same name: one statement
+/// changes a row at most once.
+fn rounds<I, N: std::hash::Hash + Eq>(items: Vec<I>, name: impl Fn(&I) -> N) -> Vec<Vec<I>> {
+    let mut seen: HashMap<N, usize> = HashMap::new();
+    let mut rounds: Vec<Vec<I>> = Vec::new();
+    for item in items {
+        let round = seen.entry(name(&item)).or_insert(0);
+        if rounds.len() == *round {
+            rounds.push(Vec::new());
+        }
+        if let Some(round) = rounds.get_mut(*round) {
+            round.push(item);
+        }
+        *round += 1;
+    }
+    rounds
+}
+
+/// The values a counter may have so that the sum neither overflows nor falls below the floor; `None` when there are none.
+pub(crate) fn bounds(addition: &Addition) -> Option<(i64, i64)> {
+    let amount = i128::from(addition.amount);
+    let low = i128::from(addition.floor.unwrap_or(i64::MIN)) - amount;
+    let high = i128::from(i64::MAX) - amount;
+    let low = i64::try_from(low.max(i128::from(i64::MIN))).ok()?;
+    let high = i64::try_from(high.min(i128::from(i64::MAX))).ok()?;
+    (low <= high).then_some((low, high))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bounds_of_an_addition() {
+        let bounds = |amount, floor| bounds(&Addition { key: vec![], column: 0, amount, floor });
+        assert_eq!(bounds(5, None), Some((i64::MIN, i64::MAX - 5)));
+        assert_eq!(bounds(-5, None), Some((i64::MIN + 5, i64::MAX)));
+        assert_eq!(bounds(-5, Some(0)), Some((5, i64::MAX)));
+        assert_eq!(bounds(5, Some(0)), Some((-5, i64::MAX - 5)));
+        assert_eq!(bounds(-5, Some(i64::MAX)), None);
+        assert_eq!(bounds(i64::MIN, None), Some((0, i64::MAX)));
+        assert_eq!(bounds(i64::MAX, Some(i64::MIN)), Some((i64::MIN, 0)));
+    }
+
+    #[test]
+    fn rounds_keep_the_order_of_a_name() {
+        assert_eq!(rounds(vec![1, 2, 1, 3, 1, 2], |item| *item), [vec![1, 2, 3], vec![1, 2], vec![1]]);
+        assert_eq!(rounds(Vec::<u8>::new(), |item| *item), Vec::<Vec<u8>>::new());
+    }
+}

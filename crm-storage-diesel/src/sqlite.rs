@@ -1,0 +1,282 @@
+//! SQLite: one file, many readers, one writer.
+
+use std::borrow::{BorrowMut, Cow};
+use std::time::Duration;
+
+use crm_core::work::{Addition, ColumnType, Key, Lock, Mode, Row, Schema, Value};
+use crm_core::{Error, Result};
+use diesel::connection::SimpleConnection;
+use diesel::result::Error as DieselError;
+use diesel::sqlite::SqliteConnection;
+use diesel::{Connection, ConnectionError};
+
+use crate::errors::{self, Classified};
+use crate::sql::{
+    Bind, Dialect, Failure, Operation, SqlTx, Statement, Tables, Texts, bounds, column_types, load,
+};
+
+/// Rows by INSERT, largest first: few texts, each kept prepared.
+const BATCHES: [usize; 3] = [32, 8, 1];
+
+/// The oldest SQLite taken: earlier ones can corrupt a WAL database when a checkpoint meets a reset of the log.
+const OLDEST: (u32, u32, u32) = (3, 51, 3);
+
+/// How a connection is set up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SqliteSetup {
+    /// How long to wait for another process that writes.
+    pub(crate) busy_timeout: Duration,
+    /// Pages in the log after which a commit copies them into the database; 0 for never.
+    pub(crate) wal_autocheckpoint: u32,
+    /// The page cache of the connection, in KiB.
+    pub(crate) cache_kib: u32,
+}
+
+impl Default for SqliteSetup {
+    fn default() -> Self {
+        Self { busy_timeout: Duration::from_secs(5), wal_autocheckpoint: 1_000, cache_kib: 16 * 1024 }
+    }
+}
+
+/// A transaction on an own connection (`C` = `SqliteConnection`) or on a host's (`C` = `&mut SqliteConnection`).
+pub(crate) type SqliteTx<C> = SqlTx<SqliteTables<C>>;
+
+/// Opens a connection and makes sure that it is as durable and as strict as we promise.
+pub(crate) fn open(path: &str, setup: &SqliteSetup) -> Result<SqliteTx<SqliteConnection>> {
+    connect(path, setup).map(|connection| SqlTx::new(SqliteTables::new(connection)))
+}
+
+/// The transaction a host has begun, as a transaction of the port. Who began it ends it.
+pub(crate) fn join(connection: &mut SqliteConnection) -> SqliteTx<&mut SqliteConnection> {
+    SqlTx::joined(SqliteTables::new(connection))
+}
+
+/// Opens a bare connection.
+pub(crate) fn connect(path: &str, setup: &SqliteSetup) -> Result<SqliteConnection> {
+    let mut connection = SqliteConnection::establish(path).map_err(|error| match error {
+        ConnectionError::BadConnection(message) => Error::Setup(format!("the database cannot be opened: {message}")),
+        _ => Error::Setup("the database cannot be opened".to_owned()),
+    })?;
+    check_version(&text_of(&mut connection, "SELECT sqlite_version()")?)?;
+    // The waiting first: the next ones may have to wait.
+    let pragmas = [
+        format!("busy_timeout = {}", setup.busy_timeout.as_millis().min(i32::MAX as u128)),
+        "foreign_keys = ON".to_owned(),
+        "journal_mode = WAL".to_owned(),
+        "synchronous = FULL".to_owned(),
+        format!("cache_size = -{}", setup.cache_kib.min(i32::MAX.unsigned_abs())),
+        format!("wal_autocheckpoint = {}", setup.wal_autocheckpoint.min(i32::MAX.unsigned_abs())),
+    ];
+    for pragma in pragmas {
+        connection
+            .batch_execute(&format!("PRAGMA {pragma}"))
+            .map_err(|error| errors::sqlite(&error, None).error)?;
+    }
+    let journal = text_of(&mut connection, "PRAGMA journal_mode")?;
+    if !journal.eq_ignore_ascii_case("wal") {
+        return Err(Error::Setup(format!(
+            "SQLite keeps its log in mode {journal} and not in mode WAL: use a file on a local disk"
+        )));
+    }
+    if int_of(&mut connection, "PRAGMA foreign_keys")? != 1 {
+        return Err(Error::Setup("this SQLite was compiled without foreign keys".to_owned()));
+    }
+    if int_of(&mut connection, "PRAGMA synchronous")? < 2 {
+        return Err(Error::Setup("SQLite does not take synchronous = FULL".to_owned()));
+    }
+    Ok(connection)
+}
+
+/// The version of SQLite, for example `3.53.2`.
+pub(crate) fn version(connection: &mut SqliteConnection) -> Result<String> {
+    text_of(connection, "SELECT sqlite_version()")
+}
+
+fn check_version(version: &str) -> Result<()> {
+    let mut numbers = version.split('.').map(|number| number.parse::<u32>().ok());
+    let found = (numbers.next().flatten(), numbers.next().flatten(), numbers.next().flatten().unwrap_or(0));
+    match found {
+        (Some(major), Some(minor), patch) if (major, minor, patch) >= OLDEST => Ok(()),
+        _ => Err(Error::Setup(format!("SQLite {version} is too old: 3.51.3 or later is needed"))),
+    }
+}
+
+fn one_value(connection: &mut SqliteConnection, text: &str, column_type: ColumnType) -> Result<Value> {
+    let rows = load(connection, Statement::once(text), &[column_type])
+        .map_err(|error| errors::sqlite(&error, None).error)?;
+    Ok(rows.into_iter().next().and_then(|row| row.into_iter().next()).unwrap_or(Value::Null))
+}
+
+fn text_of(connection: &mut SqliteConnection, text: &str) -> Result<String> {
+    Ok(one_value(connection, text, ColumnType::Text)?.as_text().unwrap_or_default().to_owned())
+}
+
+fn int_of(connection: &mut SqliteConnection, text: &str) -> Result<i64> {
+    Ok(one_value(connection, text, ColumnType::Int)?.as_int().unwrap_or_default())
+}
+
+/// Statements on tables. On SQLite a statement per row costs no more than one for many: nothing travels.
+pub(crate) struct SqliteTables<C> {
+    connection: C,
+    texts: Texts,
+}
+
+impl<C: BorrowMut<SqliteConnection>> SqliteTables<C> {
+    fn new(connection: C) -> Self {
+        Self { connection, texts: Texts::new(Dialect::Sqlite) }
+    }
+
+    /// Runs a statement that must change one row.
+    fn change_one(
+        &mut self,
+        schema: &'static Schema,
+        operation: Operation,
+        binds: Vec<Bind<'_>>,
+    ) -> Result<(), Failure> {
+        let statement = Statement::kept(self.texts.get(schema, operation), binds);
+        match self.connection.borrow_mut().execute_returning_count(&statement)? {
+            1 => Ok(()),
+            _ => Err(Failure::Conflict),
+        }
+    }
+}
+
+/// The cells at these positions.
+fn cells<'r>(schema: &Schema, row: &'r Row, at: impl Iterator<Item = usize>) -> Vec<Bind<'r>> {
+    at.filter_map(|at| Some(Bind::One(schema.columns.get(at)?.column_type, Cow::Borrowed(row.get(at)?)))).collect()
+}
+
+fn key_cells<'k>(schema: &Schema, key: &'k Key) -> Vec<Bind<'k>> {
+    let types = schema.key.iter().filter_map(|&at| schema.columns.get(at)).map(|column| column.column_type);
+    types.zip(key).map(|(column_type, cell)| Bind::One(column_type, Cow::Borrowed(cell))).collect()
+}
+
+fn int(value: i64) -> Bind<'static> {
+    Bind::One(ColumnType::Int, Cow::Owned(Value::Int(value)))
+}
+
+impl<C: BorrowMut<SqliteConnection>> Tables for SqliteTables<C> {
+    const DIALECT: Dialect = Dialect::Sqlite;
+
+    fn fetch(&mut self, schema: &'static Schema, keys: &[Key], _: Lock) -> Result<Vec<Option<Row>>, Failure> {
+        // Whoever began to write is the only writer: there is nothing to lock.
+        let text = self.texts.get(schema, Operation::Fetch { locked: false });
+        let types = column_types(schema);
+        keys.iter()
+            .map(|key| {
+                let statement = Statement::kept(text.clone(), key_cells(schema, key));
+                Ok(load(self.connection.borrow_mut(), statement, &types)?.pop())
+            })
+            .collect()
+    }
+
+    fn select(&mut self, schema: &'static Schema, statement: Statement<'_>) -> Result<Vec<Row>, Failure> {
+        Ok(load(self.connection.borrow_mut(), statement, &column_types(schema))?)
+    }
+
+    fn count(&mut self, statement: Statement<'_>) -> Result<u64, Failure> {
+        let rows = load(self.connection.borrow_mut(), statement, &[ColumnType::Int])?;
+        let count = rows.first().and_then(|row| row.first()).and_then(Value::as_int).unwrap_or_default();
+        Ok(u64::try_from(count).unwrap_or_default())
+    }
+
+    fn insert(&mut self, schema: &'static Schema, rows: &[Row]) -> Result<(), Failure> {
+        let mut rest = rows;
+        for size in BATCHES {
+            while let Some((batch, after)) = rest.split_at_checked(size) {
+                let binds = batch.iter().flat_map(|row| cells(schema, row, 0..row.len())).collect();
+                let statement = Statement::kept(self.texts.get(schema, Operation::Insert { rows: size }), binds);
+                if self.connection.borrow_mut().execute_returning_count(&statement)? != size {
+                    return Err(Failure::Conflict);
+                }
+                rest = after;
+            }
+        }
+        Ok(())
+    }
+
+    fn update(&mut self, schema: &'static Schema, rows: &[(Row, i64)]) -> Result<(), Failure> {
+        rows.iter().try_for_each(|(row, was)| {
+            let updated = (0..schema.columns.len()).filter(|&at| schema.is_updated(at));
+            let mut binds = cells(schema, row, updated.chain(schema.key.iter().copied()));
+            binds.push(int(*was));
+            self.change_one(schema, Operation::Update, binds)
+        })
+    }
+
+    fn delete(&mut self, schema: &'static Schema, keys: &[(Key, Option<i64>)]) -> Result<(), Failure> {
+        keys.iter().try_for_each(|(key, was)| {
+            let mut binds = key_cells(schema, key);
+            binds.extend(was.map(int));
+            self.change_one(schema, Operation::Delete { versioned: was.is_some() }, binds)
+        })
+    }
+
+    fn add(&mut self, schema: &'static Schema, additions: &[Addition]) -> Result<(), Failure> {
+        additions.iter().try_for_each(|addition| {
+            let (low, high) = bounds(addition).ok_or(Failure::Conflict)?;
+            let mut binds = vec![int(addition.amount)];
+            binds.extend(key_cells(schema, &addition.key));
+            binds.extend([int(low), int(high)]);
+            self.change_one(schema, Operation::Add { column: addition.column }, binds)
+        })
+    }
+
+    fn command(&mut self, text: &str) -> Result<(), DieselError> {
+        self.connection.borrow_mut().batch_execute(text)
+    }
+
+    fn begin(&mut self, mode: Mode) -> Result<(), DieselError> {
+        self.command(match mode {
+            Mode::Write => "BEGIN IMMEDIATE",
+            Mode::Read => "BEGIN DEFERRED",
+        })
+    }
+
+    fn classify(error: DieselError, schema: Option<&'static Schema>) -> Classified {
+        errors::sqlite(&error, schema)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::suite;
+
+    #[test]
+    fn a_session_keeps_the_promises_of_the_port() {
+        let path = std::env::temp_dir().join(format!("crm-session-{}-{}.db", std::process::id(), suite::fresh()));
+        let path = path.to_str().unwrap();
+        let mut connection = connect(path, &SqliteSetup::default()).unwrap();
+        connection.batch_execute(include_str!("../migrations/sqlite/0001_foundation.sql")).unwrap();
+        connection.batch_execute(THINGS).unwrap();
+        drop(connection);
+        suite::run(&mut open(path, &SqliteSetup::default()).unwrap());
+        std::fs::remove_file(path).unwrap();
+    }
+
+    const THINGS: &str = "
+        CREATE TABLE crm_test_things (
+            id BLOB NOT NULL PRIMARY KEY, version INTEGER NOT NULL, label TEXT UNIQUE, number INTEGER, flag INTEGER,
+            at INTEGER, day INTEGER, other BLOB, balance INTEGER NOT NULL, document TEXT
+        ) STRICT, WITHOUT ROWID;
+        CREATE TABLE crm_test_pairs (
+            \"left\" BLOB NOT NULL, \"right\" INTEGER NOT NULL, \"order\" TEXT NOT NULL, total INTEGER NOT NULL,
+            spent INTEGER NOT NULL, PRIMARY KEY (\"left\", \"right\", \"order\")
+        ) STRICT, WITHOUT ROWID;";
+
+    #[test]
+    fn a_database_without_a_log_is_refused() {
+        assert!(matches!(connect(":memory:", &SqliteSetup::default()), Err(Error::Setup(_))));
+    }
+
+    #[test]
+    fn old_versions_are_refused() {
+        for version in ["3.51.3", "3.51.4", "3.52.0", "3.60", "4.0.0"] {
+            assert!(check_version(version).is_ok(), "{version}");
+        }
+        for version in ["3.51.2", "3.45.1", "2.8.17", "", "three"] {
+            assert!(matches!(check_version(version), Err(Error::Setup(_))), "{version}");
+        }
+    }
+}
