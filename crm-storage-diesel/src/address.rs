@@ -1,16 +1,14 @@
 //! Addresses: which database, and how to get a connection to it.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use crm_core::{Error, Result};
 
 use crate::engine::Role;
-#[cfg(feature = "postgres")]
-use crate::postgres::PostgresSession;
 use crate::session::Session;
 #[cfg(feature = "sqlite")]
-use crate::sqlite::SqliteSession;
+use crate::sqlite::{self, SqliteSetup};
+use crate::storage::StorageOptions;
 
 /// Where a store is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -117,19 +115,30 @@ impl Address {
         }
     }
 
-    pub(crate) fn connect(&self, _role: Role, lock_timeout: Duration) -> Result<Box<dyn Session>> {
+    #[cfg_attr(not(feature = "sqlite"), expect(unused_variables, reason = "roles differ on SQLite only"))]
+    pub(crate) fn connect(&self, role: Role, options: &StorageOptions) -> Result<Box<dyn Session>> {
         match self {
             #[cfg(feature = "sqlite")]
-            Self::SqliteFile(path) => {
-                Ok(Box::new(SqliteSession::open(&path.to_string_lossy(), MAX_LOG_PAGES)?))
-            }
+            Self::SqliteFile(path) => Self::open_sqlite(&path.to_string_lossy(), role, options),
             #[cfg(feature = "sqlite")]
-            Self::SqliteMemory => Ok(Box::new(SqliteSession::open(":memory:", MAX_LOG_PAGES)?)),
+            Self::SqliteMemory => Self::open_sqlite(sqlite::MEMORY, role, options),
             #[cfg(feature = "postgres")]
             Self::Postgres { url, schema } => {
-                Ok(Box::new(PostgresSession::open(url, schema.as_deref(), lock_timeout)?))
+                let session = crate::postgres::open(url, schema.as_deref(), options.lock_timeout)?;
+                Ok(Box::new(session))
             }
         }
+    }
+
+    #[cfg(feature = "sqlite")]
+    fn open_sqlite(path: &str, role: Role, options: &StorageOptions) -> Result<Box<dyn Session>> {
+        let setup = SqliteSetup {
+            // The housekeeper copies the log while others write; a writer does so only when the log has grown long.
+            wal_autocheckpoint: if role == Role::Writer { MAX_LOG_PAGES } else { 0 },
+            max_pages: options.sqlite_max_pages,
+            ..SqliteSetup::default()
+        };
+        Ok(Box::new(sqlite::open(path, &setup)?))
     }
 }
 

@@ -60,7 +60,7 @@ impl HostTransaction for diesel::SqliteConnection {
         actor: &Actor,
         job: impl FnOnce(&mut UnitOfWork<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        run_in_savepoint(&mut crate::sqlite::SqliteTx::over(self), crm, actor, job)
+        run_in_savepoint(&mut crate::sqlite::join(self), crm, actor, job)
     }
 }
 
@@ -72,6 +72,6 @@ impl HostTransaction for diesel::PgConnection {
         actor: &Actor,
         job: impl FnOnce(&mut UnitOfWork<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        run_in_savepoint(&mut crate::postgres::PostgresTx::over(self), crm, actor, job)
+        run_in_savepoint(&mut crate::postgres::join(self), crm, actor, job)
     }
 }

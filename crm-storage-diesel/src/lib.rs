@@ -1,10 +1,24 @@
-//! Storage for `crm-core` on SQLite and PostgreSQL.
+//! Storage for `crm-core` on SQLite and PostgreSQL, with group commit.
+//!
+//! [`DieselStorage::open`] takes an address and is ready to build a [`Crm`](crm_core::Crm) on. Operations can also run inside
+//! a transaction the host has begun on a Diesel connection of its own: see [`HostTransaction`].
 
+mod address;
+mod engine;
 mod errors;
+mod group;
+mod host;
+mod migrate;
+mod queue;
 mod session;
 mod sql;
 mod sql_types;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+mod storage;
 #[cfg(test)]
 mod suite;
+
+pub use host::HostTransaction;
+pub use migrate::ModuleMigrations;
+pub use storage::{DieselStorage, StorageOptions};

@@ -3,7 +3,7 @@
 use std::borrow::{BorrowMut, Cow};
 use std::time::Duration;
 
-use crm_core::work::{Addition, ColumnType, Key, Lock, Mode, Row, Schema, Value};
+use crm_core::work::{Addition, ColumnType, Key, Lock, Mode, Row, Schema, Schemas, Value};
 use crm_core::{Error, Result};
 use diesel::connection::SimpleConnection;
 use diesel::result::Error as DieselError;
@@ -11,6 +11,7 @@ use diesel::sqlite::SqliteConnection;
 use diesel::{Connection, ConnectionError};
 
 use crate::errors::{self, Classified};
+use crate::migrate::ModuleMigrations;
 use crate::sql::{
     Bind, Dialect, Failure, Operation, SqlTx, Statement, Tables, Texts, bounds, column_types, load,
 };
@@ -21,6 +22,9 @@ const BATCHES: [usize; 3] = [32, 8, 1];
 /// The oldest SQLite taken: earlier ones can corrupt a WAL database when a checkpoint meets a reset of the log.
 const OLDEST: (u32, u32, u32) = (3, 51, 3);
 
+/// The path of a database that lives in memory.
+pub(crate) const MEMORY: &str = ":memory:";
+
 /// How a connection is set up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SqliteSetup {
@@ -30,11 +34,13 @@ pub(crate) struct SqliteSetup {
     pub(crate) wal_autocheckpoint: u32,
     /// The page cache of the connection, in KiB.
     pub(crate) cache_kib: u32,
+    /// The most pages the file may have.
+    pub(crate) max_pages: Option<u32>,
 }
 
 impl Default for SqliteSetup {
     fn default() -> Self {
-        Self { busy_timeout: Duration::from_secs(5), wal_autocheckpoint: 1_000, cache_kib: 16 * 1024 }
+        Self { busy_timeout: Duration::from_secs(5), wal_autocheckpoint: 1_000, cache_kib: 16 * 1024, max_pages: None }
     }
 }
 
@@ -67,13 +73,15 @@ pub(crate) fn connect(path: &str, setup: &SqliteSetup) -> Result<SqliteConnectio
         format!("cache_size = -{}", setup.cache_kib.min(i32::MAX.unsigned_abs())),
         format!("wal_autocheckpoint = {}", setup.wal_autocheckpoint.min(i32::MAX.unsigned_abs())),
     ];
-    for pragma in pragmas {
+    let max_pages = setup.max_pages.map(|pages| format!("max_page_count = {pages}"));
+    for pragma in pragmas.into_iter().chain(max_pages) {
         connection
             .batch_execute(&format!("PRAGMA {pragma}"))
             .map_err(|error| errors::sqlite(&error, None).error)?;
     }
     let journal = text_of(&mut connection, "PRAGMA journal_mode")?;
-    if !journal.eq_ignore_ascii_case("wal") {
+    // What lives in memory dies with its connection, and has no log.
+    if path != MEMORY && !journal.eq_ignore_ascii_case("wal") {
         return Err(Error::Setup(format!(
             "SQLite keeps its log in mode {journal} and not in mode WAL: use a file on a local disk"
         )));
@@ -233,6 +241,18 @@ impl<C: BorrowMut<SqliteConnection>> Tables for SqliteTables<C> {
         })
     }
 
+    fn prepare(&mut self, schemas: &Schemas, migrations: &[ModuleMigrations]) -> Result<()> {
+        crate::migrate::sqlite(self.connection.borrow_mut(), schemas, migrations)
+    }
+
+    fn maintain(&mut self) -> Result<()> {
+        self.command("PRAGMA wal_checkpoint(PASSIVE)").map_err(|error| errors::sqlite(&error, None).error)
+    }
+
+    fn version(&mut self) -> Result<String> {
+        Ok(format!("SQLite {}", version(self.connection.borrow_mut())?))
+    }
+
     fn classify(error: DieselError, schema: Option<&'static Schema>) -> Classified {
         errors::sqlite(&error, schema)
     }
@@ -267,7 +287,9 @@ mod tests {
 
     #[test]
     fn a_database_without_a_log_is_refused() {
-        assert!(matches!(connect(":memory:", &SqliteSetup::default()), Err(Error::Setup(_))));
+        let shared_memory = "file::memory:?cache=shared";
+        assert!(matches!(connect(shared_memory, &SqliteSetup::default()), Err(Error::Setup(_))));
+        assert!(connect(MEMORY, &SqliteSetup::default()).is_ok());
     }
 
     #[test]

@@ -46,7 +46,8 @@ pub struct StorageOptions {
     queue: usize,
     group: usize,
     gather: Duration,
-    lock_timeout: Duration,
+    pub(crate) lock_timeout: Duration,
+    pub(crate) sqlite_max_pages: Option<u32>,
     attempts: u32,
     patience: Duration,
     slow: Option<(Duration, crate::group::SlowJob)>,
@@ -61,6 +62,7 @@ impl Default for StorageOptions {
             group: 64,
             gather: Duration::from_micros(300),
             lock_timeout: Duration::from_millis(250),
+            sqlite_max_pages: None,
             attempts: 12,
             patience: Duration::from_secs(5),
             slow: None,
@@ -98,6 +100,13 @@ impl StorageOptions {
     #[must_use]
     pub fn lock_timeout(self, lock_timeout: Duration) -> Self {
         Self { lock_timeout, ..self }
+    }
+
+    /// The most pages (4 KiB each) a SQLite file may have; no bound by default. What does not fit fails, and nothing of it
+    /// is stored.
+    #[must_use]
+    pub fn sqlite_max_pages(self, pages: u32) -> Self {
+        Self { sqlite_max_pages: Some(pages), ..self }
     }
 
     /// How often, and for how long, a job is tried that meets other writers: 12 times and 5 s by default.
@@ -153,8 +162,8 @@ impl DieselStorage {
             },
         };
         let connect: Connect = {
-            let (address, lock_timeout) = (address.clone(), options.lock_timeout);
-            Arc::new(move |role| address.connect(role, lock_timeout))
+            let (address, options) = (address.clone(), options.clone());
+            Arc::new(move |role| address.connect(role, &options))
         };
         let engine = Engine::start(&connect, &settings)?;
         Ok(Self { inner: Arc::new(Inner { address, options, engine, tenants: Mutex::default() }) })

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use crm_core::work::{Addition, Criteria, Home, Key, Lock, Mode, Query, Row, Schema, Tx, Value};
+use crm_core::work::{Addition, Criteria, Home, Key, Lock, Mode, Query, Row, Schema, Schemas, Tx, Value};
 use crm_core::{Error, Result};
 use diesel::result::Error as DieselError;
 
@@ -12,6 +12,7 @@ use super::records::{RECORDS, from_record, narrowed, record_key, to_record};
 use super::statement::Statement;
 use super::text::Dialect;
 use crate::errors::{Classified, State};
+use crate::migrate::ModuleMigrations;
 use crate::session::Session;
 
 /// Why a statement on a table failed.
@@ -53,6 +54,12 @@ pub(crate) trait Tables {
     fn command(&mut self, text: &str) -> Result<(), DieselError>;
     /// Begins a transaction.
     fn begin(&mut self, mode: Mode) -> Result<(), DieselError>;
+    /// Makes the tables ready for these kinds, outside a transaction.
+    fn prepare(&mut self, schemas: &Schemas, migrations: &[ModuleMigrations]) -> Result<()>;
+    /// Housekeeping between transactions.
+    fn maintain(&mut self) -> Result<()>;
+    /// The database and its version.
+    fn version(&mut self) -> Result<String>;
     /// What an error of this database means.
     fn classify(error: DieselError, schema: Option<&'static Schema>) -> Classified;
 }
@@ -335,6 +342,18 @@ impl<T: Tables + Send> Session for SqlTx<T> {
 
     fn is_lost(&self) -> bool {
         self.lost
+    }
+
+    fn prepare(&mut self, schemas: &Schemas, migrations: &[ModuleMigrations]) -> Result<()> {
+        self.tables.prepare(schemas, migrations)
+    }
+
+    fn maintain(&mut self) -> Result<()> {
+        self.tables.maintain()
+    }
+
+    fn version(&mut self) -> Result<String> {
+        self.tables.version()
     }
 
     fn as_tx(&mut self) -> &mut dyn Tx {
