@@ -104,9 +104,8 @@ async fn main() -> Result<()> {
     let crm = Crm::builder(storage).module(NotesModule).build().await?;
     print!("{}", crm.describe());
 
-    let customer = crm
-        .run(&Actor::system(), "create", |work| work.customers().create(NewCustomer::person("سارا کریمی")))
-        .await?;
+    let customer =
+        crm.run(&Actor::system(), "create", |work| work.customers().create(NewCustomer::person("سارا کریمی"))).await?;
     let id = customer.id;
 
     let clerk = Actor::new(Principal::User(uuid::Uuid::nil())).granted(READ, Scope::All);

@@ -46,10 +46,8 @@ impl Storage for Counting {
 async fn main() -> Result<()> {
     let crm = Crm::builder(Counting::default()).build().await?;
     for name in ["Łódź", "חיפה", "شیراز"] {
-        crm.run(&Actor::system(), "open", move |work| {
-            work.branches().create(NewBranch::named(name, "Etc/UTC", "EUR"))
-        })
-        .await?;
+        crm.run(&Actor::system(), "open", move |work| work.branches().create(NewBranch::named(name, "Etc/UTC", "EUR")))
+            .await?;
     }
     let page = crm.read(&Actor::system(), "list", |work| work.branches().page(Default::default(), None)).await?;
     for branch in page.items {

@@ -79,9 +79,7 @@ impl Address {
             #[cfg(feature = "sqlite")]
             Self::SqliteMemory => Ok(Self::SqliteMemory),
             #[cfg(feature = "postgres")]
-            Self::Postgres { url, .. } => {
-                Ok(Self::Postgres { url: url.clone(), schema: Some(format!("crm_{name}")) })
-            }
+            Self::Postgres { url, .. } => Ok(Self::Postgres { url: url.clone(), schema: Some(format!("crm_{name}")) }),
         }
     }
 

@@ -151,8 +151,7 @@ impl Engine {
     /// Refuses new work, and waits until what was queued is done and the connections are closed.
     pub(crate) async fn close(&self) {
         self.shut();
-        let ended =
-            std::mem::take(&mut *self.ended.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+        let ended = std::mem::take(&mut *self.ended.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
         for thread in ended {
             let _ = thread.await;
         }

@@ -101,12 +101,7 @@ fn answer(limits: &Limits, ends: impl IntoIterator<Item = (Ticket, End)>) -> Vec
     again
 }
 
-fn together(
-    session: &mut dyn Session,
-    schemas: &Schemas,
-    limits: &Limits,
-    tickets: &mut [Ticket],
-) -> Result<Vec<End>> {
+fn together(session: &mut dyn Session, schemas: &Schemas, limits: &Limits, tickets: &mut [Ticket]) -> Result<Vec<End>> {
     session.begin(Mode::Write)?;
     match run_all(session.as_tx(), schemas, limits, tickets) {
         Ok(ends) => session.commit().map(|()| ends),

@@ -12,9 +12,7 @@ use diesel::{Connection, ConnectionError};
 
 use crate::errors::{self, Classified};
 use crate::migrate::ModuleMigrations;
-use crate::sql::{
-    Bind, Dialect, Failure, Operation, SqlTx, Statement, Tables, Texts, bounds, column_types, load,
-};
+use crate::sql::{Bind, Dialect, Failure, Operation, SqlTx, Statement, Tables, Texts, bounds, column_types, load};
 
 /// Rows by INSERT, largest first: few texts, each kept prepared.
 const BATCHES: [usize; 3] = [32, 8, 1];
@@ -75,9 +73,7 @@ pub(crate) fn connect(path: &str, setup: &SqliteSetup) -> Result<SqliteConnectio
     ];
     let max_pages = setup.max_pages.map(|pages| format!("max_page_count = {pages}"));
     for pragma in pragmas.into_iter().chain(max_pages) {
-        connection
-            .batch_execute(&format!("PRAGMA {pragma}"))
-            .map_err(|error| errors::sqlite(&error, None).error)?;
+        connection.batch_execute(&format!("PRAGMA {pragma}")).map_err(|error| errors::sqlite(&error, None).error)?;
     }
     let journal = text_of(&mut connection, "PRAGMA journal_mode")?;
     // What lives in memory dies with its connection, and has no log.
@@ -110,8 +106,8 @@ fn check_version(version: &str) -> Result<()> {
 }
 
 fn one_value(connection: &mut SqliteConnection, text: &str, column_type: ColumnType) -> Result<Value> {
-    let rows = load(connection, Statement::once(text), &[column_type])
-        .map_err(|error| errors::sqlite(&error, None).error)?;
+    let rows =
+        load(connection, Statement::once(text), &[column_type]).map_err(|error| errors::sqlite(&error, None).error)?;
     Ok(rows.into_iter().next().and_then(|row| row.into_iter().next()).unwrap_or(Value::Null))
 }
 

@@ -195,12 +195,7 @@ impl DieselStorage {
 impl Storage for DieselStorage {
     async fn prepare(&self, schemas: Arc<Schemas>) -> Result<()> {
         let (known, migrations) = (schemas.clone(), self.inner.options.migrations.clone());
-        self.inner
-            .engine
-            .control(move |session| {
-                session.prepare(&schemas, &migrations)
-            })
-            .await?;
+        self.inner.engine.control(move |session| session.prepare(&schemas, &migrations)).await?;
         self.inner.engine.know(known);
         Ok(())
     }

@@ -126,7 +126,8 @@ pub(crate) fn run(session: &mut dyn Session) {
 fn values_come_back(session: &mut dyn Session) {
     let texts = ["", "Łódź", "سلام", "עברית", "O'Brien", "a?b", "\"", "\u{10FFFF}"];
     let times = [Timestamp::MIN, Timestamp::MAX, Timestamp::UNIX_EPOCH, Timestamp::from_micros(-1).unwrap()];
-    let days = [CivilDate::MIN, CivilDate::MAX, CivilDate::new(2000, 1, 1).unwrap(), CivilDate::new(1999, 12, 31).unwrap()];
+    let days =
+        [CivilDate::MIN, CivilDate::MAX, CivilDate::new(2000, 1, 1).unwrap(), CivilDate::new(1999, 12, 31).unwrap()];
     for schema in [&THING, &LOOSE] {
         dropped(session, |session| {
             let mut rows = Vec::new();
@@ -322,8 +323,11 @@ fn commits_last(session: &mut dyn Session) {
 }
 
 fn texts() -> impl Strategy<Value = String> {
-    proptest::collection::vec(prop_oneof![Just('a'), Just('b'), Just('Ż'), Just('\u{10FFFF}'), Just('%'), Just('_')], 0..4)
-        .prop_map(String::from_iter)
+    proptest::collection::vec(
+        prop_oneof![Just('a'), Just('b'), Just('Ż'), Just('\u{10FFFF}'), Just('%'), Just('_')],
+        0..4,
+    )
+    .prop_map(String::from_iter)
 }
 
 fn cell(column_type: ColumnType) -> BoxedStrategy<Value> {
