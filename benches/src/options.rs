@@ -1,0 +1,126 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use lexopt::{Arg, Parser, ValueExt};
+
+use crate::Result;
+
+/// What to run, and for how long.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// `--backend sqlite|postgres|all`
+    pub backend: Backend,
+    /// `--seconds N`: how long each variant writes in each round.
+    pub cell: Duration,
+    /// `--rounds N`: how often every variant has its turn; medians are reported.
+    pub rounds: usize,
+    /// `--callers 1,8,64,256`: concurrent callers of our library.
+    pub callers: Vec<usize>,
+    /// `--readers N`: also measure writers with so many readers beside them.
+    pub readers: usize,
+    /// `--delay-us N`: put so much delay on each way between the client and PostgreSQL.
+    pub delay: Duration,
+    /// `--without-foreign-keys`: also measure the limit on a copy without foreign keys.
+    pub without_foreign_keys: bool,
+    /// `--sizes 1000,100000,1000000`: customers; the write path takes the first.
+    pub sizes: Vec<usize>,
+    /// `--journal 5000,500000,5000000`: journal entries at each of the sizes.
+    pub journal: Vec<usize>,
+    /// `--products N`
+    pub products: usize,
+    /// `--dir PATH`: where data files are kept; the system's temporary directory unless told otherwise.
+    pub dir: PathBuf,
+    /// `--smoke`: see that it works, measure nothing.
+    pub smoke: bool,
+}
+
+/// Which database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Backend {
+    /// SQLite only.
+    Sqlite,
+    /// PostgreSQL only.
+    Postgres,
+    /// Both; PostgreSQL only where it is installed.
+    All,
+}
+
+/// The two benches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bench {
+    /// Recording purchases.
+    WritePath,
+    /// Searching customers and paging through the journal.
+    ReadPath,
+}
+
+impl Options {
+    /// Reads the command line.
+    ///
+    /// # Errors
+    /// For an option that is not known, or a value that does not fit.
+    pub fn from_args(bench: Bench) -> Result<Self> {
+        let mut options = Self {
+            backend: Backend::All,
+            cell: Duration::from_secs(2),
+            rounds: 3,
+            callers: vec![1, 8, 64, 256],
+            readers: 0,
+            delay: Duration::ZERO,
+            without_foreign_keys: false,
+            sizes: if bench == Bench::WritePath { vec![100_000] } else { vec![1_000, 100_000, 1_000_000] },
+            journal: vec![5_000, 500_000, 5_000_000],
+            products: 10_000,
+            dir: std::env::temp_dir(),
+            smoke: true,
+        };
+        let mut smoke_wanted = false;
+        let mut parser = Parser::from_env();
+        while let Some(arg) = parser.next()? {
+            match arg {
+                Arg::Long("bench") => options.smoke = false,
+                Arg::Long("smoke") => smoke_wanted = true,
+                Arg::Long("backend") => {
+                    options.backend = match parser.value()?.string()?.as_str() {
+                        "sqlite" => Backend::Sqlite,
+                        "postgres" => Backend::Postgres,
+                        "all" => Backend::All,
+                        other => return Err(format!("no backend {other}").into()),
+                    }
+                }
+                Arg::Long("seconds") => options.cell = Duration::try_from_secs_f64(parser.value()?.parse()?)?,
+                Arg::Long("rounds") => options.rounds = parser.value()?.parse::<usize>()?.max(1),
+                Arg::Long("callers") => options.callers = numbers(&parser.value()?.string()?)?,
+                Arg::Long("readers") => options.readers = parser.value()?.parse()?,
+                Arg::Long("delay-us") => options.delay = Duration::from_micros(parser.value()?.parse()?),
+                Arg::Long("without-foreign-keys") => options.without_foreign_keys = true,
+                Arg::Long("sizes") => options.sizes = numbers(&parser.value()?.string()?)?,
+                Arg::Long("journal") => options.journal = numbers(&parser.value()?.string()?)?,
+                Arg::Long("products") => options.products = parser.value()?.parse()?,
+                Arg::Long("dir") => options.dir = parser.value()?.into(),
+                // The test harness's own options (`cargo test -- --nocapture`) mean nothing here.
+                Arg::Value(_) | Arg::Long("nocapture" | "test-threads") if options.smoke => {}
+                other => return Err(other.unexpected().into()),
+            }
+        }
+        options.smoke |= smoke_wanted;
+        if options.smoke {
+            options.cell = Duration::from_millis(40);
+            options.rounds = 1;
+            options.callers = vec![1, 8];
+            options.sizes = vec![1_000];
+            options.journal = vec![2_000];
+            options.products = 100;
+        }
+        if options.sizes.is_empty() || options.products < 3 || options.callers.contains(&0) {
+            return Err("at least one size, three products and one caller are needed".into());
+        }
+        Ok(options)
+    }
+}
+
+fn numbers(text: &str) -> Result<Vec<usize>> {
+    text.split(',').map(|number| Ok(number.trim().parse()?)).collect()
+}

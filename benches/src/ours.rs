@@ -1,0 +1,148 @@
+//! Our library, driven through its public face only.
+//!
+//! [`connect`] is the one place that knows which storage it runs on.
+
+use std::time::{Duration, Instant};
+
+use crm_core::access::Actor;
+use crm_core::customers::CustomerId;
+use crm_core::journal::JournalQuery;
+use crm_core::kernel::page::{Cursor, CursorValue, Limit};
+use crm_core::module::{Manifest, Module, Registry};
+use crm_core::purchases::event::PurchaseRecorded;
+use crm_core::{Crm, Error};
+use crm_storage_diesel::DieselStorage;
+
+use crate::Result;
+use crate::feed::{Draft, Feed};
+use crate::reads::{FOUND, JournalPage, PAGE, Reads};
+use crate::rows::{TOPIC, thank_you};
+use crate::variant::{Role, Variant, call_until};
+
+/// Sends a message for every purchase, as an application's own module would.
+struct ThankYou;
+
+impl Module for ThankYou {
+    fn manifest(&self) -> Manifest {
+        Manifest { name: "bench", requires: &["core"], ..Manifest::default() }
+    }
+
+    fn install(&self, registry: &mut Registry) -> crm_core::Result<()> {
+        registry.on("thank the customer", |work, event: &PurchaseRecorded| {
+            work.outbox().send(TOPIC, thank_you(event)).map(|_| ())
+        });
+        Ok(())
+    }
+}
+
+/// Opens our library at an address.
+///
+/// # Errors
+/// What the storage meets.
+pub fn connect(url: &str) -> Result<Option<Crm>> {
+    let storage = DieselStorage::open(url)?;
+    Ok(Some(Crm::builder(storage).module(ThankYou).build_blocking()?))
+}
+
+/// Makes our tables in an empty database, if there is an engine that can.
+///
+/// # Errors
+/// What the storage meets.
+pub fn migrate(url: &str) -> Result<bool> {
+    let Some(crm) = connect(url)? else { return Ok(false) };
+    crm.blocking().close()?;
+    Ok(true)
+}
+
+/// Callers of our library, each with one purchase at a time.
+pub struct Ours {
+    crm: Crm,
+    callers: usize,
+}
+
+impl Ours {
+    /// So many callers.
+    pub fn new(crm: &Crm, callers: usize) -> Self {
+        Self { crm: crm.clone(), callers }
+    }
+}
+
+impl Variant for Ours {
+    fn name(&self) -> String {
+        format!("ours, {} callers", self.callers)
+    }
+
+    fn role(&self) -> Role {
+        Role::Contender
+    }
+
+    fn run(&mut self, feed: &Feed, until: Instant) -> Result<Vec<Duration>> {
+        let actor = Actor::system();
+        let (crm, actor) = (&self.crm, &actor);
+        let callers = (0..self.callers).map(|_| {
+            move |draft: Draft| {
+                crm.blocking().run(actor, "purchase", move |work| {
+                    work.purchases().record(&draft.purchase, &draft.key).map(|_| ())
+                })?;
+                Ok(())
+            }
+        });
+        call_until(callers, feed, until)
+    }
+}
+
+/// Reads through our library.
+pub struct OurReads {
+    crm: Crm,
+    actor: Actor,
+}
+
+impl OurReads {
+    /// A reader of its own.
+    pub fn new(crm: &Crm) -> Self {
+        Self { crm: crm.clone(), actor: Actor::system() }
+    }
+}
+
+impl Reads for OurReads {
+    fn customer(&mut self, id: CustomerId) -> Result<()> {
+        Ok(self.crm.blocking().read(&self.actor, "customer", move |work| work.customers().get(id).map(|_| ()))?)
+    }
+
+    fn search(&mut self, typed: &str) -> Result<usize> {
+        let (typed, limit) = (typed.to_owned(), Limit::new(FOUND as u32)?);
+        let found = self.crm.blocking().read(&self.actor, "search", move |work| work.customers().search(&typed, limit));
+        Ok(found.map(|found: Vec<_>| found.len()).map_err(|error: Error| error)?)
+    }
+
+    fn journal(&mut self, page: &JournalPage) -> Result<usize> {
+        let query = JournalQuery {
+            customer: page.customer,
+            kinds: page.kind.map(str::to_owned).into_iter().collect(),
+            ..JournalQuery::default()
+        };
+        let after = page.after.map(|(at, id)| {
+            Cursor::new(vec![CursorValue::Int(at.as_micros()), CursorValue::Bytes(id.as_bytes().to_vec())])
+        });
+        let (after, limit) = (after.transpose()?, Limit::new(PAGE as u32)?);
+        let page = self
+            .crm
+            .blocking()
+            .read(&self.actor, "journal", move |work| work.journal().page(&query, limit, after.as_ref()));
+        Ok(page.map(|page| page.items.len()).map_err(|error: Error| error)?)
+    }
+}
+
+/// Checks every invariant of the library over what all variants wrote.
+///
+/// # Errors
+/// When one is broken.
+pub fn verify(crm: &Crm) -> Result<()> {
+    let violations = crm.blocking().verify()?;
+    match violations.first() {
+        None => Ok(()),
+        Some(first) => {
+            Err(format!("{} violations, the first: {}: {}", violations.len(), first.invariant, first.what).into())
+        }
+    }
+}
