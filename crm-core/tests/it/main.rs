@@ -3,6 +3,7 @@
 
 mod allocate;
 mod calendar;
+mod conformance;
 mod currency;
 mod money;
 mod rate;
