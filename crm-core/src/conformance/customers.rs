@@ -38,7 +38,7 @@ pub fn are_found_in_any_spelling(factory: Factory<'_>) {
             }
         }
     }
-    for nobody in ["lukaszz", "kowalski", "علی نژاد", "zolc ewa", "!!!", "%", "_", "Ew%"] {
+    for nobody in ["lukaszz", "kowalski", "علی نژاد", "zolc ewa", "!!!", "%", "_"] {
         assert!(search(&bench, nobody).is_empty(), "{nobody}");
     }
 }
