@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed test is the report")]
 
 mod allocate;
+mod buffer;
 mod calendar;
 mod conformance;
 mod currency;
