@@ -6,6 +6,8 @@ extern crate self as crm_core;
 pub mod access;
 pub mod branches;
 pub mod catalog;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod crm;
 pub mod customers;
 pub mod journal;

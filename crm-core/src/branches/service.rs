@@ -59,7 +59,8 @@ impl Branches<'_, '_> {
     /// Opens a branch.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for an empty name, an unknown zone or currency; [`Error::Denied`] without [`WRITE`].
+    /// [`Error::Invalid`] for an empty name, an unknown zone or a currency that is no code; [`Error::NotFound`] for a
+    /// currency that is not known; [`Error::Denied`] without [`WRITE`].
     pub fn create(&mut self, new: NewBranch) -> Result<Branch> {
         self.0.require(WRITE, &Target::ANY)?;
         let currency = Currency::new(&new.currency)?;

@@ -42,6 +42,9 @@ impl Catalog<'_, '_> {
         self.0.require(STOCK, &Target::branch(branch))?;
         self.0.get::<Branch>(branch)?;
         let product: Product = self.0.get(product)?;
+        if !product.stocked {
+            return Err(Error::invalid("product", "stock.not_counted"));
+        }
         self.0.move_stock(&[(&product, quantity)], branch, movement, None)?;
         self.0.emit(&StockMoved { product: product.id, branch, quantity, movement })?;
         Ok(())

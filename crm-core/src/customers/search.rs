@@ -57,8 +57,12 @@ impl Customers<'_, '_> {
         let wanted = limit.get();
         let mut found: Vec<Match> = Vec::new();
         for (field, candidates) in self.candidates(term)? {
-            let fresh: Vec<CustomerId> =
-                candidates.into_iter().filter(|id| !found.iter().any(|known| known.customer.id == *id)).collect();
+            let mut fresh: Vec<CustomerId> = Vec::new();
+            for id in candidates {
+                if !fresh.contains(&id) && !found.iter().any(|known| known.customer.id == id) {
+                    fresh.push(id);
+                }
+            }
             let customers = self.0.get_many::<Customer>(&fresh)?;
             for customer in customers.into_iter().flatten() {
                 let target = Target { branch: customer.branch_id, customer: Some(customer.id) };
@@ -77,10 +81,11 @@ impl Customers<'_, '_> {
     /// The one customer whom all of these identifiers mean.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when nobody has one of them; [`Error::Invalid`] with rule `identifiers.ambiguous` when a
+    /// [`Error::Denied`] without [`READ`]; [`Error::NotFound`] when nobody has one of them; [`Error::Invalid`] with rule `identifiers.ambiguous` when a
     /// phone or e-mail address is shared and nothing else decides, `identifiers.contradict` when two of them mean
     /// different customers (C02).
     pub fn identify(&mut self, identifiers: &Identifiers) -> Result<Customer> {
+        self.0.scope(READ)?;
         let mut exact = Vec::new();
         if let Some(card) = &identifiers.card {
             exact.push((SearchField::Card, code(card)));

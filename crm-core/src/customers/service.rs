@@ -19,6 +19,9 @@ pub const WRITE: &str = "customers.write";
 /// Permission to see and search customers.
 pub const READ: &str = "customers.read";
 
+/// The longest folded name: 300 characters of four bytes.
+const MAX_FOLDED_BYTES: usize = 1200;
+
 /// A customer to create. Only the name is needed; records fill up over time.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -146,6 +149,8 @@ impl Customers<'_, '_> {
     /// # Errors
     /// [`Error::Conflict`] when it was changed meanwhile; otherwise as [`create`](Self::create).
     pub fn update(&mut self, customer: &mut Customer) -> Result<()> {
+        // Who may write nothing learns nothing, not even who exists.
+        self.0.scope(WRITE)?;
         let before: Customer = self.0.get(customer.id)?;
         self.0.require(WRITE, &Target { branch: before.branch_id, customer: Some(customer.id) })?;
         if customer.branch_id != before.branch_id {
@@ -177,9 +182,10 @@ impl Customers<'_, '_> {
     /// # Errors
     /// [`Error::NotFound`], also where the actor may not see it.
     pub fn get(&mut self, id: CustomerId) -> Result<Customer> {
+        let scope = self.0.scope(READ)?.clone();
         let customer: Customer = self.0.get(id)?;
         let target = Target { branch: customer.branch_id, customer: Some(id) };
-        if self.0.scope(READ)?.covers(&target) { Ok(customer) } else { Err(Error::not_found("customer", id)) }
+        if scope.covers(&target) { Ok(customer) } else { Err(Error::not_found("customer", id)) }
     }
 
     /// One page of customers by folded name, narrowed to what the actor may see.
@@ -196,6 +202,7 @@ impl Customers<'_, '_> {
     /// # Errors
     /// [`Error::AlreadyExists`] when that is known; [`Error::Invalid`] when both are one.
     pub fn relate(&mut self, from: CustomerId, role: &str, to: CustomerId) -> Result<()> {
+        self.0.scope(WRITE)?;
         for id in [from, to] {
             let customer: Customer = self.0.get(id)?;
             self.0.require(WRITE, &Target { branch: customer.branch_id, customer: Some(id) })?;
@@ -230,6 +237,10 @@ pub(super) fn visible(scope: &Scope) -> Filter<Customer> {
 fn normalise(customer: &mut Customer) -> Result<()> {
     customer.name = required_text("name", &customer.name, 300)?;
     customer.folded_name = fold(&customer.name);
+    // A few characters fold to many: what is indexed stays within what an index takes.
+    if customer.folded_name.len() > MAX_FOLDED_BYTES {
+        return Err(Error::invalid("name", "text.too_long"));
+    }
     for (field, code) in [("card_no", &mut customer.card_no), ("national_id", &mut customer.national_id)] {
         if let Some(text) = code {
             *text = fold_code(field, text, 64)?;

@@ -160,9 +160,10 @@ impl Purchases<'_, '_> {
     /// # Errors
     /// [`Error::NotFound`], also where the actor may not see it.
     pub fn get(&mut self, id: PurchaseId) -> Result<(Purchase, Vec<PurchaseLine>, Vec<Tender>)> {
+        let scope = self.0.scope(READ)?.clone();
         let purchase: Purchase = self.0.get(id)?;
         let target = Target { branch: Some(purchase.branch_id), customer: purchase.customer_id };
-        if !self.0.scope(READ)?.covers(&target) {
+        if !scope.covers(&target) {
             return Err(Error::not_found("purchase", id));
         }
         let lines = self.0.select(purchase_line::purchase_id.eq(id)).all()?;

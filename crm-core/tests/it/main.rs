@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed test is the report")]
 
 mod allocate;
+mod buffer;
 mod calendar;
+mod conformance;
 mod currency;
 mod money;
 mod rate;

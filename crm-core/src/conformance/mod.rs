@@ -1,0 +1,100 @@
+//! The test suite for storage backends: every promise of the [storage port](crate::work::Storage), and the operations of
+//! the core on top of it.
+//!
+//! A backend runs all of it with one line. The factory gives a fresh, empty store each time it is called.
+//!
+//! ```
+//! # use std::sync::Arc;
+//! # use crm_core::{MemoryStorage, work::Storage};
+//! crm_core::conformance_tests!(|| Arc::new(MemoryStorage::new()) as Arc<dyn Storage>);
+//! # fn main() {}
+//! ```
+//!
+//! Each check is a plain function too, for a harness of one's own. A check that fails panics.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::missing_panics_doc,
+    clippy::indexing_slicing,
+    reason = "a check that fails panics: that is its report"
+)]
+
+pub mod access;
+mod bench;
+pub mod branches;
+pub mod catalog;
+pub mod concurrency;
+pub mod customers;
+mod faulty;
+mod grouped;
+pub mod modules;
+pub mod port;
+pub mod purchases;
+pub mod queries;
+mod race;
+pub mod rows;
+mod sample;
+pub mod transactions;
+
+pub use bench::{Bench, Factory, RawJob};
+pub use faulty::{Fault, FaultyStorage};
+pub use grouped::GroupedMemory;
+pub use race::{Round, Turn, race};
+pub use sample::{Listener, Sample, Specimen, SpecimenFound, SpecimenId, any_specimen, any_text, specimen};
+
+/// Expands to one `#[test]` for each check of the suite, in a module for each subject. See [`conformance`](self).
+#[macro_export]
+macro_rules! conformance_tests {
+    ($factory:expr) => {
+        $crate::conformance_tests! { @expand $factory;
+            rows {
+                records_come_back_as_they_were, tables_keep_every_column, stale_updates_conflict, deleted_is_gone,
+                keys_are_taken_once, unique_keys_are_enforced, unique_values_change_hands,
+            }
+            queries {
+                filters_of_records, filters_of_products, filters_of_customers, pages_at_every_boundary,
+                pages_while_rows_come_and_go, strange_queries_are_refused,
+            }
+            port {
+                writes_meet_their_row, counters_only_add, savepoints_nest, a_failed_call_spoils_the_job,
+                a_panicking_job_harms_nobody, closing_ends_it,
+            }
+            transactions {
+                a_failed_job_leaves_nothing, attempts_fail_alone, attempts_nest, reads_refuse_writes, a_swallowed_failure_is_no_commit,
+                expectations_change_nothing,
+            }
+            concurrency {
+                locks_lose_nothing, updates_lose_nothing, counters_lose_nothing, floors_are_exact, jobs_fail_alone,
+                commands_are_done_once, transfers_keep_the_total,
+            }
+            modules {
+                a_handler_fails_its_emitter, handlers_act_as_their_module, undeclared_events_are_refused, the_journal_tells_all,
+                the_outbox_delivers, workers_never_share_a_message,
+            }
+            branches { open_and_change, refuse_nonsense }
+            customers {
+                are_found_in_any_spelling, are_found_by_everything_known, are_identified, have_one_card, change_and_are_found_anew,
+                are_related, come_in_pages,
+            }
+            catalog { categories_move, names_are_unique_among_sisters, products_change, stock_never_falls_below_zero, stock_has_a_history }
+            purchases {
+                are_recorded_once, have_a_receipt_of_their_own, are_paid_exactly, may_be_dated_back, move_stock, make_customers,
+                stand_in_the_journal, leave_nothing_when_refused, race_for_the_last_piece,
+            }
+            access { nothing_without_a_grant, branches_narrow, customers_see_their_own, verify_finds_what_was_planted }
+        }
+    };
+    (@expand $factory:expr; $($module:ident { $($check:ident),* $(,)? })*) => {$(
+        mod $module {
+            #[allow(unused_imports, reason = "the factory may use what its surroundings import")]
+            use super::*;
+            $(
+                #[test]
+                fn $check() {
+                    $crate::conformance::$module::$check(&$factory);
+                }
+            )*
+        }
+    )*};
+}

@@ -1,0 +1,328 @@
+//! The write buffer gives the same answers, outcomes and end state as memory without it, whatever is asked of it.
+
+use std::sync::{Arc, Mutex};
+
+use crm_core::catalog::{Product, Stock, product, stock_level};
+use crm_core::conformance::{GroupedMemory, RawJob};
+use crm_core::kernel::currency::Currency;
+use crm_core::work::{
+    Addition, Comparison, Criteria, Direction, Entity, EntityKey, Field, Job, Key, Lock, Mode, Query, Ran, Row, Schemas, Storage,
+    Tx, Value, Verdict, Version,
+};
+use crm_core::{ErrorKind, MemoryStorage, Result};
+use proptest::prelude::*;
+use uuid::Uuid;
+
+/// What a job does. Writes that may meet a taken unique key are flushed at once, for a buffer may notice later than
+/// memory; all others wait as long as they like.
+#[derive(Debug, Clone)]
+enum Op {
+    InsertAbsent(u8),
+    InsertBlind(u8, u8),
+    Rename(u8),
+    UpdateStale(u8),
+    TakeSku(u8, u8),
+    HandOver(u8, u8),
+    Delete(u8),
+    Replace(u8, u8),
+    InsertStock(u8, i64),
+    DeleteStock(u8),
+    Add(u8, Vec<(i64, Option<i64>)>),
+    Fetch(Vec<u8>, bool),
+    FetchStock(u8),
+    Select(u8, bool),
+    Count(u8),
+    Expect(Vec<u8>),
+    Flush,
+    Attempt(Vec<Op>, bool),
+}
+
+/// How a job ends when nothing fails, and when something has.
+#[derive(Debug, Clone)]
+struct Script {
+    ops: Vec<Op>,
+    keep: bool,
+    swallow: bool,
+}
+
+fn row(id: u8, sku: String) -> Row {
+    Product {
+        id: Uuid::from_u128(id.into()).into(),
+        version: Version::FIRST,
+        sku,
+        name: "new".into(),
+        category_id: None,
+        price_minor: 1,
+        currency: Currency::new("PLN").unwrap(),
+        stocked: true,
+        oversell: false,
+        active: true,
+    }
+    .to_row()
+}
+
+fn key(id: u8) -> Key {
+    vec![Value::Uuid(Uuid::from_u128(id.into()))]
+}
+
+fn stock_key(id: u8) -> Key {
+    (crm_core::catalog::ProductId::from(Uuid::nil()), crm_core::branches::BranchId::from(Uuid::from_u128(id.into()))).to_key()
+}
+
+fn pooled(sku: u8) -> String {
+    format!("pool {}", sku % 3)
+}
+
+/// One run of a script: what it saw, and a number for article numbers of its own.
+struct Run<'t> {
+    tx: &'t mut dyn Tx,
+    log: Vec<String>,
+    fresh: String,
+    used: usize,
+}
+
+impl Run<'_> {
+    fn say<T: std::fmt::Debug>(&mut self, what: &str, result: Result<T>) -> Result<T> {
+        let shown = result.as_ref().map_err(crm_core::Error::kind);
+        self.log.push(format!("{what}: {shown:?}"));
+        result
+    }
+
+    fn product(&mut self, id: u8) -> Result<Option<Row>> {
+        Ok(self.tx.fetch(Product::SCHEMA, &[key(id)], Lock::None)?.remove(0))
+    }
+
+    fn fresh(&mut self) -> String {
+        self.used += 1;
+        format!("{} {}", self.fresh, self.used)
+    }
+
+    fn update(&mut self, row: &Row, change: impl FnOnce(&mut Row)) -> Result<()> {
+        let was = Product::SCHEMA.version_of(row).unwrap();
+        let mut changed = row.clone();
+        changed[product::version.position()] = Value::Int(was + 1);
+        change(&mut changed);
+        self.tx.update(Product::SCHEMA, vec![(changed, was)])
+    }
+
+    fn run(&mut self, ops: &[Op]) -> Result<()> {
+        ops.iter().try_for_each(|op| self.step(op))
+    }
+
+    fn step(&mut self, op: &Op) -> Result<()> {
+        let sku = |sku: String| move |row: &mut Row| row[product::sku.position()] = Value::Text(sku);
+        let sku_of = |row: &Row| row[product::sku.position()].as_text().unwrap().to_owned();
+        match op {
+            Op::InsertAbsent(id) => {
+                if self.product(*id)?.is_none() {
+                    let fresh = self.fresh();
+                    let done = self.tx.insert(Product::SCHEMA, vec![row(*id, fresh)]);
+                    self.say("insert", done)?;
+                }
+            }
+            Op::InsertBlind(id, pool) => {
+                let done = self.tx.insert(Product::SCHEMA, vec![row(*id, pooled(*pool))]).and_then(|()| self.tx.flush());
+                self.say("insert blindly", done)?;
+            }
+            Op::Rename(id) => {
+                if let Some(stored) = self.product(*id)? {
+                    let name = Value::Text(self.fresh());
+                    let done = self.update(&stored, |row| row[product::name.position()] = name);
+                    self.say("rename", done)?;
+                }
+            }
+            Op::UpdateStale(id) => {
+                let done = self.tx.update(Product::SCHEMA, vec![(row(*id, "stale".into()), 99)]);
+                self.say("stale", done)?;
+            }
+            Op::TakeSku(id, pool) => {
+                if let Some(stored) = self.product(*id)? {
+                    let done = self.update(&stored, sku(pooled(*pool))).and_then(|()| self.tx.flush());
+                    self.say("take", done)?;
+                }
+            }
+            Op::HandOver(from, to) if from != to => {
+                if let (Some(giver), Some(taker)) = (self.product(*from)?, self.product(*to)?) {
+                    let fresh = self.fresh();
+                    let done = self.update(&giver, sku(fresh));
+                    self.say("give", done)?;
+                    let done = self.update(&taker, sku(sku_of(&giver)));
+                    self.say("receive", done)?;
+                }
+            }
+            Op::HandOver(..) => {}
+            Op::Delete(id) => {
+                let version = self.product(*id)?.and_then(|row| Product::SCHEMA.version_of(&row));
+                let done = self.tx.delete(Product::SCHEMA, vec![(key(*id), version)]);
+                self.say("delete", done)?;
+            }
+            Op::Replace(old, new) => {
+                if let (Some(stored), true) = (self.product(*old)?, old == new || self.product(*new)?.is_none()) {
+                    let done = self.tx.delete(Product::SCHEMA, vec![(key(*old), None)]);
+                    self.say("make room", done)?;
+                    let done = self.tx.insert(Product::SCHEMA, vec![row(*new, sku_of(&stored))]);
+                    self.say("replace", done)?;
+                }
+            }
+            Op::InsertStock(id, on_hand) => {
+                if self.tx.fetch(Stock::SCHEMA, &[stock_key(*id)], Lock::None)?.remove(0).is_none() {
+                    let mut row = stock_key(*id);
+                    row.push(Value::Int(*on_hand));
+                    let done = self.tx.insert(Stock::SCHEMA, vec![row]);
+                    self.say("insert stock", done)?;
+                }
+            }
+            Op::DeleteStock(id) => {
+                let done = self.tx.delete(Stock::SCHEMA, vec![(stock_key(*id), None)]);
+                self.say("delete stock", done)?;
+            }
+            Op::Add(id, amounts) => {
+                let column = stock_level::on_hand.position();
+                let additions = amounts.iter().map(|&(amount, floor)| Addition { key: stock_key(*id), column, amount, floor });
+                let done = self.tx.add(Stock::SCHEMA, additions.collect());
+                self.say("add", done)?;
+            }
+            Op::Fetch(ids, locked) => {
+                let keys: Vec<Key> = ids.iter().map(|id| key(*id)).collect();
+                let lock = if *locked { Lock::ForUpdate } else { Lock::None };
+                let rows = self.tx.fetch(Product::SCHEMA, &keys, lock);
+                self.say("fetch", rows)?;
+            }
+            Op::FetchStock(id) => {
+                let rows = self.tx.fetch(Stock::SCHEMA, &[stock_key(*id)], Lock::ForUpdate);
+                self.say("fetch stock", rows)?;
+            }
+            Op::Select(limit, descending) => {
+                let rows = self.tx.select(&Query {
+                    schema: Product::SCHEMA,
+                    criteria: Criteria::Compare(0, Comparison::GreaterOrEqual, Value::Uuid(Uuid::from_u128(1))),
+                    order: vec![product::sku.position(), 0],
+                    direction: if *descending { Direction::Descending } else { Direction::Ascending },
+                    after: None,
+                    limit: (*limit).into(),
+                });
+                self.say("select", rows)?;
+            }
+            Op::Count(pool) => {
+                let criteria = Criteria::Compare(product::sku.position(), Comparison::Equal, pooled(*pool).to_value());
+                let counted = self.tx.count(Product::SCHEMA, &criteria);
+                self.say("count", counted)?;
+            }
+            Op::Expect(ids) => {
+                let keys: Vec<Key> = ids.iter().map(|id| key(*id)).collect();
+                self.tx.expect(Product::SCHEMA, &keys);
+            }
+            Op::Flush => {
+                let done = self.tx.flush();
+                self.say("flush", done)?;
+            }
+            Op::Attempt(ops, fail) => {
+                self.tx.savepoint()?;
+                let tried = self.run(ops).and_then(|()| self.tx.flush());
+                self.log.push(format!("attempt: {:?}", tried.as_ref().map_err(crm_core::Error::kind)));
+                if tried.is_ok() && !fail { self.tx.release()? } else { self.tx.roll_back()? }
+            }
+        }
+        Ok(())
+    }
+}
+
+type Answers = std::sync::mpsc::Receiver<Vec<String>>;
+
+/// A job that plays a script, and notes in `started` when it is run.
+fn job(number: usize, script: Script, started: Arc<Mutex<Vec<usize>>>) -> (Box<dyn Job>, Answers) {
+    let (job, answers) = RawJob::new(move |tx: &mut dyn Tx| {
+        started.lock().unwrap().push(number);
+        let mut run = Run { tx, log: Vec::new(), fresh: format!("fresh {number}"), used: 0 };
+        let played = run.run(&script.ops);
+        let commit = if played.is_ok() { script.keep } else { script.swallow };
+        (if commit { Verdict::Commit } else { Verdict::RollBack }, run.log)
+    });
+    (Box::new(job), answers)
+}
+
+fn everything(storage: &dyn Storage) -> Vec<Row> {
+    let (job, answers) = RawJob::new(|tx: &mut dyn Tx| {
+        let all = |tx: &mut dyn Tx, schema: &'static crm_core::work::Schema| {
+            let order = schema.key.to_vec();
+            let criteria = Criteria::everything();
+            tx.select(&Query { schema, criteria, order, direction: Direction::Ascending, after: None, limit: 0 }).unwrap()
+        };
+        let rows = [all(tx, Product::SCHEMA), all(tx, Stock::SCHEMA)].concat();
+        (Verdict::Commit, rows)
+    });
+    pollster_run(storage, Mode::Read, Box::new(job)).unwrap();
+    answers.try_iter().last().unwrap()
+}
+
+fn pollster_run(storage: &dyn Storage, mode: Mode, job: Box<dyn Job>) -> Result<Ran> {
+    pollster::block_on(storage.run(mode, job))
+}
+
+fn outcome(ran: Result<Ran>) -> std::result::Result<Ran, ErrorKind> {
+    ran.map_err(|error| error.kind())
+}
+
+fn ops() -> impl Strategy<Value = Vec<Op>> {
+    let id = || 1..5_u8;
+    let ids = || prop::collection::vec(1..6_u8, 0..4);
+    let amounts = prop::collection::vec((-6..7_i64, prop::option::of(-4..4_i64)), 1..4);
+    let leaf = prop_oneof![
+        4 => id().prop_map(Op::InsertAbsent),
+        1 => (id(), 0..3_u8).prop_map(|(id, pool)| Op::InsertBlind(id, pool)),
+        4 => id().prop_map(Op::Rename),
+        1 => id().prop_map(Op::UpdateStale),
+        1 => (id(), 0..3_u8).prop_map(|(id, pool)| Op::TakeSku(id, pool)),
+        4 => (id(), id()).prop_map(|(from, to)| Op::HandOver(from, to)),
+        2 => id().prop_map(Op::Delete),
+        3 => (id(), id()).prop_map(|(old, new)| Op::Replace(old, new)),
+        3 => (1..3_u8, -5..20_i64).prop_map(|(id, on_hand)| Op::InsertStock(id, on_hand)),
+        1 => (1..3_u8).prop_map(Op::DeleteStock),
+        5 => (1..3_u8, amounts).prop_map(|(id, amounts)| Op::Add(id, amounts)),
+        2 => (ids(), any::<bool>()).prop_map(|(ids, locked)| Op::Fetch(ids, locked)),
+        1 => (1..3_u8).prop_map(Op::FetchStock),
+        1 => (0..4_u8, any::<bool>()).prop_map(|(limit, descending)| Op::Select(limit, descending)),
+        1 => (0..3_u8).prop_map(Op::Count),
+        1 => ids().prop_map(Op::Expect),
+        1 => Just(Op::Flush),
+    ];
+    let op = leaf.prop_recursive(3, 24, 6, |inner| {
+        (prop::collection::vec(inner, 0..6), prop::bool::weighted(0.3)).prop_map(|(ops, fail)| Op::Attempt(ops, fail))
+    });
+    prop::collection::vec(op, 0..8)
+}
+
+fn script() -> impl Strategy<Value = Script> {
+    (ops(), prop::bool::weighted(0.85), prop::bool::weighted(0.2))
+        .prop_map(|(ops, keep, swallow)| Script { ops, keep, swallow })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1000, ..ProptestConfig::default() })]
+    #[test]
+    fn a_buffer_changes_nothing(groups in prop::collection::vec((prop::collection::vec(script(), 1..5), any::<bool>()), 1..5)) {
+        let schemas = Arc::new(Schemas::new(vec![Product::SCHEMA, Stock::SCHEMA]));
+        let (buffered, plain) = (GroupedMemory::new(), MemoryStorage::new());
+        pollster::block_on(buffered.prepare(schemas.clone())).unwrap();
+        pollster::block_on(plain.prepare(schemas)).unwrap();
+        for (number, (scripts, batch_reads)) in groups.into_iter().enumerate() {
+            let started = Arc::new(Mutex::new(Vec::new()));
+            let of = |at: usize| 100 * number + at;
+            let jobs = scripts.iter().enumerate().map(|(at, script)| job(of(at), script.clone(), started.clone()));
+            let (mut jobs, answers): (Vec<_>, Vec<_>) = jobs.unzip();
+            let outcomes = buffered.run_group(batch_reads, &mut jobs);
+            // The order in which they were run for good is the order they are compared in.
+            let started = started.lock().unwrap().clone();
+            let mut order: Vec<usize> = (0..scripts.len()).collect();
+            order.sort_by_key(|at| started.iter().rposition(|job| *job == of(*at)));
+            let mut outcomes: Vec<_> = outcomes.into_iter().map(|ran| Some(outcome(ran))).collect();
+            for at in order {
+                let (alone, expected) = job(of(at), scripts[at].clone(), Arc::default());
+                let ran = outcome(pollster_run(&plain, Mode::Write, alone));
+                prop_assert_eq!(answers[at].try_iter().last(), expected.try_iter().last(), "job {}", of(at));
+                prop_assert_eq!(outcomes[at].take().unwrap(), ran, "job {}", of(at));
+            }
+            prop_assert_eq!(everything(&buffered), everything(&plain));
+        }
+    }
+}
