@@ -251,8 +251,7 @@ impl Crm {
         E: From<Error> + Send + 'static,
     {
         let answer = Arc::new(Mutex::new(None));
-        let job =
-            TypedJob { label, work, actor: actor.clone(), shared: self.shared.clone(), answer: answer.clone() };
+        let job = TypedJob { label, work, actor: actor.clone(), shared: self.shared.clone(), answer: answer.clone() };
         let ran = self.storage.run(mode, Box::new(job)).await?;
         let answer = answer.lock().unwrap_or_else(PoisonError::into_inner).take();
         match (ran, answer) {
@@ -334,9 +333,8 @@ where
     E: From<Error> + Send,
 {
     fn run(&mut self, tx: &mut dyn Tx) -> Verdict {
-        let done =
-            catch_unwind(AssertUnwindSafe(|| (self.work)(&mut UnitOfWork::new(tx, &self.shared, &self.actor))))
-                .unwrap_or_else(|_| Err(Error::Panicked.into()));
+        let done = catch_unwind(AssertUnwindSafe(|| (self.work)(&mut UnitOfWork::new(tx, &self.shared, &self.actor))))
+            .unwrap_or_else(|_| Err(Error::Panicked.into()));
         let verdict = if done.is_ok() { Verdict::Commit } else { Verdict::RollBack };
         *self.answer.lock().unwrap_or_else(PoisonError::into_inner) = Some(done);
         verdict

@@ -1,8 +1,8 @@
 //! What an error of a database means for the caller. Its texts never carry values: of an error only the primary
 //! message is kept, and the values stand in its details.
 
-use crm_core::work::Schema;
 use crm_core::Error;
+use crm_core::work::Schema;
 use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind, Error as DieselError};
 
 use crate::sql::table_of;
@@ -187,7 +187,10 @@ const LOST: &[&str] = &[
 
 /// The unique key behind a constraint's name, which is `<table>_<unique>`, on a distributed engine with a number behind.
 #[cfg(feature = "postgres")]
-fn postgres_unique(schema: &Schema, information: &(dyn DatabaseErrorInformation + Send + Sync)) -> Option<&'static str> {
+fn postgres_unique(
+    schema: &Schema,
+    information: &(dyn DatabaseErrorInformation + Send + Sync),
+) -> Option<&'static str> {
     let constraint = information.constraint_name().or_else(|| information.message().split('"').nth(1))?;
     let named = |constraint: &str| {
         let name = constraint.strip_prefix(table_of(schema))?.strip_prefix('_')?;
@@ -199,4 +202,3 @@ fn postgres_unique(schema: &Schema, information: &(dyn DatabaseErrorInformation 
     };
     named(constraint).or_else(without_shard)
 }
-

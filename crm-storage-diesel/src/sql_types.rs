@@ -30,8 +30,11 @@ pub(crate) trait Database: Backend {
     fn push_cell<'b>(out: &mut AstPass<'_, 'b, Self>, column_type: ColumnType, cell: &'b Value) -> QueryResult<()>;
 
     /// Binds an array of values.
-    fn push_array<'b>(out: &mut AstPass<'_, 'b, Self>, column_type: ColumnType, cells: &'b Vec<Cell<'b>>)
-    -> QueryResult<()>;
+    fn push_array<'b>(
+        out: &mut AstPass<'_, 'b, Self>,
+        column_type: ColumnType,
+        cells: &'b Vec<Cell<'b>>,
+    ) -> QueryResult<()>;
 
     /// Reads one value.
     fn read(column_type: ColumnType, raw: Option<Self::RawValue<'_>>) -> diesel::deserialize::Result<Value>;
@@ -82,8 +85,8 @@ mod sqlite {
     use diesel::sqlite::{Sqlite, SqliteValue};
 
     use super::{
-        AstPass, Bool, Cell, ColumnType, Database, Date, Dialect, FromSql, Int, IsNull, Json, Output,
-        QueryResult, Text, Time, ToSql, Uuid, Value, misfit,
+        AstPass, Bool, Cell, ColumnType, Database, Date, Dialect, FromSql, Int, IsNull, Json, Output, QueryResult,
+        Text, Time, ToSql, Uuid, Value, misfit,
     };
 
     impl Database for Sqlite {
@@ -156,8 +159,8 @@ pub(crate) mod postgres {
     use diesel::sql_types::Array;
 
     use super::{
-        AstPass, Bool, Cell, ColumnType, Database, Date, Dialect, FromSql, Int, IsNull, Json, Output,
-        QueryResult, Text, Time, ToSql, Uuid, Value, misfit,
+        AstPass, Bool, Cell, ColumnType, Database, Date, Dialect, FromSql, Int, IsNull, Json, Output, QueryResult,
+        Text, Time, ToSql, Uuid, Value, misfit,
     };
 
     /// From 1970-01-01 to 2000-01-01, where PostgreSQL counts from.

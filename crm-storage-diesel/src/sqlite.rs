@@ -11,9 +11,7 @@ use diesel::sqlite::SqliteConnection;
 use diesel::{Connection, ConnectionError};
 
 use crate::errors::{self, Classified};
-use crate::sql::{
-    Bind, Dialect, Failure, Operation, SqlTx, Statement, Tables, Texts, bounds, column_types, load,
-};
+use crate::sql::{Bind, Dialect, Failure, Operation, SqlTx, Statement, Tables, Texts, bounds, column_types, load};
 
 /// Rows by INSERT, largest first: few texts, each kept prepared.
 const BATCHES: [usize; 3] = [32, 8, 1];
@@ -68,9 +66,7 @@ pub(crate) fn connect(path: &str, setup: &SqliteSetup) -> Result<SqliteConnectio
         format!("wal_autocheckpoint = {}", setup.wal_autocheckpoint.min(i32::MAX.unsigned_abs())),
     ];
     for pragma in pragmas {
-        connection
-            .batch_execute(&format!("PRAGMA {pragma}"))
-            .map_err(|error| errors::sqlite(&error, None).error)?;
+        connection.batch_execute(&format!("PRAGMA {pragma}")).map_err(|error| errors::sqlite(&error, None).error)?;
     }
     let journal = text_of(&mut connection, "PRAGMA journal_mode")?;
     if !journal.eq_ignore_ascii_case("wal") {
@@ -102,8 +98,8 @@ fn check_version(version: &str) -> Result<()> {
 }
 
 fn one_value(connection: &mut SqliteConnection, text: &str, column_type: ColumnType) -> Result<Value> {
-    let rows = load(connection, Statement::once(text), &[column_type])
-        .map_err(|error| errors::sqlite(&error, None).error)?;
+    let rows =
+        load(connection, Statement::once(text), &[column_type]).map_err(|error| errors::sqlite(&error, None).error)?;
     Ok(rows.into_iter().next().and_then(|row| row.into_iter().next()).unwrap_or(Value::Null))
 }
 
@@ -239,44 +235,4 @@ impl<C: BorrowMut<SqliteConnection>> Tables for SqliteTables<C> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::suite;
-
-    #[test]
-    fn a_session_keeps_the_promises_of_the_port() {
-        let path = std::env::temp_dir().join(format!("crm-session-{}-{}.db", std::process::id(), suite::fresh()));
-        let path = path.to_str().unwrap();
-        let mut connection = connect(path, &SqliteSetup::default()).unwrap();
-        connection.batch_execute(include_str!("../migrations/sqlite/0001_foundation.sql")).unwrap();
-        connection.batch_execute(THINGS).unwrap();
-        drop(connection);
-        suite::run(&mut open(path, &SqliteSetup::default()).unwrap());
-        std::fs::remove_file(path).unwrap();
-    }
-
-    const THINGS: &str = "
-        CREATE TABLE crm_test_things (
-            id BLOB NOT NULL PRIMARY KEY, version INTEGER NOT NULL, label TEXT UNIQUE, number INTEGER, flag INTEGER,
-            at INTEGER, day INTEGER, other BLOB, balance INTEGER NOT NULL, document TEXT
-        ) STRICT, WITHOUT ROWID;
-        CREATE TABLE crm_test_pairs (
-            \"left\" BLOB NOT NULL, \"right\" INTEGER NOT NULL, \"order\" TEXT NOT NULL, total INTEGER NOT NULL,
-            spent INTEGER NOT NULL, PRIMARY KEY (\"left\", \"right\", \"order\")
-        ) STRICT, WITHOUT ROWID;";
-
-    #[test]
-    fn a_database_without_a_log_is_refused() {
-        assert!(matches!(connect(":memory:", &SqliteSetup::default()), Err(Error::Setup(_))));
-    }
-
-    #[test]
-    fn old_versions_are_refused() {
-        for version in ["3.51.3", "3.51.4", "3.52.0", "3.60", "4.0.0"] {
-            assert!(check_version(version).is_ok(), "{version}");
-        }
-        for version in ["3.51.2", "3.45.1", "2.8.17", "", "three"] {
-            assert!(matches!(check_version(version), Err(Error::Setup(_))), "{version}");
-        }
-    }
-}
+mod tests;

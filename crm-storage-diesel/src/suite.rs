@@ -2,10 +2,16 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crm_core::branches::Branch;
+use crm_core::catalog::{Category, CategoryMove, Product, Stock, StockMovement};
+use crm_core::customers::{Customer, Relation, SearchKey};
+use crm_core::journal::JournalEntry;
 use crm_core::kernel::time::{CivilDate, Timestamp};
+use crm_core::module::OutboxMessage;
+use crm_core::purchases::{Purchase, PurchaseLine, Tender};
 use crm_core::work::{
-    Addition, Column, ColumnType, Comparison, Criteria, Direction, Home, Key, Lock, Mode, Query, Row, Schema, Unique,
-    Value,
+    Addition, Column, ColumnType, CommandRecord, Comparison, Criteria, Direction, Entity, Home, Key, Lock, Mode, Query,
+    Row, Schema, Schemas, Unique, Value,
 };
 use crm_core::{Error, ErrorKind};
 use proptest::prelude::*;
@@ -60,6 +66,34 @@ pub(crate) static PAIR: Schema = Schema {
     personal: &[],
 };
 
+/// The kinds of these tests that need a table.
+pub(crate) const TABLES: &[&Schema] = &[&THING, &PAIR];
+
+/// The kinds of the core, and those of these tests.
+pub(crate) fn all_schemas() -> Schemas {
+    let core = [
+        Branch::SCHEMA,
+        Customer::SCHEMA,
+        SearchKey::SCHEMA,
+        Relation::SCHEMA,
+        Category::SCHEMA,
+        CategoryMove::SCHEMA,
+        Product::SCHEMA,
+        Stock::SCHEMA,
+        Purchase::SCHEMA,
+        PurchaseLine::SCHEMA,
+        Tender::SCHEMA,
+        StockMovement::SCHEMA,
+        JournalEntry::SCHEMA,
+        OutboxMessage::SCHEMA,
+        CommandRecord::SCHEMA,
+        &THING,
+        &LOOSE,
+        &PAIR,
+    ];
+    Schemas::new(core.to_vec())
+}
+
 /// A number no other test of this run has.
 pub(crate) fn fresh() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(1);
@@ -70,7 +104,7 @@ fn id(number: u128) -> Value {
     Value::Uuid(Uuid::from_u128(number))
 }
 
-fn thing(number: u128) -> Row {
+pub(crate) fn thing(number: u128) -> Row {
     let mut row = vec![Value::Null; COLUMNS.len()];
     row[0] = id(number);
     row[1] = Value::Int(1);
@@ -126,7 +160,8 @@ pub(crate) fn run(session: &mut dyn Session) {
 fn values_come_back(session: &mut dyn Session) {
     let texts = ["", "Łódź", "سلام", "עברית", "O'Brien", "a?b", "\"", "\u{10FFFF}"];
     let times = [Timestamp::MIN, Timestamp::MAX, Timestamp::UNIX_EPOCH, Timestamp::from_micros(-1).unwrap()];
-    let days = [CivilDate::MIN, CivilDate::MAX, CivilDate::new(2000, 1, 1).unwrap(), CivilDate::new(1999, 12, 31).unwrap()];
+    let days =
+        [CivilDate::MIN, CivilDate::MAX, CivilDate::new(2000, 1, 1).unwrap(), CivilDate::new(1999, 12, 31).unwrap()];
     for schema in [&THING, &LOOSE] {
         dropped(session, |session| {
             let mut rows = Vec::new();
@@ -322,8 +357,11 @@ fn commits_last(session: &mut dyn Session) {
 }
 
 fn texts() -> impl Strategy<Value = String> {
-    proptest::collection::vec(prop_oneof![Just('a'), Just('b'), Just('Ż'), Just('\u{10FFFF}'), Just('%'), Just('_')], 0..4)
-        .prop_map(String::from_iter)
+    proptest::collection::vec(
+        prop_oneof![Just('a'), Just('b'), Just('Ż'), Just('\u{10FFFF}'), Just('%'), Just('_')],
+        0..4,
+    )
+    .prop_map(String::from_iter)
 }
 
 fn cell(column_type: ColumnType) -> BoxedStrategy<Value> {

@@ -151,8 +151,7 @@ impl Generator {
         if millis > self.millis {
             self.millis = millis;
             // Starts in the lower half, so that the counter has room within the millisecond.
-            self.counter =
-                u32::from_be_bytes([random[0], random[1], random[2], random[3]]) >> (32 - COUNTER_BITS + 1);
+            self.counter = u32::from_be_bytes([random[0], random[1], random[2], random[3]]) >> (32 - COUNTER_BITS + 1);
         } else {
             self.counter += 1;
             if self.counter >> COUNTER_BITS != 0 {
@@ -193,7 +192,10 @@ mod tests {
     fn a_seed_repeats_itself() {
         let (a, b) = (SeededIds::new(1), SeededIds::new(1));
         let now = Timestamp::from_micros(1_700_000_000_000_000).unwrap();
-        assert_eq!((0..100).map(|_| a.next(now)).collect::<Vec<_>>(), (0..100).map(|_| b.next(now)).collect::<Vec<_>>());
+        assert_eq!(
+            (0..100).map(|_| a.next(now)).collect::<Vec<_>>(),
+            (0..100).map(|_| b.next(now)).collect::<Vec<_>>()
+        );
         assert_ne!(SeededIds::new(2).next(now), SeededIds::new(1).next(now));
     }
 }

@@ -4,7 +4,7 @@ mod event;
 mod outbox;
 mod registry;
 
-pub use outbox::{DELIVER, Outbox, OutboxId, OutboxMessage, outbox_message};
 pub use event::{About, Event, Reference};
-pub use registry::{Invariant, Manifest, Module, Permission, Registry, Violation};
+pub use outbox::{DELIVER, Outbox, OutboxId, OutboxMessage, outbox_message};
 pub(crate) use registry::Installed;
+pub use registry::{Invariant, Manifest, Module, Permission, Registry, Violation};

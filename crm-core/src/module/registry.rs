@@ -130,7 +130,9 @@ impl Installed {
             let own = manifest.permissions.iter().map(|permission| permission.name);
             let actor = own
                 .chain(manifest.uses.iter().copied())
-                .fold(Actor::new(Principal::Module(manifest.name.into())), |actor, name| actor.granted(name, Scope::All));
+                .fold(Actor::new(Principal::Module(manifest.name.into())), |actor, name| {
+                    actor.granted(name, Scope::All)
+                });
             installed.events.extend(manifest.events);
             let mut registry = Registry { installing: manifest.clone(), actor, installed };
             module.install(&mut registry)?;

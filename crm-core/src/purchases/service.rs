@@ -10,9 +10,9 @@ use crate::branches::{Branch, BranchId};
 use crate::catalog::{Movement, Product, ProductId, Stock};
 use crate::customers::event::StageReached;
 use crate::customers::{Customer, CustomerId, Stage};
+use crate::kernel::input::required_text;
 use crate::kernel::money::Money;
 use crate::kernel::page::{Cursor, Limit, Page};
-use crate::kernel::input::required_text;
 use crate::kernel::text::fold_digits;
 use crate::kernel::time::Timestamp;
 use crate::module::Violation;
@@ -238,13 +238,7 @@ fn record(work: &mut UnitOfWork<'_>, new: &NewPurchase, product_ids: &[ProductId
     if let Some(customer) = customer {
         first_purchase(work, customer)?;
     }
-    work.emit(&PurchaseRecorded {
-        purchase: id,
-        branch: branch.id,
-        customer: new.customer,
-        total,
-        occurred_at,
-    })?;
+    work.emit(&PurchaseRecorded { purchase: id, branch: branch.id, customer: new.customer, total, occurred_at })?;
     Ok(Receipt { purchase: id, total })
 }
 
@@ -275,8 +269,9 @@ pub fn sums_agree(work: &mut UnitOfWork<'_>) -> Result<Vec<Violation>> {
         Ok(())
     })?;
     let mut violations = Vec::new();
-    let mut report =
-        |id: PurchaseId, what: &str| violations.push(Violation { invariant: "purchases.sums", what: format!("{id}: {what}") });
+    let mut report = |id: PurchaseId, what: &str| {
+        violations.push(Violation { invariant: "purchases.sums", what: format!("{id}: {what}") })
+    };
     work.select(Filter::<Purchase>::all()).for_each(|purchase| {
         if lines.remove(&purchase.id) != Some(purchase.total_minor) {
             report(purchase.id, "its lines do not sum to its total");

@@ -69,9 +69,7 @@ impl Criteria {
                     Comparison::GreaterOrEqual => cell >= value,
                 }
             }),
-            Self::In(column, values) => {
-                row.get(*column).is_some_and(|cell| !cell.is_null() && values.contains(cell))
-            }
+            Self::In(column, values) => row.get(*column).is_some_and(|cell| !cell.is_null() && values.contains(cell)),
             Self::IsNull(column) => row.get(*column).is_none_or(Value::is_null),
             Self::StartsWith(column, prefix) => {
                 row.get(*column).and_then(Value::as_text).is_some_and(|text| text.starts_with(prefix.as_str()))
@@ -86,7 +84,11 @@ impl Criteria {
     pub fn check(&self, schema: &Schema) -> Result<()> {
         let column = |at: &usize| {
             let column = schema.columns.get(*at).ok_or_else(|| Error::invalid(schema.kind, "filter.column"))?;
-            if column.column_type == ColumnType::Json { Err(Error::invalid(column.name, "filter.json")) } else { Ok(column) }
+            if column.column_type == ColumnType::Json {
+                Err(Error::invalid(column.name, "filter.json"))
+            } else {
+                Ok(column)
+            }
         };
         let fits = |at: &usize, value: &Value| {
             let column = column(at)?;

@@ -136,7 +136,9 @@ fn place_of(cursor: &Cursor, query: &Query) -> Result<Vec<Value>> {
                 (CursorValue::Bytes(bytes), ColumnType::Uuid) => {
                     uuid::Uuid::from_slice(bytes).map(Value::Uuid).map_err(|_| alien())
                 }
-                (CursorValue::Int(micros), ColumnType::Time) => Timestamp::from_micros(*micros).map(Value::Time).map_err(|_| alien()),
+                (CursorValue::Int(micros), ColumnType::Time) => {
+                    Timestamp::from_micros(*micros).map(Value::Time).map_err(|_| alien())
+                }
                 (CursorValue::Int(days), ColumnType::Date) => {
                     let days = i32::try_from(*days).map_err(|_| alien())?;
                     CivilDate::from_days(days).map(Value::Date).map_err(|_| alien())

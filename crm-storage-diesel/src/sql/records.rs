@@ -61,9 +61,10 @@ pub(super) fn to_record(schema: &Schema, row: &Row) -> Row {
     let mut record = record_key(schema, &schema.key_of(row));
     record.push(Value::Int(schema.version_of(row).unwrap_or_default()));
     let indexed = indexed(schema);
-    record.extend((0..Home::RECORD_KEYS).map(|key| {
-        indexed.get(key).and_then(|&at| row.get(at)).and_then(plain).map_or(Value::Null, Value::Text)
-    }));
+    record.extend(
+        (0..Home::RECORD_KEYS)
+            .map(|key| indexed.get(key).and_then(|&at| row.get(at)).and_then(plain).map_or(Value::Null, Value::Text)),
+    );
     let document: Map<String, Json> =
         schema.columns.iter().zip(row).map(|(column, cell)| (column.name.to_owned(), encode(cell))).collect();
     record.push(Value::Json(Json::Object(document).to_string()));

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use crm_core::work::{ColumnType, Row, Value};
 use diesel::connection::LoadConnection;
-use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::expression::QueryMetadata;
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::result::{Error, QueryResult};
 use diesel::row::{Field as _, Row as _};
 use diesel::sql_types::Untyped;

@@ -145,9 +145,10 @@ fn sqlite(schema: &Schema, operation: Operation) -> String {
 
 /// `UNNEST` of one array per column, as the table `u` with the columns `c0`, `c1` … by position, and more at the end.
 fn unnest(schema: &Schema, of: &[usize], more: &[&str]) -> String {
-    let arrays = of.iter().filter_map(|&at| schema.columns.get(at)).map(|column| {
-        format!("?::{}[]", sql_type(Dialect::Postgres, column.column_type))
-    });
+    let arrays = of
+        .iter()
+        .filter_map(|&at| schema.columns.get(at))
+        .map(|column| format!("?::{}[]", sql_type(Dialect::Postgres, column.column_type)));
     let names = of.iter().map(|at| format!("c{at}"));
     format!(
         "UNNEST({}) AS u({})",
@@ -158,7 +159,8 @@ fn unnest(schema: &Schema, of: &[usize], more: &[&str]) -> String {
 
 fn postgres(schema: &Schema, operation: Operation) -> String {
     let table = quoted(table_of(schema));
-    let key = schema.key.iter().map(|&at| format!("t.{} = u.c{at}", name(schema, at))).collect::<Vec<_>>().join(" AND ");
+    let key =
+        schema.key.iter().map(|&at| format!("t.{} = u.c{at}", name(schema, at))).collect::<Vec<_>>().join(" AND ");
     match operation {
         Operation::Fetch { locked } => {
             let order = list(schema.key.iter().map(|&at| format!("t.{}", name(schema, at))));

@@ -200,7 +200,9 @@ impl<T: Tables> Tx for SqlTx<T> {
                 };
                 for (at, (mut row, was)) in round.into_iter().enumerate() {
                     for &counter in schema.counters {
-                        if let (Some(new), Some(kept)) = (row.get_mut(counter), stored.get(at).and_then(|row| row.get(counter))) {
+                        if let (Some(new), Some(kept)) =
+                            (row.get_mut(counter), stored.get(at).and_then(|row| row.get(counter)))
+                        {
                             new.clone_from(kept);
                         }
                     }
@@ -216,9 +218,9 @@ impl<T: Tables> Tx for SqlTx<T> {
         self.ran(Some(schema), true, |tables| {
             let versioned = schema.version.is_some();
             let record = is_record(schema);
-            let keys = keys.into_iter().map(|(key, was)| {
-                (if record { record_key(schema, &key) } else { key }, was.filter(|_| versioned))
-            });
+            let keys = keys
+                .into_iter()
+                .map(|(key, was)| (if record { record_key(schema, &key) } else { key }, was.filter(|_| versioned)));
             let home = if record { &RECORDS } else { schema };
             rounds(keys.collect(), |(key, _)| key.clone()).into_iter().try_for_each(|round| tables.delete(home, &round))
         })
@@ -293,16 +295,14 @@ impl<T: Tables + Send> Session for SqlTx<T> {
             self.abandon();
             return Err(error);
         }
+        self.ended();
         self.mode = Some(mode);
         Ok(())
     }
 
     fn commit(&mut self) -> Result<()> {
-        let ready = if self.savepoints > 0 {
-            Err(Error::backend("commit", "a savepoint is open"))
-        } else {
-            self.ready(false)
-        };
+        let ready =
+            if self.savepoints > 0 { Err(Error::backend("commit", "a savepoint is open")) } else { self.ready(false) };
         if let Err(error) = ready {
             self.abandon();
             return Err(error);
