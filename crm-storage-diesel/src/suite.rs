@@ -142,6 +142,45 @@ fn dropped<R>(session: &mut dyn Session, work: impl FnOnce(&mut dyn Session) -> 
     result
 }
 
+/// Counts the statements a connection prepares to keep. Dies with the connection.
+#[derive(Clone, Default)]
+pub(crate) struct Prepared(std::sync::Arc<AtomicU64>);
+
+impl diesel::connection::Instrumentation for Prepared {
+    fn on_connection_event(&mut self, event: diesel::connection::InstrumentationEvent<'_>) {
+        if matches!(event, diesel::connection::InstrumentationEvent::CacheQuery { .. }) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Does one of everything, twice: the second time nothing is prepared any more.
+pub(crate) fn prepares_once(session: &mut dyn Session, prepared: &Prepared) {
+    let mut counts = [0, 0];
+    for count in &mut counts {
+        for size in [1, 8, 41, 60] {
+            dropped(session, |session| {
+                let rows: Vec<Row> = (0..size).map(thing).collect();
+                session.insert(&THING, rows.clone()).unwrap();
+                let keys: Vec<Key> = rows.iter().map(|row| THING.key_of(row)).collect();
+                session.fetch(&THING, &keys, Lock::ForUpdate).unwrap();
+                let criteria = Criteria::In(0, keys.iter().flatten().take(5).cloned().collect());
+                session.select(&Query { criteria, limit: 51, ..everything(&THING) }).unwrap();
+                let mut second = rows[0].clone();
+                second[1] = Value::Int(2);
+                session.update(&THING, vec![(second, 1)]).unwrap();
+                session
+                    .add(&THING, vec![Addition { key: keys[0].clone(), column: 8, amount: 1, floor: Some(0) }])
+                    .unwrap();
+                session.delete(&THING, vec![(keys[0].clone(), Some(2))]).unwrap();
+            });
+        }
+        *count = prepared.0.swap(0, Ordering::Relaxed);
+    }
+    assert!(counts[0] > 5, "{counts:?}");
+    assert_eq!(counts[1], 0, "{counts:?}");
+}
+
 /// All of it.
 pub(crate) fn run(session: &mut dyn Session) {
     values_come_back(session);
@@ -340,6 +379,9 @@ fn reading_does_not_write(session: &mut dyn Session) {
     session.begin(Mode::Read).unwrap();
     assert_eq!(session.count(&THING, &Criteria::everything()).unwrap(), 0);
     assert!(matches!(session.insert(&THING, vec![thing(1)]), Err(Error::ReadOnly)));
+    session.abandon();
+    session.begin(Mode::Read).unwrap();
+    assert!(matches!(session.fetch(&THING, &[vec![id(1)]], Lock::ForUpdate), Err(Error::ReadOnly)));
     session.abandon();
 }
 

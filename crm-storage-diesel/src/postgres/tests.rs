@@ -32,6 +32,14 @@ fn a_session_keeps_the_promises_of_the_port() {
 }
 
 #[test]
+fn every_statement_is_prepared_once() {
+    let prepared = suite::Prepared::default();
+    let mut connection = connect(server::url(), &tenant()).unwrap();
+    connection.set_instrumentation(prepared.clone());
+    suite::prepares_once(&mut SqlTx::new(PostgresTables::new(connection, Duration::ZERO)), &prepared);
+}
+
+#[test]
 fn the_tables_fit_the_schemas() {
     let mut connection = connect(server::url(), &tenant()).unwrap();
     check_tables(&mut connection, &suite::all_schemas()).unwrap();

@@ -133,7 +133,8 @@ fn is_record(schema: &Schema) -> bool {
 
 impl<T: Tables> Tx for SqlTx<T> {
     fn fetch(&mut self, schema: &'static Schema, keys: &[Key], lock: Lock) -> Result<Vec<Option<Row>>> {
-        self.ran(Some(schema), false, |tables| {
+        // A snapshot keeps nobody from writing.
+        self.ran(Some(schema), lock == Lock::ForUpdate, |tables| {
             if !is_record(schema) {
                 return tables.fetch(schema, keys, lock);
             }

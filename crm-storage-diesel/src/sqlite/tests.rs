@@ -54,6 +54,15 @@ fn a_session_keeps_the_promises_of_the_port() {
 }
 
 #[test]
+fn every_statement_is_prepared_once() {
+    let file = File::migrated();
+    let prepared = suite::Prepared::default();
+    let mut connection = file.connect();
+    connection.set_instrumentation(prepared.clone());
+    suite::prepares_once(&mut SqlTx::new(SqliteTables::new(connection)), &prepared);
+}
+
+#[test]
 fn the_tables_fit_the_schemas() {
     let file = File::migrated();
     let mut connection = file.connect();
