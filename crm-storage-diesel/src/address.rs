@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use crm_core::{Error, Result};
 
 use crate::engine::Role;
+#[cfg(feature = "postgres")]
+use crate::postgres::{self, PostgresSetup};
 use crate::session::Session;
 #[cfg(feature = "sqlite")]
 use crate::sqlite::{self, SqliteSetup};
@@ -88,7 +90,7 @@ impl Address {
         match self {
             #[cfg(feature = "sqlite")]
             Self::SqliteMemory => true,
-            #[expect(unreachable_patterns, reason = "depends on the features")]
+            #[allow(unreachable_patterns, reason = "depends on the features")]
             _ => false,
         }
     }
@@ -98,7 +100,7 @@ impl Address {
         match self {
             #[cfg(feature = "postgres")]
             Self::Postgres { .. } => true,
-            #[expect(unreachable_patterns, reason = "depends on the features")]
+            #[allow(unreachable_patterns, reason = "depends on the features")]
             _ => false,
         }
     }
@@ -108,7 +110,7 @@ impl Address {
         match self {
             #[cfg(feature = "sqlite")]
             Self::SqliteFile(_) => Some(COMMITS_PER_CHECKPOINT),
-            #[expect(unreachable_patterns, reason = "depends on the features")]
+            #[allow(unreachable_patterns, reason = "depends on the features")]
             _ => None,
         }
     }
@@ -122,8 +124,8 @@ impl Address {
             Self::SqliteMemory => Self::open_sqlite(sqlite::MEMORY, role, options),
             #[cfg(feature = "postgres")]
             Self::Postgres { url, schema } => {
-                let session = crate::postgres::open(url, schema.as_deref(), options.lock_timeout)?;
-                Ok(Box::new(session))
+                let setup = PostgresSetup { tenant: schema.clone(), lock_timeout: options.lock_timeout };
+                Ok(Box::new(postgres::open(url, &setup)?))
             }
         }
     }

@@ -3,8 +3,11 @@
 
 use crm_core::Error;
 use crm_core::work::Schema;
-use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind, Error as DieselError};
+#[cfg(feature = "postgres")]
+use diesel::result::DatabaseErrorInformation;
+use diesel::result::{DatabaseErrorKind, Error as DieselError};
 
+#[cfg(feature = "postgres")]
 use crate::sql::table_of;
 
 /// An error, and what it says of the connection.
@@ -201,4 +204,145 @@ fn postgres_unique(
         number.bytes().all(|digit| digit.is_ascii_digit()).then(|| named(name)).flatten()
     };
     named(constraint).or_else(without_shard)
+}
+
+#[cfg(test)]
+mod tests {
+    use crm_core::ErrorKind;
+    use diesel::result::DatabaseErrorInformation as Information;
+
+    use super::*;
+    use crate::suite::{PAIR, THING};
+
+    struct Said {
+        message: &'static str,
+        constraint: Option<&'static str>,
+    }
+
+    impl Information for Said {
+        fn message(&self) -> &str {
+            self.message
+        }
+
+        fn details(&self) -> Option<&str> {
+            Some("Key (phone)=(+48 22 000 00 00) already exists.")
+        }
+
+        fn hint(&self) -> Option<&str> {
+            None
+        }
+
+        fn table_name(&self) -> Option<&str> {
+            None
+        }
+
+        fn column_name(&self) -> Option<&str> {
+            None
+        }
+
+        fn constraint_name(&self) -> Option<&str> {
+            self.constraint
+        }
+
+        fn statement_position(&self) -> Option<i32> {
+            None
+        }
+    }
+
+    fn said(kind: DatabaseErrorKind, message: &'static str, constraint: Option<&'static str>) -> DieselError {
+        DieselError::DatabaseError(kind, Box::new(Said { message, constraint }))
+    }
+
+    fn unique_of(classified: &Classified) -> &str {
+        match &classified.error {
+            Error::AlreadyExists { unique, .. } => unique,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[cfg(feature = "sqlite")]
+    #[test]
+    fn the_words_of_sqlite() {
+        let cases = [
+            ("database is locked", ErrorKind::Conflict, State::Known),
+            ("database table is locked: crm_stock", ErrorKind::Conflict, State::Known),
+            ("database or disk is full", ErrorKind::Backend, State::Known),
+            ("attempt to write a readonly database", ErrorKind::Backend, State::Known),
+            ("disk I/O error", ErrorKind::Backend, State::Lost),
+            ("cannot rollback - no transaction is active", ErrorKind::Backend, State::NoTransaction),
+            ("something new", ErrorKind::Backend, State::Unclear),
+        ];
+        for (message, kind, state) in cases {
+            let classified = sqlite(&said(DatabaseErrorKind::Unknown, message, None), Some(&THING));
+            assert_eq!((classified.error.kind(), classified.state), (kind, state), "{message}");
+        }
+        let busy = sqlite(&said(DatabaseErrorKind::Unknown, "database is locked", None), None);
+        assert_eq!(busy.error.kind(), ErrorKind::Busy);
+        let uniques = [
+            ("UNIQUE constraint failed: crm_test_things.label", "label"),
+            ("UNIQUE constraint failed: crm_test_things.id", "key"),
+            ("UNIQUE constraint failed: index 'x'", "key"),
+        ];
+        for (message, unique) in uniques {
+            let classified = sqlite(&said(DatabaseErrorKind::UniqueViolation, message, None), Some(&THING));
+            assert_eq!(unique_of(&classified), unique, "{message}");
+        }
+    }
+
+    #[cfg(feature = "postgres")]
+    #[test]
+    fn the_words_of_postgresql() {
+        use DatabaseErrorKind::{ClosedConnection, ReadOnlyTransaction, SerializationFailure, Unknown};
+        let cases = [
+            (SerializationFailure, "könnte nicht", ErrorKind::Conflict, State::Known),
+            (Unknown, "deadlock detected", ErrorKind::Conflict, State::Known),
+            (Unknown, "canceling statement due to lock timeout", ErrorKind::Conflict, State::Known),
+            (Unknown, "canceling statement due to conflict with recovery", ErrorKind::Conflict, State::Known),
+            (Unknown, "canceling statement due to statement timeout", ErrorKind::Busy, State::Known),
+            (Unknown, "canceling statement due to user request", ErrorKind::Busy, State::Known),
+            (ClosedConnection, "", ErrorKind::Busy, State::Lost),
+            (Unknown, "terminating connection due to administrator command", ErrorKind::Busy, State::Lost),
+            (Unknown, "the database system is shutting down", ErrorKind::Busy, State::Lost),
+            (ReadOnlyTransaction, "", ErrorKind::ReadOnly, State::Known),
+            (Unknown, "could not extend file", ErrorKind::Backend, State::Unclear),
+        ];
+        for (kind, message, error, state) in cases {
+            let classified = postgres(&said(kind, message, None), Some(&PAIR));
+            assert_eq!((classified.error.kind(), classified.state), (error, state), "{message}");
+        }
+    }
+
+    #[cfg(feature = "postgres")]
+    #[test]
+    fn a_unique_key_is_found_by_its_constraint() {
+        let unique = |constraint, message| {
+            unique_of(&postgres(&said(DatabaseErrorKind::UniqueViolation, message, constraint), Some(&THING)))
+                .to_owned()
+        };
+        assert_eq!(unique(Some("crm_test_things_label"), ""), "label");
+        assert_eq!(unique(Some("crm_test_things_label_102008"), ""), "label");
+        assert_eq!(unique(None, "duplicate key value violates unique constraint \"crm_test_things_label\""), "label");
+        for other in
+            ["crm_test_things_pk", "crm_test_things_pk_102008", "crm_other_label", "crm_test_things_label_x", ""]
+        {
+            assert_eq!(unique(Some(other), ""), "key", "{other}");
+        }
+    }
+
+    #[test]
+    fn details_stay_out_of_errors() {
+        for kind in [DatabaseErrorKind::UniqueViolation, DatabaseErrorKind::CheckViolation, DatabaseErrorKind::Unknown]
+        {
+            let error = said(kind, "refused", None);
+            let classified = [
+                #[cfg(feature = "sqlite")]
+                sqlite(&error, Some(&THING)),
+                #[cfg(feature = "postgres")]
+                postgres(&error, Some(&PAIR)),
+            ];
+            for Classified { error, .. } in classified {
+                assert!(!format!("{error:?} {error}").contains("+48"));
+            }
+        }
+    }
 }

@@ -81,7 +81,7 @@ fn misfit(name: &'static str) -> Box<dyn std::error::Error + Send + Sync> {
 #[cfg(feature = "sqlite")]
 mod sqlite {
     use crm_core::kernel::time::{CivilDate, Timestamp};
-    use diesel::sql_types::{BigInt, Binary, Integer, Text as PlainText};
+    use diesel::sql_types::{BigInt, Integer, Text as PlainText};
     use diesel::sqlite::{Sqlite, SqliteValue};
 
     use super::{
@@ -141,7 +141,10 @@ mod sqlite {
         Int: Int(value) => *value, raw => FromSql::<BigInt, Sqlite>::from_sql(raw)?;
         Text: Text(value) => value.as_str(), raw => FromSql::<PlainText, Sqlite>::from_sql(raw)?;
         Uuid: Uuid(value) => &value.as_bytes()[..],
-            raw => uuid::Uuid::from_slice(&<Vec<u8> as FromSql<Binary, Sqlite>>::from_sql(raw)?)?;
+            raw => {
+                let mut raw = raw;
+                uuid::Uuid::from_slice(raw.read_blob())?
+            };
         Time: Time(value) => value.as_micros(),
             raw => Timestamp::from_micros(FromSql::<BigInt, Sqlite>::from_sql(raw)?)?;
         Date: Date(value) => i64::from(value.days()),

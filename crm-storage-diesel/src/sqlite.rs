@@ -238,7 +238,7 @@ impl<C: BorrowMut<SqliteConnection>> Tables for SqliteTables<C> {
     }
 
     fn prepare(&mut self, schemas: &Schemas, migrations: &[ModuleMigrations]) -> Result<()> {
-        crate::migrate::sqlite(self.connection.borrow_mut(), schemas, migrations)
+        crate::tables::prepare(self.connection.borrow_mut(), schemas, migrations)
     }
 
     fn maintain(&mut self) -> Result<()> {
@@ -255,46 +255,4 @@ impl<C: BorrowMut<SqliteConnection>> Tables for SqliteTables<C> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::suite;
-
-    #[test]
-    fn a_session_keeps_the_promises_of_the_port() {
-        let path = std::env::temp_dir().join(format!("crm-session-{}-{}.db", std::process::id(), suite::fresh()));
-        let path = path.to_str().unwrap();
-        let mut connection = connect(path, &SqliteSetup::default()).unwrap();
-        connection.batch_execute(include_str!("../migrations/sqlite/0001_foundation.sql")).unwrap();
-        connection.batch_execute(THINGS).unwrap();
-        drop(connection);
-        suite::run(&mut open(path, &SqliteSetup::default()).unwrap());
-        std::fs::remove_file(path).unwrap();
-    }
-
-    const THINGS: &str = "
-        CREATE TABLE crm_test_things (
-            id BLOB NOT NULL PRIMARY KEY, version INTEGER NOT NULL, label TEXT UNIQUE, number INTEGER, flag INTEGER,
-            at INTEGER, day INTEGER, other BLOB, balance INTEGER NOT NULL, document TEXT
-        ) STRICT, WITHOUT ROWID;
-        CREATE TABLE crm_test_pairs (
-            \"left\" BLOB NOT NULL, \"right\" INTEGER NOT NULL, \"order\" TEXT NOT NULL, total INTEGER NOT NULL,
-            spent INTEGER NOT NULL, PRIMARY KEY (\"left\", \"right\", \"order\")
-        ) STRICT, WITHOUT ROWID;";
-
-    #[test]
-    fn a_database_without_a_log_is_refused() {
-        let shared_memory = "file::memory:?cache=shared";
-        assert!(matches!(connect(shared_memory, &SqliteSetup::default()), Err(Error::Setup(_))));
-        assert!(connect(MEMORY, &SqliteSetup::default()).is_ok());
-    }
-
-    #[test]
-    fn old_versions_are_refused() {
-        for version in ["3.51.3", "3.51.4", "3.52.0", "3.60", "4.0.0"] {
-            assert!(check_version(version).is_ok(), "{version}");
-        }
-        for version in ["3.51.2", "3.45.1", "2.8.17", "", "three"] {
-            assert!(matches!(check_version(version), Err(Error::Setup(_))), "{version}");
-        }
-    }
-}
+mod tests;

@@ -2,10 +2,16 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crm_core::branches::Branch;
+use crm_core::catalog::{Category, CategoryMove, Product, Stock, StockMovement};
+use crm_core::customers::{Customer, Relation, SearchKey};
+use crm_core::journal::JournalEntry;
 use crm_core::kernel::time::{CivilDate, Timestamp};
+use crm_core::module::OutboxMessage;
+use crm_core::purchases::{Purchase, PurchaseLine, Tender};
 use crm_core::work::{
-    Addition, Column, ColumnType, Comparison, Criteria, Direction, Home, Key, Lock, Mode, Query, Row, Schema, Unique,
-    Value,
+    Addition, Column, ColumnType, CommandRecord, Comparison, Criteria, Direction, Entity, Home, Key, Lock, Mode, Query,
+    Row, Schema, Schemas, Unique, Value,
 };
 use crm_core::{Error, ErrorKind};
 use proptest::prelude::*;
@@ -60,6 +66,34 @@ pub(crate) static PAIR: Schema = Schema {
     personal: &[],
 };
 
+/// The kinds of these tests that need a table.
+pub(crate) const TABLES: &[&Schema] = &[&THING, &PAIR];
+
+/// The kinds of the core, and those of these tests.
+pub(crate) fn all_schemas() -> Schemas {
+    let core = [
+        Branch::SCHEMA,
+        Customer::SCHEMA,
+        SearchKey::SCHEMA,
+        Relation::SCHEMA,
+        Category::SCHEMA,
+        CategoryMove::SCHEMA,
+        Product::SCHEMA,
+        Stock::SCHEMA,
+        Purchase::SCHEMA,
+        PurchaseLine::SCHEMA,
+        Tender::SCHEMA,
+        StockMovement::SCHEMA,
+        JournalEntry::SCHEMA,
+        OutboxMessage::SCHEMA,
+        CommandRecord::SCHEMA,
+        &THING,
+        &LOOSE,
+        &PAIR,
+    ];
+    Schemas::new(core.to_vec())
+}
+
 /// A number no other test of this run has.
 pub(crate) fn fresh() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(1);
@@ -70,7 +104,7 @@ fn id(number: u128) -> Value {
     Value::Uuid(Uuid::from_u128(number))
 }
 
-fn thing(number: u128) -> Row {
+pub(crate) fn thing(number: u128) -> Row {
     let mut row = vec![Value::Null; COLUMNS.len()];
     row[0] = id(number);
     row[1] = Value::Int(1);
@@ -106,6 +140,45 @@ fn dropped<R>(session: &mut dyn Session, work: impl FnOnce(&mut dyn Session) -> 
     session.abandon();
     assert!(!session.is_lost());
     result
+}
+
+/// Counts the statements a connection prepares to keep. Dies with the connection.
+#[derive(Clone, Default)]
+pub(crate) struct Prepared(std::sync::Arc<AtomicU64>);
+
+impl diesel::connection::Instrumentation for Prepared {
+    fn on_connection_event(&mut self, event: diesel::connection::InstrumentationEvent<'_>) {
+        if matches!(event, diesel::connection::InstrumentationEvent::CacheQuery { .. }) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Does one of everything, twice: the second time nothing is prepared any more.
+pub(crate) fn prepares_once(session: &mut dyn Session, prepared: &Prepared) {
+    let mut counts = [0, 0];
+    for count in &mut counts {
+        for size in [1, 8, 41, 60] {
+            dropped(session, |session| {
+                let rows: Vec<Row> = (0..size).map(thing).collect();
+                session.insert(&THING, rows.clone()).unwrap();
+                let keys: Vec<Key> = rows.iter().map(|row| THING.key_of(row)).collect();
+                session.fetch(&THING, &keys, Lock::ForUpdate).unwrap();
+                let criteria = Criteria::In(0, keys.iter().flatten().take(5).cloned().collect());
+                session.select(&Query { criteria, limit: 51, ..everything(&THING) }).unwrap();
+                let mut second = rows[0].clone();
+                second[1] = Value::Int(2);
+                session.update(&THING, vec![(second, 1)]).unwrap();
+                session
+                    .add(&THING, vec![Addition { key: keys[0].clone(), column: 8, amount: 1, floor: Some(0) }])
+                    .unwrap();
+                session.delete(&THING, vec![(keys[0].clone(), Some(2))]).unwrap();
+            });
+        }
+        *count = prepared.0.swap(0, Ordering::Relaxed);
+    }
+    assert!(counts[0] > 5, "{counts:?}");
+    assert_eq!(counts[1], 0, "{counts:?}");
 }
 
 /// All of it.
@@ -306,6 +379,9 @@ fn reading_does_not_write(session: &mut dyn Session) {
     session.begin(Mode::Read).unwrap();
     assert_eq!(session.count(&THING, &Criteria::everything()).unwrap(), 0);
     assert!(matches!(session.insert(&THING, vec![thing(1)]), Err(Error::ReadOnly)));
+    session.abandon();
+    session.begin(Mode::Read).unwrap();
+    assert!(matches!(session.fetch(&THING, &[vec![id(1)]], Lock::ForUpdate), Err(Error::ReadOnly)));
     session.abandon();
 }
 

@@ -210,3 +210,122 @@ fn postgres(schema: &Schema, operation: Operation) -> String {
 fn unnest_type(schema: &Schema, at: usize) -> &'static str {
     schema.columns.get(at).map_or("text", |column| sql_type(Dialect::Postgres, column.column_type))
 }
+
+#[cfg(test)]
+mod tests {
+    use crm_core::work::{Criteria, Direction, Query, Value};
+
+    use super::*;
+    use crate::sql::{count, select};
+    use crate::suite::{PAIR, THING, all_schemas};
+
+    /// Every fixed text of every kind.
+    fn all(dialect: Dialect) -> Vec<(String, &'static str)> {
+        let mut texts = Vec::new();
+        for schema in all_schemas().iter() {
+            let mut operations = vec![
+                Operation::Fetch { locked: false },
+                Operation::Fetch { locked: true },
+                Operation::Insert { rows: 1 },
+                Operation::Update,
+                Operation::Delete { versioned: true },
+            ];
+            operations.extend(schema.counters.iter().map(|&column| Operation::Add { column }));
+            texts.extend(operations.into_iter().map(|operation| (text(dialect, schema, operation), schema.kind)));
+        }
+        texts
+    }
+
+    #[test]
+    fn sqlite_texts() {
+        let text = |schema, operation| text(Dialect::Sqlite, schema, operation);
+        assert_eq!(
+            text(&PAIR, Operation::Fetch { locked: true }),
+            r#"SELECT "left", "right", "order", "total", "spent" FROM "crm_test_pairs" WHERE "left" = ? AND "right" = ? AND "order" = ?"#
+        );
+        assert_eq!(
+            text(&PAIR, Operation::Insert { rows: 2 }),
+            r#"INSERT INTO "crm_test_pairs" ("left", "right", "order", "total", "spent") VALUES (?, ?, ?, ?, ?), (?, ?, ?, ?, ?)"#
+        );
+        assert_eq!(
+            text(&THING, Operation::Delete { versioned: true }),
+            r#"DELETE FROM "crm_test_things" WHERE "id" = ? AND "version" = ?"#
+        );
+        assert_eq!(
+            text(&PAIR, Operation::Add { column: 3 }),
+            r#"UPDATE "crm_test_pairs" SET "total" = "total" + ? WHERE "left" = ? AND "right" = ? AND "order" = ? AND "total" >= ? AND "total" <= ?"#
+        );
+        assert!(!text(&THING, Operation::Update).contains("balance"), "counters stay");
+    }
+
+    #[test]
+    fn postgres_texts() {
+        let text = |schema, operation| text(Dialect::Postgres, schema, operation);
+        assert_eq!(
+            text(&PAIR, Operation::Insert { rows: 9 }),
+            r#"INSERT INTO "crm_test_pairs" ("left", "right", "order", "total", "spent") SELECT u.c0, u.c1, u.c2, u.c3, u.c4 FROM UNNEST(?::uuid[], ?::bigint[], ?::text[], ?::bigint[], ?::bigint[]) AS u(c0, c1, c2, c3, c4) RETURNING 1"#
+        );
+        assert_eq!(
+            text(&PAIR, Operation::Fetch { locked: true }),
+            r#"SELECT t."left", t."right", t."order", t."total", t."spent" FROM "crm_test_pairs" AS t JOIN UNNEST(?::uuid[], ?::bigint[], ?::text[]) AS u(c0, c1, c2) ON t."left" = u.c0 AND t."right" = u.c1 AND t."order" = u.c2 ORDER BY t."left", t."right", t."order" FOR UPDATE OF t"#
+        );
+        assert_eq!(
+            text(&THING, Operation::Delete { versioned: true }),
+            r#"DELETE FROM "crm_test_things" AS t USING UNNEST(?::uuid[], ?::bigint[]) AS u(c0, was) WHERE t."id" = u.c0 AND (u.was IS NULL OR t."version" = u.was) RETURNING 1"#
+        );
+        let update = text(&THING, Operation::Update);
+        assert!(update.ends_with(r#"WHERE t."id" = u.c0 AND t."version" = u.was RETURNING 1"#), "{update}");
+    }
+
+    #[test]
+    fn what_distributed_engines_take() {
+        for (text, kind) in all(Dialect::Postgres) {
+            let lower = text.to_lowercase();
+            assert!(lower.starts_with("select") || text.ends_with(" RETURNING 1"), "{kind}: {text}");
+            for word in ["now()", "random", "gen_", "current_", "like", "on conflict", "1 = 0", "false"] {
+                assert!(!lower.contains(word), "{kind}: {word} in {text}");
+            }
+        }
+    }
+
+    #[test]
+    fn texts_hold_no_values_and_do_not_depend_on_them() {
+        let query = |label: &str, limit| Query {
+            schema: &THING,
+            criteria: Criteria::All(vec![
+                Criteria::StartsWith(2, label.to_owned()),
+                Criteria::In(3, vec![Value::Int(1), Value::Int(2), Value::Int(3)]),
+            ]),
+            order: vec![1, 0],
+            direction: Direction::Descending,
+            after: Some(vec![Value::Int(4), Value::Uuid(uuid::Uuid::nil())]),
+            limit,
+        };
+        let (first, second) = (query("first", 51), query("second", 51));
+        let [first, second] = [&first, &second].map(|query| select(Dialect::Sqlite, query).unwrap());
+        assert_eq!(first.text, second.text);
+        assert!(first.kept);
+        assert!(first.text.ends_with(
+            r#"WHERE (("label" >= ? AND "label" < ?) AND "number" IN (?, ?, ?, ?)) AND ("version", "id") < (?, ?) ORDER BY "version" DESC, "id" DESC LIMIT 51"#
+        ), "{}", first.text);
+        let odd = query("x", 777);
+        assert!(!select(Dialect::Sqlite, &odd).unwrap().kept);
+        let text = select(Dialect::Postgres, &odd).unwrap().text;
+        assert!(text.contains(r#""number" = ANY(?)"#), "{text}");
+        let many = Criteria::Any(
+            (0..2_000).map(|number| Criteria::Not(Box::new(Criteria::In(3, vec![Value::Int(number)])))).collect(),
+        );
+        assert!(!count(Dialect::Sqlite, &THING, &many).unwrap().kept);
+    }
+
+    #[test]
+    fn a_nullable_column_is_two_valued_under_not() {
+        let not = |at, value| Criteria::Not(Box::new(Criteria::Compare(at, crm_core::work::Comparison::Equal, value)));
+        let nullable = not(3, Value::Int(1));
+        let text = count(Dialect::Sqlite, &THING, &nullable).unwrap().text;
+        assert!(text.ends_with(r#"WHERE NOT (("number" IS NOT NULL AND "number" = ?))"#), "{text}");
+        let sure = not(1, Value::Int(1));
+        let text = count(Dialect::Sqlite, &THING, &sure).unwrap().text;
+        assert!(text.ends_with(r#"WHERE NOT ("version" = ?)"#), "{text}");
+    }
+}

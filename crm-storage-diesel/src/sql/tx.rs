@@ -140,7 +140,8 @@ fn is_record(schema: &Schema) -> bool {
 
 impl<T: Tables> Tx for SqlTx<T> {
     fn fetch(&mut self, schema: &'static Schema, keys: &[Key], lock: Lock) -> Result<Vec<Option<Row>>> {
-        self.ran(Some(schema), false, |tables| {
+        // A snapshot keeps nobody from writing.
+        self.ran(Some(schema), lock == Lock::ForUpdate, |tables| {
             if !is_record(schema) {
                 return tables.fetch(schema, keys, lock);
             }
@@ -302,6 +303,7 @@ impl<T: Tables + Send> Session for SqlTx<T> {
             self.abandon();
             return Err(error);
         }
+        self.ended();
         self.mode = Some(mode);
         Ok(())
     }

@@ -1,0 +1,163 @@
+use crm_core::kernel::time::Timestamp;
+use crm_core::work::{Criteria, Tx};
+
+use super::*;
+use crate::migrate::{Migration, ModuleMigrations, SHIPPED, migrate};
+use crate::session::Session;
+use crate::suite;
+use crate::tables::{check_tables, create_table_sql};
+
+/// A database file that goes with the test.
+struct File(std::path::PathBuf);
+
+impl File {
+    fn new() -> Self {
+        let name = format!("crm-session-{}-{}.db", std::process::id(), suite::fresh());
+        Self(std::env::temp_dir().join(name))
+    }
+
+    fn path(&self) -> &str {
+        self.0.to_str().unwrap()
+    }
+
+    fn connect(&self) -> SqliteConnection {
+        connect(self.path(), &SqliteSetup::default()).unwrap()
+    }
+
+    fn migrated() -> Self {
+        let file = Self::new();
+        let mut connection = file.connect();
+        migrate(&mut connection, SHIPPED, Timestamp::UNIX_EPOCH).unwrap();
+        for schema in suite::TABLES {
+            connection.batch_execute(&create_table_sql(schema, Dialect::Sqlite)).unwrap();
+        }
+        file
+    }
+
+    fn open(&self, busy_timeout: Duration) -> SqliteTx<SqliteConnection> {
+        open(self.path(), &SqliteSetup { busy_timeout, ..SqliteSetup::default() }).unwrap()
+    }
+}
+
+impl Drop for File {
+    fn drop(&mut self) {
+        for end in ["", "-wal", "-shm"] {
+            let _ = std::fs::remove_file(format!("{}{end}", self.path()));
+        }
+    }
+}
+
+#[test]
+fn a_session_keeps_the_promises_of_the_port() {
+    let file = File::migrated();
+    suite::run(&mut file.open(Duration::from_secs(5)));
+}
+
+#[test]
+fn every_statement_is_prepared_once() {
+    let file = File::migrated();
+    let prepared = suite::Prepared::default();
+    let mut connection = file.connect();
+    connection.set_instrumentation(prepared.clone());
+    suite::prepares_once(&mut SqlTx::new(SqliteTables::new(connection)), &prepared);
+}
+
+#[test]
+fn the_tables_fit_the_schemas() {
+    let file = File::migrated();
+    let mut connection = file.connect();
+    check_tables(&mut connection, &suite::all_schemas()).unwrap();
+    connection.batch_execute("ALTER TABLE crm_branches ADD COLUMN colour TEXT").unwrap();
+    let error = check_tables(&mut connection, &suite::all_schemas()).unwrap_err();
+    assert!(error.to_string().contains("colour"), "{error}");
+}
+
+#[test]
+fn migrations_run_once_and_whole() {
+    const BROKEN: ModuleMigrations = ModuleMigrations {
+        module: "broken",
+        migrations: &[Migration {
+            version: 1,
+            name: "half",
+            sqlite: "CREATE TABLE half (id BLOB) STRICT;\nCREATE TABLE half (id BLOB) STRICT;\n",
+            postgres: "",
+        }],
+    };
+    let file = File::migrated();
+    let mut connection = file.connect();
+    migrate(&mut connection, SHIPPED, Timestamp::UNIX_EPOCH).unwrap();
+    let error = migrate(&mut connection, &[BROKEN], Timestamp::UNIX_EPOCH).unwrap_err();
+    assert!(error.to_string().contains("migration 1 of broken (half) failed"), "{error}");
+    assert_eq!(int_of(&mut connection, "SELECT count(*) FROM crm_schema_migrations").unwrap(), 1);
+    assert_eq!(int_of(&mut connection, "SELECT count(*) FROM sqlite_schema WHERE name = 'half'").unwrap(), 0);
+}
+
+#[test]
+fn many_may_migrate_at_once() {
+    let file = File::new();
+    drop(file.connect());
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| migrate(&mut file.connect(), SHIPPED, Timestamp::UNIX_EPOCH).unwrap());
+        }
+    });
+    assert_eq!(int_of(&mut file.connect(), "SELECT count(*) FROM crm_schema_migrations").unwrap(), 1);
+}
+
+#[test]
+fn a_second_writer_is_told_that_the_store_is_busy() {
+    let file = File::migrated();
+    let (mut first, mut second) = (file.open(Duration::ZERO), file.open(Duration::ZERO));
+    first.begin(Mode::Write).unwrap();
+    assert!(matches!(second.begin(Mode::Write), Err(Error::Busy { .. })));
+    assert!(!second.is_lost());
+    second.begin(Mode::Read).unwrap();
+    assert_eq!(second.count(&suite::THING, &Criteria::everything()).unwrap(), 0);
+    second.commit().unwrap();
+    first.abandon();
+    second.begin(Mode::Write).unwrap();
+    second.commit().unwrap();
+}
+
+#[test]
+fn a_host_keeps_its_own_transaction() {
+    let file = File::migrated();
+    let mut connection = file.connect();
+    let result: Result<(), DieselError> = connection.transaction(|connection| {
+        let mut tx = join(connection);
+        tx.savepoint().unwrap();
+        tx.insert(&suite::THING, vec![suite::thing(1)]).unwrap();
+        tx.release().unwrap();
+        assert_eq!(tx.count(&suite::THING, &Criteria::everything()).unwrap(), 1);
+        Err(DieselError::RollbackTransaction)
+    });
+    assert!(result.is_err());
+    assert_eq!(int_of(&mut connection, "SELECT count(*) FROM crm_test_things").unwrap(), 0);
+}
+
+#[test]
+fn a_reference_to_nothing_is_refused() {
+    let file = File::migrated();
+    let mut connection = file.connect();
+    let error = connection.batch_execute("INSERT INTO crm_relations VALUES (x'01', 'r', x'02', 0)").unwrap_err();
+    let error = errors::sqlite(&error, Some(&suite::THING)).error;
+    assert!(error.to_string().contains("constraint"), "{error}");
+}
+
+#[test]
+fn a_database_without_a_log_is_refused() {
+    assert!(matches!(connect("file::memory:?cache=shared", &SqliteSetup::default()), Err(Error::Setup(_))));
+    assert!(connect(MEMORY, &SqliteSetup::default()).is_ok());
+}
+
+#[test]
+fn old_versions_are_refused() {
+    for version in ["3.51.3", "3.51.4", "3.52.0", "3.60", "4.0.0"] {
+        assert!(check_version(version).is_ok(), "{version}");
+    }
+    for version in ["3.51.2", "3.45.1", "2.8.17", "", "three"] {
+        assert!(matches!(check_version(version), Err(Error::Setup(_))), "{version}");
+    }
+    let file = File::new();
+    assert!(check_version(&version(&mut file.connect()).unwrap()).is_ok());
+}

@@ -1,0 +1,14 @@
+//! Tests of the storage as a host sees it, in one binary.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed test is the report")]
+
+mod budget;
+mod conformance;
+mod crash;
+mod databases;
+mod engine;
+mod faults;
+mod postgres;
+mod processes;
+mod race;
+mod shop;
+mod sql_text;
