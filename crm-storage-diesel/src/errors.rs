@@ -161,6 +161,10 @@ pub(crate) fn postgres(error: &DieselError, schema: Option<&'static Schema>) -> 
         message if message.starts_with("could not serialize access") => met(schema),
         // A replica that had to cancel a query (40001 or 40P01).
         message if message.starts_with("canceling statement due to conflict with recovery") => met(schema),
+        // 22P05: a NUL inside a JSON document
+        message if message.starts_with("unsupported Unicode escape sequence") => {
+            known(Error::invalid(schema.map_or("document", |schema| schema.kind), "text.nul"))
+        }
         // 57014
         message if message.starts_with("canceling statement due to") => {
             known(Error::busy("the database cancelled the statement"))

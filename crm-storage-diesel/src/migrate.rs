@@ -13,7 +13,7 @@ use diesel::sql_types::Untyped;
 use sha2::{Digest, Sha256};
 
 use crate::errors::Classified;
-use crate::sql::{Bind, Cell, Dialect, Statement, load};
+use crate::sql::{Bind, Cell, Dialect, Statement, hexadecimal, load};
 use crate::sql_types::Database;
 
 /// One step of a module's tables, for both dialects. Never changed once it is published.
@@ -92,7 +92,7 @@ impl Migration {
     /// The SHA-256 of the text, as hexadecimal digits; the same whatever ends the lines.
     fn checksum(&self, dialect: Dialect) -> String {
         let text = self.text(dialect).replace("\r\n", "\n");
-        Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+        hexadecimal(&Sha256::digest(text))
     }
 }
 
@@ -254,7 +254,7 @@ fn apply<C: Migrates>(
 }
 
 fn in_transaction<C: Migrates>(connection: &mut C, work: impl FnOnce(&mut C) -> Result<()>) -> Result<()> {
-    let mut run =
+    let run =
         |connection: &mut C, text: &str| connection.batch_execute(text).map_err(|error| C::classify(&error).error);
     run(connection, C::BEGIN)?;
     let locked = match C::Backend::DIALECT {

@@ -161,20 +161,16 @@ fn array<'r>(schema: &Schema, at: usize, cells: impl Iterator<Item = Cell<'r>>) 
 }
 
 /// An array per column of rows.
-fn columns<'r>(
-    schema: &Schema,
-    at: impl Iterator<Item = usize>,
-    rows: impl Iterator<Item = &'r Row> + Clone,
-) -> Vec<Bind<'r>> {
+fn columns<'r>(schema: &Schema, at: impl Iterator<Item = usize>, rows: &[&'r Row]) -> Vec<Bind<'r>> {
     let cell = |row: &'r Row, at: usize| row.get(at).map_or(Cow::Owned(Value::Null), Cow::Borrowed);
-    at.map(|at| array(schema, at, rows.clone().map(|row| cell(row, at)))).collect()
+    at.map(|at| array(schema, at, rows.iter().map(|&row| cell(row, at)))).collect()
 }
 
 /// An array per column of keys.
-fn key_columns<'k>(schema: &Schema, keys: impl Iterator<Item = &'k Key> + Clone) -> Vec<Bind<'k>> {
+fn key_columns<'k>(schema: &Schema, keys: &[&'k Key]) -> Vec<Bind<'k>> {
     let cell = |key: &'k Key, part: usize| key.get(part).map_or(Cow::Owned(Value::Null), Cow::Borrowed);
     let parts = schema.key.iter().enumerate();
-    parts.map(|(part, &at)| array(schema, at, keys.clone().map(|key| cell(key, part)))).collect()
+    parts.map(|(part, &at)| array(schema, at, keys.iter().map(|&key| cell(key, part)))).collect()
 }
 
 fn ints(values: impl Iterator<Item = Option<i64>>) -> Bind<'static> {
@@ -190,7 +186,7 @@ impl<C: BorrowMut<PgConnection>> Tables for PostgresTables<C> {
         }
         let locked = lock == Lock::ForUpdate;
         let text = self.texts.get(schema, Operation::Fetch { locked });
-        let statement = Statement::kept(text, key_columns(schema, keys.iter()));
+        let statement = Statement::kept(text, key_columns(schema, &keys.iter().collect::<Vec<_>>()));
         let rows = load(self.connection.borrow_mut(), statement, &column_types(schema))?;
         let found: HashMap<Key, Row> = rows.into_iter().map(|row| (schema.key_of(&row), row)).collect();
         Ok(keys.iter().map(|key| found.get(key).cloned()).collect())
@@ -210,7 +206,7 @@ impl<C: BorrowMut<PgConnection>> Tables for PostgresTables<C> {
         if rows.is_empty() {
             return Ok(());
         }
-        let binds = columns(schema, 0..schema.columns.len(), rows.iter());
+        let binds = columns(schema, 0..schema.columns.len(), &rows.iter().collect::<Vec<_>>());
         self.change(schema, Operation::Insert { rows: 0 }, rows.len(), binds)
     }
 
@@ -220,7 +216,7 @@ impl<C: BorrowMut<PgConnection>> Tables for PostgresTables<C> {
         }
         let updated = (0..schema.columns.len()).filter(|&at| schema.is_updated(at));
         let at = schema.key.iter().copied().chain(updated);
-        let mut binds = columns(schema, at, rows.iter().map(|(row, _)| row));
+        let mut binds = columns(schema, at, &rows.iter().map(|(row, _)| row).collect::<Vec<_>>());
         binds.push(ints(rows.iter().map(|(_, was)| Some(*was))));
         self.change(schema, Operation::Update, rows.len(), binds)
     }
@@ -229,7 +225,7 @@ impl<C: BorrowMut<PgConnection>> Tables for PostgresTables<C> {
         if keys.is_empty() {
             return Ok(());
         }
-        let mut binds = key_columns(schema, keys.iter().map(|(key, _)| key));
+        let mut binds = key_columns(schema, &keys.iter().map(|(key, _)| key).collect::<Vec<_>>());
         binds.push(ints(keys.iter().map(|(_, was)| *was)));
         self.change(schema, Operation::Delete { versioned: true }, keys.len(), binds)
     }
@@ -242,7 +238,7 @@ impl<C: BorrowMut<PgConnection>> Tables for PostgresTables<C> {
             }
             let limits: Vec<(i64, i64)> =
                 of.iter().map(|addition| bounds(addition)).collect::<Option<_>>().ok_or(Failure::Conflict)?;
-            let mut binds = key_columns(schema, of.iter().map(|addition| &addition.key));
+            let mut binds = key_columns(schema, &of.iter().map(|addition| &addition.key).collect::<Vec<_>>());
             binds.push(ints(of.iter().map(|addition| Some(addition.amount))));
             binds.push(ints(limits.iter().map(|(low, _)| Some(*low))));
             binds.push(ints(limits.iter().map(|(_, high)| Some(*high))));

@@ -33,7 +33,7 @@ pub(crate) trait Database: Backend {
     fn push_array<'b>(
         out: &mut AstPass<'_, 'b, Self>,
         column_type: ColumnType,
-        cells: &'b Vec<Cell<'b>>,
+        cells: &'b [Cell<'b>],
     ) -> QueryResult<()>;
 
     /// Reads one value.
@@ -101,7 +101,7 @@ mod sqlite {
             by_type!(column_type, push)
         }
 
-        fn push_array<'b>(_: &mut AstPass<'_, 'b, Self>, _: ColumnType, _: &'b Vec<Cell<'b>>) -> QueryResult<()> {
+        fn push_array<'b>(_: &mut AstPass<'_, 'b, Self>, _: ColumnType, _: &'b [Cell<'b>]) -> QueryResult<()> {
             Err(diesel::result::Error::QueryBuilderError("SQLite has no arrays".into()))
         }
 
@@ -199,11 +199,11 @@ pub(crate) mod postgres {
         fn push_array<'b>(
             out: &mut AstPass<'_, 'b, Self>,
             column_type: ColumnType,
-            cells: &'b Vec<Cell<'b>>,
+            cells: &'b [Cell<'b>],
         ) -> QueryResult<()> {
             macro_rules! push {
                 ($sql_type:ident) => {
-                    out.push_bind_param::<Array<$sql_type>, Vec<Cell<'b>>>(cells)
+                    out.push_bind_param::<Array<$sql_type>, [Cell<'b>]>(cells)
                 };
             }
             by_type!(column_type, push)

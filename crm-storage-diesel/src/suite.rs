@@ -201,12 +201,14 @@ fn values_come_back(session: &mut dyn Session) {
     let times = [Timestamp::MIN, Timestamp::MAX, Timestamp::UNIX_EPOCH, Timestamp::from_micros(-1).unwrap()];
     let days =
         [CivilDate::MIN, CivilDate::MAX, CivilDate::new(2000, 1, 1).unwrap(), CivilDate::new(1999, 12, 31).unwrap()];
+    let long = "Ł".repeat(3_000);
+    let texts = texts.into_iter().chain(std::iter::once(long.as_str())).collect::<Vec<_>>();
     for schema in [&THING, &LOOSE] {
         dropped(session, |session| {
             let mut rows = Vec::new();
-            for (number, text) in (1..).zip(texts) {
+            for (number, text) in (1..).zip(&texts) {
                 let mut row = thing(number);
-                row[2] = Value::Text(text.to_owned());
+                row[2] = Value::Text((*text).to_owned());
                 rows.push(row);
             }
             for (number, (at, day)) in (101..).zip(times.into_iter().zip(days)) {
@@ -247,6 +249,9 @@ fn batches(session: &mut dyn Session) {
     }
 }
 
+/// Something done to rows of a kind.
+type Change = fn(&mut dyn Session, &'static Schema, Row) -> crm_core::Result<()>;
+
 fn versions_guard(session: &mut dyn Session) {
     for schema in [&THING, &LOOSE] {
         let mut second = thing(1);
@@ -265,7 +270,7 @@ fn versions_guard(session: &mut dyn Session) {
             session.delete(schema, vec![(vec![id(1)], Some(3)), (vec![id(2)], None)]).unwrap();
             assert_eq!(session.count(schema, &Criteria::everything()).unwrap(), 0);
         });
-        let conflicts: [fn(&mut dyn Session, &'static Schema, Row) -> crm_core::Result<()>; 5] = [
+        let conflicts: [Change; 5] = [
             |session, schema, row| session.update(schema, vec![(row, 9)]),
             |session, schema, row| {
                 let mut gone = row.clone();

@@ -1,6 +1,7 @@
 //! Queries as SQL. The meaning is [`Criteria::matches`]; this is its translation.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 
 use crm_core::work::{Column, ColumnType, Comparison, Criteria, Direction, Query, Schema, Value};
 use crm_core::{Error, Result};
@@ -21,7 +22,7 @@ const MAX_LIST: usize = 16_384;
 const MAX_DEPTH: usize = 64;
 
 /// The statement for a query.
-pub(crate) fn select<'q>(dialect: Dialect, query: &'q Query) -> Result<Statement<'q>> {
+pub(crate) fn select(dialect: Dialect, query: &Query) -> Result<Statement<'_>> {
     let schema = query.schema;
     let mut where_ = Where::new(dialect, schema);
     where_.text = format!("SELECT {} FROM {} WHERE ", columns(schema), quoted(table_of(schema)));
@@ -35,14 +36,15 @@ pub(crate) fn select<'q>(dialect: Dialect, query: &'q Query) -> Result<Statement
         }
         where_.push_after(query, after)?;
     }
-    let (Where { mut text, binds, leaves, kept, .. }, names) =
-        (where_, query.order.iter().map(|&at| name(schema, at)).collect::<Vec<_>>());
+    let Where { mut text, binds, leaves, kept, .. } = where_;
     let direction = if query.direction == Direction::Ascending { "" } else { " DESC" };
+    let order: Vec<String> = query.order.iter().map(|&at| format!("{}{direction}", name(schema, at))).collect();
     text.push_str(" ORDER BY ");
-    text.push_str(&names.iter().map(|name| format!("{name}{direction}")).collect::<Vec<_>>().join(", "));
+    text.push_str(&order.join(", "));
     if query.limit > 0 {
         // A literal: SQLite plans a statement anew whenever a bound limit changes.
-        text.push_str(&format!(" LIMIT {}", query.limit));
+        text.push_str(" LIMIT ");
+        text.push_str(&query.limit.to_string());
     }
     Ok(Statement { text: text.into(), binds, kept: kept && leaves <= MAX_KEPT_LEAVES && is_usual(query.limit) })
 }
@@ -108,7 +110,7 @@ impl<'q> Where<'q> {
                     self.push_never();
                 } else {
                     self.push_leaf(*at, negated, |this, column, name| {
-                        this.text.push_str(&format!("{name} {sign} ?"));
+                        this.write(format_args!("{name} {sign} ?"));
                         this.bind(column.column_type, Cow::Borrowed(value));
                     })?;
                 }
@@ -117,14 +119,14 @@ impl<'q> Where<'q> {
             Criteria::IsNull(at) => {
                 self.leaves += 1;
                 self.column(*at)?;
-                self.text.push_str(&format!("{} IS NULL", name(self.schema, *at)));
+                self.write(format_args!("{} IS NULL", name(self.schema, *at)));
             }
             Criteria::StartsWith(at, prefix) => self.push_leaf(*at, negated, |this, _, name| {
                 // A range, so that an index is used.
-                this.text.push_str(&format!("({name} >= ?"));
+                this.write(format_args!("({name} >= ?"));
                 this.bind(ColumnType::Text, Cow::Owned(Value::Text(prefix.clone())));
                 if let Some(end) = successor(prefix) {
-                    this.text.push_str(&format!(" AND {name} < ?"));
+                    this.write(format_args!(" AND {name} < ?"));
                     this.bind(ColumnType::Text, Cow::Owned(Value::Text(end)));
                 }
                 this.text.push(')');
@@ -174,7 +176,7 @@ impl<'q> Where<'q> {
         let name = name(self.schema, at);
         let guarded = negated && column.nullable;
         if guarded {
-            self.text.push_str(&format!("({name} IS NOT NULL AND "));
+            self.write(format_args!("({name} IS NOT NULL AND "));
         }
         leaf(self, column, &name);
         if guarded {
@@ -199,11 +201,11 @@ impl<'q> Where<'q> {
         }
         self.push_leaf(at, negated, |this, column, name| match this.dialect {
             Dialect::Postgres => {
-                this.text.push_str(&format!("{name} = ANY(?)"));
+                this.write(format_args!("{name} = ANY(?)"));
                 this.binds.push(Bind::Many(column.column_type, cells));
             }
             Dialect::Sqlite => {
-                this.text.push_str(&format!("{name} IN ("));
+                this.write(format_args!("{name} IN ("));
                 for (at, cell) in cells.into_iter().enumerate() {
                     this.text.push_str(if at == 0 { "?" } else { ", ?" });
                     this.bind(column.column_type, cell);
@@ -211,6 +213,11 @@ impl<'q> Where<'q> {
                 this.text.push(')');
             }
         })
+    }
+
+    fn write(&mut self, text: std::fmt::Arguments<'_>) {
+        // Writing to a String cannot fail.
+        let _ = self.text.write_fmt(text);
     }
 
     fn push_never(&mut self) {
@@ -226,7 +233,7 @@ impl<'q> Where<'q> {
         let sign = if query.direction == Direction::Ascending { ">" } else { "<" };
         let names: Vec<String> = query.order.iter().map(|&at| name(self.schema, at)).collect();
         let marks = vec!["?"; after.len()].join(", ");
-        self.text.push_str(&format!("({}) {sign} ({marks})", names.join(", ")));
+        self.write(format_args!("({}) {sign} ({marks})", names.join(", ")));
         for (&at, value) in query.order.iter().zip(after) {
             let column_type = self.column(at)?.column_type;
             self.bind(column_type, Cow::Borrowed(value));

@@ -6,9 +6,8 @@ mod statement;
 mod text;
 mod tx;
 
-pub(crate) use criteria::{count, select};
 pub(crate) use records::RECORDS;
 pub(crate) use statement::{Bind, Cell, Statement, load};
 pub use text::Dialect;
-pub(crate) use text::{Operation, Texts, column_types, quoted, sql_type, table_of};
+pub(crate) use text::{Operation, Texts, column_types, hexadecimal, quoted, sql_type, table_of};
 pub(crate) use tx::{Failure, SqlTx, Tables, bounds};

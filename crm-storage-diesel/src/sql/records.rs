@@ -8,6 +8,8 @@ use crm_core::{Error, Result};
 use serde_json::{Map, Value as Json, json};
 use sha2::{Digest, Sha256};
 
+use super::text::hexadecimal;
+
 const fn column(name: &'static str, column_type: ColumnType, nullable: bool) -> Column {
     Column { name, column_type, nullable }
 }
@@ -62,8 +64,9 @@ pub(super) fn to_record(schema: &Schema, row: &Row) -> Row {
     record.push(Value::Int(schema.version_of(row).unwrap_or_default()));
     let indexed = indexed(schema);
     record.extend(
-        (0..Home::RECORD_KEYS)
-            .map(|key| indexed.get(key).and_then(|&at| row.get(at)).and_then(plain).map_or(Value::Null, Value::Text)),
+        (0..Home::RECORD_KEYS).map(|key| {
+            indexed.get(key).and_then(|&at| row.get(at)).and_then(index_key).map_or(Value::Null, Value::Text)
+        }),
     );
     let document: Map<String, Json> =
         schema.columns.iter().zip(row).map(|(column, cell)| (column.name.to_owned(), encode(cell))).collect();
@@ -101,7 +104,7 @@ pub(super) fn narrowed(schema: &'static Schema, criteria: &Criteria) -> Query {
             _ => continue,
         };
         if let Some(key) = indexed(schema).iter().position(|one| one == at) {
-            let texts = values.iter().filter_map(plain).map(Value::Text).collect();
+            let texts = values.iter().filter_map(index_key).map(Value::Text).collect();
             wanted.insert(KEY_1 + key, Criteria::In(KEY_1 + key, texts));
         }
     }
@@ -124,6 +127,14 @@ fn indexed(schema: &Schema) -> &'static [usize] {
         Home::Records(columns) => columns,
         Home::Table(_) => &[],
     }
+}
+
+/// The longest text that is its own index key: an index of PostgreSQL takes no more than 2,704 bytes.
+const MAX_INDEX_KEY: usize = 256;
+
+/// What stands for a value in an index: the same for the same value, and seldom the same for two.
+fn index_key(cell: &Value) -> Option<String> {
+    plain(cell).map(|text| if text.len() > MAX_INDEX_KEY { hexadecimal(&Sha256::digest(text)) } else { text })
 }
 
 /// A value as text that is the same exactly when the value is the same.

@@ -67,6 +67,11 @@ pub(crate) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
+/// Bytes as hexadecimal digits.
+pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |digits, byte| format!("{digits}{byte:02x}"))
+}
+
 /// The type of a column as PostgreSQL and SQLite name it.
 pub(crate) fn sql_type(dialect: Dialect, column_type: ColumnType) -> &'static str {
     match dialect {
@@ -216,7 +221,7 @@ mod tests {
     use crm_core::work::{Criteria, Direction, Query, Value};
 
     use super::*;
-    use crate::sql::{count, select};
+    use crate::sql::criteria::{count, select};
     use crate::suite::{PAIR, THING, all_schemas};
 
     /// Every fixed text of every kind.
