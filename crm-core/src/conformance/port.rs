@@ -171,6 +171,18 @@ pub fn a_failed_call_spoils_the_job(factory: Factory<'_>) {
     });
     assert_eq!(ran.unwrap(), Ran::Committed);
     assert_eq!(stored(&bench), [1, 3]);
+    // A savepoint that is released takes its failure with it.
+    let (ran, _) = bench.raw(Mode::Write, |tx| {
+        tx.insert(Specimen::SCHEMA, vec![specimen(6).to_row()]).unwrap();
+        tx.savepoint().unwrap();
+        assert_eq!(kind(insert(tx, 1)), Some(ErrorKind::AlreadyExists));
+        if tx.release().is_ok() && tx.savepoint().is_ok() {
+            let _ = tx.roll_back();
+        }
+        (Verdict::Commit, ())
+    });
+    assert!(ran.is_err());
+    assert_eq!(stored(&bench), [1, 3]);
     // Nor does it help to roll back a savepoint that was opened after the failure.
     let (ran, _) = bench.raw(Mode::Write, |tx| {
         let conflict = tx.update(Specimen::SCHEMA, vec![(specimen(9).to_row(), 1)]).and_then(|()| tx.flush());

@@ -1,0 +1,175 @@
+//! Whatever call of the storage goes wrong, an operation is done as a whole or not at all.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crm_core::access::Actor;
+use crm_core::branches::{BranchId, NewBranch};
+use crm_core::catalog::{CategoryId, NewProduct, ProductId};
+use crm_core::conformance::{Fault, FaultyStorage, GroupedMemory, RawJob};
+use crm_core::customers::{CustomerId, NewCustomer};
+use crm_core::kernel::currency::Currency;
+use crm_core::kernel::money::Money;
+use crm_core::kernel::page::Limit;
+use crm_core::purchases::{NewLine, NewPurchase, NewTender};
+use crm_core::work::{Criteria, Direction, Mode, Query, Row, Storage, Tx, UnitOfWork, Verdict};
+use crm_core::{Crm, Error, ErrorKind, MemoryStorage, Result};
+
+#[derive(Clone, Copy)]
+struct World {
+    branch: BranchId,
+    customer: CustomerId,
+    product: ProductId,
+    category: CategoryId,
+    other: CategoryId,
+}
+
+fn system<T: Send + 'static>(
+    crm: &Crm,
+    job: impl Fn(&mut UnitOfWork<'_>) -> Result<T> + Send + 'static,
+) -> Result<T> {
+    crm.blocking().run(&Actor::system(), "faults", job)
+}
+
+fn world(crm: &Crm) -> World {
+    let world = system(crm, |work| {
+        let branch = work.branches().create(NewBranch::named("Gdynia", "Europe/Warsaw", "PLN"))?.id;
+        let customer = work.customers().create(NewCustomer::person("Ola Nowak").with_card("A1"))?.id;
+        let price = Money::new(100, Currency::new("PLN")?);
+        let product = work.catalog().create_product(NewProduct::goods("tea", "Tea", price))?.id;
+        work.catalog().receive(product, branch, 10)?;
+        let category = work.catalog().create_category(None, "Food")?.id;
+        work.catalog().create_category(Some(category), "Hot")?;
+        let other = work.catalog().create_category(None, "Drinks")?.id;
+        work.outbox().send("email", serde_json::json!({}))?;
+        Ok(World { branch, customer, product, category, other })
+    });
+    world.unwrap()
+}
+
+fn everything(crm: &Crm, storage: &dyn Storage) -> Vec<Row> {
+    let schemas = crm.schemas();
+    let (job, answers) = RawJob::new(move |tx: &mut dyn Tx| {
+        let mut rows = Vec::new();
+        for schema in schemas.iter() {
+            let (criteria, order) = (Criteria::everything(), schema.key.to_vec());
+            let query = Query { schema, criteria, order, direction: Direction::Ascending, after: None, limit: 0 };
+            rows.extend(tx.select(&query).unwrap());
+        }
+        (Verdict::Commit, rows)
+    });
+    pollster::block_on(storage.run(Mode::Read, Box::new(job))).unwrap();
+    answers.try_iter().last().unwrap()
+}
+
+type Operation = fn(&mut UnitOfWork<'_>, World) -> Result<()>;
+
+const OPERATIONS: [(&str, Operation); 7] = [
+    ("create a customer", |work, world| {
+        let new = NewCustomer { branch: Some(world.branch), referrer: Some(world.customer), ..NewCustomer::person("Jan Lis") };
+        work.customers().create(new.with_card("B2")).map(|_| ())
+    }),
+    ("change a customer", |work, world| {
+        let mut customer = work.customers().get(world.customer)?;
+        customer.name = "Ola Kowalska".into();
+        work.customers().update(&mut customer)
+    }),
+    ("move a category", |work, world| work.catalog().move_category(world.category, Some(world.other)).map(|_| ())),
+    ("correct stock", |work, world| work.catalog().correct(world.product, world.branch, -4)),
+    ("record a purchase", |work, world| {
+        let new = NewPurchase {
+            branch: world.branch,
+            receipt_no: "1".into(),
+            customer: Some(world.customer),
+            occurred_at: None,
+            lines: vec![NewLine::of(world.product, 2), NewLine::of(world.product, 1)],
+            tenders: vec![NewTender::cash_rest()],
+            expected_total: None,
+        };
+        work.purchases().record(&new, "key").map(|_| ())
+    }),
+    ("claim messages", |work, _| work.outbox().claim(Limit::default(), Duration::from_secs(1)).map(|_| ())),
+    // Either the first choice or the second is stored, and what is around it in both cases.
+    ("attempt", |work, world| {
+        work.catalog().create_category(None, "before")?;
+        let first = work.attempt(|work| {
+            work.catalog().create_category(Some(world.other), "first choice")?;
+            work.catalog().receive(world.product, world.branch, 1)
+        });
+        if first.is_err() {
+            work.catalog().create_category(Some(world.other), "second choice")?;
+        }
+        work.catalog().create_category(None, "after").map(|_| ())
+    }),
+];
+
+/// `reruns`: the storage may run a job again of its own accord, and so pass over a fault.
+fn all_or_nothing(storage: fn() -> Arc<dyn Storage>, reruns: bool) {
+    for fault in [Fault::ErrorBefore, Fault::ErrorAfter, Fault::Crash] {
+        for (what, operation) in OPERATIONS {
+            for n in 1.. {
+                let faulty = FaultyStorage::new(storage());
+                let crm = Crm::builder_on(faulty.clone()).build_blocking().unwrap();
+                let world = world(&crm);
+                let before = everything(&crm, &*faulty);
+                faulty.fail_at(n, fault);
+                let ended = system(&crm, move |work| operation(work, world));
+                let calls = faulty.count_calls();
+                faulty.heal();
+                assert_eq!(crm.blocking().verify().unwrap(), []);
+                let after = everything(&crm, &*faulty);
+                if let Err(error) = ended {
+                    let expected = if fault == Fault::Crash { ErrorKind::Panicked } else { ErrorKind::Backend };
+                    assert!([expected, ErrorKind::Poisoned].contains(&error.kind()), "{what} {n}: {error:?}");
+                    assert_eq!(after, before, "{what}: {fault:?} at call {n}");
+                    continue;
+                }
+                assert_ne!(after, before, "{what} has done something");
+                if calls < n {
+                    assert!(n > 3, "{what} has made {calls} calls");
+                    break;
+                }
+                assert!(what == "attempt" || reruns, "{what}: {fault:?} at call {n} went unnoticed");
+                if what == "attempt" {
+                    let tree = system(&crm, move |work| work.catalog().subtree(world.other)).unwrap();
+                    let names: Vec<_> = tree.iter().map(|category| category.name.as_str()).collect();
+                    assert!(names == ["Drinks", "second choice"] || (reruns && names == ["Drinks", "first choice"]), "{names:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn in_memory() {
+    all_or_nothing(|| Arc::new(MemoryStorage::new()), false);
+}
+
+#[test]
+fn behind_the_write_buffer() {
+    all_or_nothing(|| Arc::new(GroupedMemory::new()), true);
+}
+
+#[test]
+fn a_delay_changes_nothing() {
+    let faulty = FaultyStorage::new(Arc::new(MemoryStorage::new()));
+    let crm = Crm::builder_on(faulty.clone()).build_blocking().unwrap();
+    faulty.fail_at(1, Fault::Delay(Duration::from_millis(1)));
+    world(&crm);
+    assert!(faulty.count_calls() > 10);
+    assert_eq!(crm.blocking().verify().unwrap(), []);
+}
+
+#[test]
+fn a_swallowed_fault_is_no_commit() {
+    let faulty = FaultyStorage::new(Arc::new(MemoryStorage::new()));
+    let crm = Crm::builder_on(faulty.clone()).build_blocking().unwrap();
+    faulty.fail_at(1, Fault::ErrorBefore);
+    let ended = system(&crm, |work| {
+        let _ = work.branches().create(NewBranch::named("lost", "UTC", "PLN"));
+        work.branches().create(NewBranch::named("kept", "UTC", "PLN"))
+    });
+    assert!(matches!(ended, Err(Error::Poisoned)), "{ended:?}");
+    faulty.heal();
+    assert!(system(&crm, |work| work.branches().page(Limit::default(), None)).unwrap().items.is_empty());
+}
