@@ -77,6 +77,7 @@ fn grow(options: &Options, loader: &mut dyn Loader, readers: impl Fn() -> Result
     for (&customers, &entries) in options.sizes.iter().zip(&options.journal) {
         let start = Instant::now();
         shop.load_customers(loader, loaded..customers)?;
+        shop.load_receipts(loader, loaded..customers)?;
         loaded = loaded.max(customers);
         history.load_up_to(loader, entries)?;
         loader.settle()?;
@@ -159,6 +160,7 @@ fn questions<'a>(shop: &'a Shop, customers: usize, history: &History<'_>) -> Vec
             }),
         ),
         ("search, card", Box::new(move |reader, number| reader.search(&format!("c{:09}", number * 2 % customers)))),
+        ("search, receipt", Box::new(move |reader, number| reader.search(&format!("r{:09}", number % customers)))),
     ];
     for (name, page) in history.pages() {
         questions.push((name, Box::new(move |reader, _| reader.journal(&page))));

@@ -26,7 +26,7 @@ pub struct Options {
     pub without_foreign_keys: bool,
     /// `--sizes 1000,100000,1000000`: customers; the write path takes the first.
     pub sizes: Vec<usize>,
-    /// `--journal 5000,500000,5000000`: journal entries at each of the sizes.
+    /// `--journal 100000,1000000,5000000`: journal entries at each of the sizes.
     pub journal: Vec<usize>,
     /// `--products N`
     pub products: usize,
@@ -71,7 +71,7 @@ impl Options {
             delay: Duration::ZERO,
             without_foreign_keys: false,
             sizes: if bench == Bench::WritePath { vec![100_000] } else { vec![1_000, 100_000, 1_000_000] },
-            journal: vec![5_000, 500_000, 5_000_000],
+            journal: vec![100_000, 1_000_000, 5_000_000],
             products: 10_000,
             dir: std::env::temp_dir(),
             smoke: true,

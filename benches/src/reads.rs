@@ -101,7 +101,11 @@ pub trait Reads {
     }
 }
 
-/// The condition of a page, with placeholders as numbers: `write(1)` is `?1` or `$1`.
+/// The statement for a page, with placeholders as numbers: `write(1)` is `?1` or `$1`.
+///
+/// A kind is asked for as a range, and stands in the order: only its index gives that order. Asked for with `=`, a
+/// prepared statement of PostgreSQL takes a third of all rows to be of it, walks the whole journal by time and throws
+/// away what is of other kinds: 24 ms instead of 0.1 for one kind in a thousand among 300,000 entries.
 pub fn journal_sql(page: &JournalPage, write: impl Fn(usize) -> String) -> String {
     let mut conditions = Vec::new();
     let mut at = 0;
@@ -112,16 +116,21 @@ pub fn journal_sql(page: &JournalPage, write: impl Fn(usize) -> String) -> Strin
     if page.customer.is_some() {
         conditions.push(format!("customer_id = {}", next()));
     }
-    if page.kind.is_some() {
-        conditions.push(format!("kind = {}", next()));
-    }
-    if page.after.is_some() {
-        conditions.push(format!("(occurred_at, id) < ({}, {})", next(), next()));
-    }
+    let kind = page.kind.map(|_| next());
+    let after = page.after.map(|_| (next(), next()));
+    conditions.extend(match (&kind, after) {
+        (None, None) => None,
+        (None, Some((at, id))) => Some(format!("(occurred_at, id) < ({at}, {id})")),
+        (Some(kind), None) => Some(format!("kind BETWEEN {kind} AND {kind}")),
+        (Some(kind), Some((at, id))) => {
+            Some(format!("kind >= {kind} AND (kind, occurred_at, id) < ({kind}, {at}, {id})"))
+        }
+    });
     let condition = if conditions.is_empty() { String::new() } else { format!("WHERE {} ", conditions.join(" AND ")) };
     format!(
         "SELECT occurred_at, id, recorded_at, kind, customer_id, branch_id, reference_kind, reference_id, actor, payload \
-         FROM crm_journal {condition}ORDER BY occurred_at DESC, id DESC LIMIT {}",
+         FROM crm_journal {condition}ORDER BY {}occurred_at DESC, id DESC LIMIT {}",
+        if kind.is_some() { "kind DESC, " } else { "" },
         PAGE + 1
     )
 }
