@@ -567,9 +567,11 @@ impl Tx for WriteBuffer<'_> {
                 return Err(error);
             }
             // Locks taken since the savepoint are gone with it.
-            self.layers.iter_mut().flat_map(BTreeMap::values_mut).flat_map(|kind| kind.slots.values_mut()).for_each(
-                |slot| slot.locked = false,
-            );
+            self.layers
+                .iter_mut()
+                .flat_map(BTreeMap::values_mut)
+                .flat_map(|kind| kind.slots.values_mut())
+                .for_each(|slot| slot.locked = false);
         }
         // With a savepoint of its own the transaction is sound again, and so is a check that failed here.
         if self.failed_at.is_some_and(|at| at >= top) {
