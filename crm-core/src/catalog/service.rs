@@ -87,6 +87,10 @@ impl Catalog<'_, '_> {
     /// [`Error::Invalid`] when the new parent lies below the category, or the tree would be too deep.
     pub fn move_category(&mut self, id: CategoryId, parent: Option<CategoryId>) -> Result<Category> {
         self.0.require(WRITE, &Target::ANY)?;
+        // In the order of their ids (S-33).
+        if let Some(parent) = parent.filter(|parent| *parent < id) {
+            self.0.lock::<Category>(parent)?;
+        }
         let category: Category = self.0.lock(id)?;
         let above = parent.map(|parent| self.0.lock::<Category>(parent)).transpose()?;
         rules::check_move(&category, above.as_ref())?;

@@ -33,7 +33,8 @@ struct World {
 
 fn world(bench: &Bench) -> World {
     let branch = bench.branch("access");
-    let customer = bench.customer(NewCustomer { branch: Some(branch.id), ..NewCustomer::person("Access").with_card("A1") });
+    let customer =
+        bench.customer(NewCustomer { branch: Some(branch.id), ..NewCustomer::person("Access").with_card("A1") });
     let product = bench.goods("access", 100);
     receive(bench, &product, branch.id, 100);
     let category = bench.run(|work| work.catalog().create_category(None, "Access")).unwrap();
@@ -55,9 +56,7 @@ const OPERATIONS: &[(&str, &str, Operation)] = &[
     (branches::WRITE, "change a branch", |work, world| work.branches().update(&mut world.branch.clone())),
     (branches::READ, "get a branch", |work, world| work.branches().get(world.branch.id).map(|_| ())),
     (branches::READ, "list branches", |work, _| work.branches().page(Limit::default(), None).map(|_| ())),
-    (customers::WRITE, "create a customer", |work, _| {
-        work.customers().create(NewCustomer::person("New")).map(|_| ())
-    }),
+    (customers::WRITE, "create a customer", |work, _| work.customers().create(NewCustomer::person("New")).map(|_| ())),
     (customers::WRITE, "change a customer", |work, world| {
         let mut changed = world.customer.clone();
         changed.name = "Changed".into();
@@ -89,7 +88,9 @@ const OPERATIONS: &[(&str, &str, Operation)] = &[
     }),
     (customers::READ, "see relations", |work, world| work.customers().relations(world.customer.id).map(|_| ())),
     (catalog::WRITE, "create a category", |work, _| work.catalog().create_category(None, "New").map(|_| ())),
-    (catalog::WRITE, "move a category", |work, world| work.catalog().move_category(world.category.id, None).map(|_| ())),
+    (catalog::WRITE, "move a category", |work, world| {
+        work.catalog().move_category(world.category.id, None).map(|_| ())
+    }),
     (catalog::WRITE, "create a product", |work, _| {
         work.catalog().create_product(NewProduct::goods("new", "New", zloty(1))).map(|_| ())
     }),
@@ -104,9 +105,7 @@ const OPERATIONS: &[(&str, &str, Operation)] = &[
     }),
     (catalog::STOCK, "receive goods", |work, world| work.catalog().receive(world.product.id, world.branch.id, 1)),
     (catalog::STOCK, "correct stock", |work, world| work.catalog().correct(world.product.id, world.branch.id, -1)),
-    (purchases::RECORD, "record a purchase", |work, world| {
-        work.purchases().record(&world.new, "2").map(|_| ())
-    }),
+    (purchases::RECORD, "record a purchase", |work, world| work.purchases().record(&world.new, "2").map(|_| ())),
     (purchases::READ, "get a purchase", |work, world| work.purchases().get(world.purchase).map(|_| ())),
     (purchases::READ, "get no purchase", |work, _| match work.purchases().get(Uuid::nil().into()) {
         Err(Error::NotFound { .. }) => Ok(()),
@@ -167,10 +166,19 @@ pub fn branches_narrow(factory: Factory<'_>) {
     }
     let scope = || Scope::Branches([here].into());
     let permissions = [
-        branches::READ, branches::WRITE, customers::READ, customers::WRITE, purchases::READ, purchases::RECORD,
-        catalog::READ, catalog::STOCK, journal::READ,
+        branches::READ,
+        branches::WRITE,
+        customers::READ,
+        customers::WRITE,
+        purchases::READ,
+        purchases::RECORD,
+        catalog::READ,
+        catalog::STOCK,
+        journal::READ,
     ];
-    let clerk = permissions.into_iter().fold(Actor::new(Principal::User(Uuid::nil())), |actor, name| actor.granted(name, scope()));
+    let clerk = permissions
+        .into_iter()
+        .fold(Actor::new(Principal::User(Uuid::nil())), |actor, name| actor.granted(name, scope()));
     let all = || Limit::default();
     let listed = bench.run_as(&clerk, move |work| work.branches().page(all(), None)).unwrap();
     assert_eq!(listed.items.iter().map(|branch| branch.id).collect::<Vec<_>>(), [here]);
@@ -186,7 +194,10 @@ pub fn branches_narrow(factory: Factory<'_>) {
     let kind = |result: Result<()>| result.unwrap_err().kind();
     for id in [theirs, nobodys] {
         assert_eq!(kind(bench.run_as(&clerk, move |work| work.customers().get(id).map(|_| ()))), ErrorKind::NotFound);
-        assert_eq!(kind(bench.run_as(&clerk, move |work| work.customers().relations(id).map(|_| ()))), ErrorKind::NotFound);
+        assert_eq!(
+            kind(bench.run_as(&clerk, move |work| work.customers().relations(id).map(|_| ()))),
+            ErrorKind::NotFound
+        );
     }
     assert_eq!(kind(bench.run_as(&clerk, move |work| work.branches().get(there).map(|_| ()))), ErrorKind::NotFound);
     let foreign = bench.read(move |work| work.purchases().of_customer(mine, all(), None)).unwrap();
@@ -210,7 +221,11 @@ pub fn branches_narrow(factory: Factory<'_>) {
         assert_eq!(kind(result), ErrorKind::Denied);
     }
     bench.run_as(&clerk, move |work| work.purchases().record(&sale(here, "9", id, 1), "9")).unwrap();
-    bench.run_as(&clerk, move |work| work.customers().create(NewCustomer { branch: Some(here), ..NewCustomer::person("x") })).unwrap();
+    bench
+        .run_as(&clerk, move |work| {
+            work.customers().create(NewCustomer { branch: Some(here), ..NewCustomer::person("x") })
+        })
+        .unwrap();
 }
 
 /// A customer who serves themselves sees themselves and nobody else.
@@ -244,7 +259,9 @@ pub fn customers_see_their_own(factory: Factory<'_>) {
     let told = bench.run_as(&actor, move |work| work.journal().page(&JournalQuery::default(), all(), None)).unwrap();
     assert!(!told.items.is_empty() && told.items.iter().all(|entry| entry.customer_id == Some(me)));
     assert!(bench.run_as(&actor, move |work| work.branches().page(all(), None)).unwrap().items.is_empty());
-    assert!(bench.run_as(&actor, move |work| work.purchases().of_customer(other, all(), None)).unwrap().items.is_empty());
+    assert!(
+        bench.run_as(&actor, move |work| work.purchases().of_customer(other, all(), None)).unwrap().items.is_empty()
+    );
     let kind = |result: Result<()>| result.unwrap_err().kind();
     assert_eq!(kind(bench.run_as(&actor, move |work| work.customers().get(other).map(|_| ()))), ErrorKind::NotFound);
     assert_eq!(kind(bench.run_as(&actor, move |work| work.purchases().get(foreign).map(|_| ()))), ErrorKind::NotFound);

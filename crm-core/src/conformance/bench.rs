@@ -42,10 +42,7 @@ impl Bench {
     }
 
     /// Runs a job as the system.
-    pub fn run<T: Send + 'static>(
-        &self,
-        job: impl Fn(&mut UnitOfWork<'_>) -> Result<T> + Send + 'static,
-    ) -> Result<T> {
+    pub fn run<T: Send + 'static>(&self, job: impl Fn(&mut UnitOfWork<'_>) -> Result<T> + Send + 'static) -> Result<T> {
         self.run_as(&Actor::system(), job)
     }
 

@@ -46,9 +46,13 @@ pub fn open_and_change(factory: Factory<'_>) {
 pub fn refuse_nonsense(factory: Factory<'_>) {
     let bench = Bench::open(factory);
     let long = "x".repeat(201);
-    for (name, zone, currency) in
-        [(" ", "UTC", "PLN"), (long.as_str(), "UTC", "PLN"), ("x", "Europe/Nowhere", "PLN"), ("x", "UTC", "ZZZ"), ("x", "UTC", "zloty")]
-    {
+    for (name, zone, currency) in [
+        (" ", "UTC", "PLN"),
+        (long.as_str(), "UTC", "PLN"),
+        ("x", "Europe/Nowhere", "PLN"),
+        ("x", "UTC", "ZZZ"),
+        ("x", "UTC", "zloty"),
+    ] {
         let new = NewBranch::named(name, zone, currency);
         let refused = bench.run(move |work| work.branches().create(new.clone()));
         let expected = if currency == "ZZZ" { ErrorKind::NotFound } else { ErrorKind::Invalid };

@@ -85,7 +85,8 @@ pub fn products_change(factory: Factory<'_>) {
     assert!(found == served && !found.stocked);
     let missing = bench.read(|work| work.catalog().product_by_sku("T-3"));
     assert_eq!(missing.unwrap_err().kind(), ErrorKind::NotFound);
-    let in_category = bench.read(move |work| work.catalog().products(Some(category.id), Limit::default(), None)).unwrap();
+    let in_category =
+        bench.read(move |work| work.catalog().products(Some(category.id), Limit::default(), None)).unwrap();
     assert!(in_category.items == [served]);
     let id = product.id;
     let change = |change: fn(&mut Product)| {
@@ -98,7 +99,10 @@ pub fn products_change(factory: Factory<'_>) {
     change(|product| product.price_minor = 2499).unwrap();
     assert_eq!(change(|product| product.price_minor = -1).unwrap_err().kind(), ErrorKind::Invalid);
     assert_eq!(change(|product| product.sku = "T-2".into()).unwrap_err().kind(), ErrorKind::AlreadyExists);
-    assert_eq!(change(|product| product.category_id = Some(uuid::Uuid::nil().into())).unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(
+        change(|product| product.category_id = Some(uuid::Uuid::nil().into())).unwrap_err().kind(),
+        ErrorKind::NotFound
+    );
     assert_eq!(bench.read(move |work| work.catalog().product(id)).unwrap().price(), zloty(2499));
 }
 
@@ -146,7 +150,8 @@ pub fn stock_has_a_history(factory: Factory<'_>) {
     let (mut seen, mut after) = (Vec::new(), None);
     loop {
         let cursor = after.clone();
-        let page = bench.read(move |work| work.catalog().movements(id, branch, Limit::new(4)?, cursor.as_ref())).unwrap();
+        let page =
+            bench.read(move |work| work.catalog().movements(id, branch, Limit::new(4)?, cursor.as_ref())).unwrap();
         seen.extend(page.items.into_iter().map(|movement| (movement.quantity, movement.movement)));
         after = page.next;
         if after.is_none() {
@@ -155,9 +160,7 @@ pub fn stock_has_a_history(factory: Factory<'_>) {
     }
     let received = (1..=5).rev().map(|quantity| (quantity, Movement::Receipt));
     assert_eq!(seen, [(-4, Movement::Correction)].into_iter().chain(received).collect::<Vec<_>>());
-    let service = bench
-        .run(|work| work.catalog().create_product(NewProduct::service("V", "Visit", zloty(1))))
-        .unwrap();
+    let service = bench.run(|work| work.catalog().create_product(NewProduct::service("V", "Visit", zloty(1)))).unwrap();
     receive_nothing(&bench, &service, branch);
     assert_eq!(bench.read(|work| work.count(Filter::<crate::catalog::Stock>::all())).unwrap(), 1);
     bench.verify();

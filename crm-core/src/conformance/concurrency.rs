@@ -194,7 +194,8 @@ pub fn commands_are_done_once(factory: Factory<'_>) {
     }
     // Another actor's key is another key.
     let other = crate::access::Actor::new(crate::access::Principal::User(Uuid::nil()));
-    let theirs = bench.run_as(&other, |work| work.once("conformance.put", "a", &1_u32, |_| Ok(SpecimenId::from(Uuid::nil()))));
+    let theirs =
+        bench.run_as(&other, |work| work.once("conformance.put", "a", &1_u32, |_| Ok(SpecimenId::from(Uuid::nil()))));
     assert_eq!(theirs.unwrap(), name(0));
     for key in [String::new(), "x".repeat(256)] {
         let refused = bench.run(move |work| work.once("conformance.put", &key, &1_u32, |_| Ok(())));

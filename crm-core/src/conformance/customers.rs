@@ -105,7 +105,8 @@ pub fn are_found_by_everything_known(factory: Factory<'_>) {
 pub fn are_identified(factory: Factory<'_>) {
     let bench = Bench::open(factory);
     let one = bench.customer(NewCustomer::person("One").with_phone("+48 601 234 567").with_card("A1"));
-    let two = bench.customer(NewCustomer::person("Two").with_phone("+48 601 234 567").with_card("B2").with_email("b@x.pl"));
+    let two =
+        bench.customer(NewCustomer::person("Two").with_phone("+48 601 234 567").with_card("B2").with_email("b@x.pl"));
     let identify = |card: Option<&str>, phone: Option<&str>, email: Option<&str>| -> Result<CustomerId> {
         let identifiers = Identifiers {
             card: card.map(Into::into),
@@ -141,10 +142,8 @@ pub fn have_one_card(factory: Factory<'_>) {
     let new = |name: &str| NewCustomer::person(name).with_phone("+48601234567").with_email("home@example.org");
     bench.customer(NewCustomer { national_id: Some("44051401359".into()), ..new("A").with_card("k-۱ 2") });
     bench.customer(new("B").with_card("K13"));
-    for taken in [
-        new("C").with_card("K 12"),
-        NewCustomer { national_id: Some("۴۴۰۵۱۴۰۱۳۵۹".into()), ..new("D") },
-    ] {
+    for taken in [new("C").with_card("K 12"), NewCustomer { national_id: Some("۴۴۰۵۱۴۰۱۳۵۹".into()), ..new("D") }]
+    {
         let refused = bench.run(move |work| work.customers().create(taken.clone()));
         assert_eq!(refused.unwrap_err().kind(), ErrorKind::AlreadyExists);
     }
@@ -196,7 +195,12 @@ pub fn change_and_are_found_anew(factory: Factory<'_>) {
         assert_eq!(search(&bench, term).len(), found, "{term}");
     }
     // Nothing changed: nothing is told.
-    bench.run(move |work| { let mut same = work.customers().get(id)?; work.customers().update(&mut same) }).unwrap();
+    bench
+        .run(move |work| {
+            let mut same = work.customers().get(id)?;
+            work.customers().update(&mut same)
+        })
+        .unwrap();
     let told = bench
         .read(move |work| {
             let query = JournalQuery { customer: Some(id), ..JournalQuery::default() };

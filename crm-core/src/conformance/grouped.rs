@@ -17,10 +17,13 @@ use crate::{Error, Result};
 #[derive(Default)]
 pub struct GroupedMemory {
     memory: MemoryStorage,
-    waiting: Mutex<Vec<(Box<dyn Job>, oneshot::Sender<Result<Ran>>)>>,
+    waiting: Mutex<Vec<Waiting>>,
     leader: Mutex<()>,
     groups: AtomicUsize,
 }
+
+/// A job, and who wants to know how it ended.
+type Waiting = (Box<dyn Job>, oneshot::Sender<Result<Ran>>);
 
 /// How a job of a transaction ended.
 enum Ended {
@@ -48,7 +51,10 @@ impl GroupedMemory {
             Ok(store) => store,
             Err(error) => {
                 let context = error.to_string();
-                return jobs.iter().map(|_| Err(Error::Backend { context: context.clone().into(), source: None })).collect();
+                return jobs
+                    .iter()
+                    .map(|_| Err(Error::Backend { context: context.clone().into(), source: None }))
+                    .collect();
             }
         };
         let mut outcomes = run_together(&mut store, batch_reads, jobs);

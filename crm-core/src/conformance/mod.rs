@@ -17,6 +17,8 @@
     clippy::panic,
     clippy::missing_panics_doc,
     clippy::indexing_slicing,
+    clippy::cast_possible_wrap,
+    clippy::items_after_statements,
     reason = "a check that fails panics: that is its report"
 )]
 

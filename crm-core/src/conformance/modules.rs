@@ -33,7 +33,8 @@ pub fn a_handler_fails_its_emitter(factory: Factory<'_>) {
     let error = find(&bench, -1).unwrap_err();
     assert!(matches!(error, Error::Invalid { rule: "specimen.negative", .. }), "{error:?}");
     let labels = |size| {
-        let found = bench.read(move |work| work.select(specimen::size.eq(size)).order_by(specimen::label).all()).unwrap();
+        let found =
+            bench.read(move |work| work.select(specimen::size.eq(size)).order_by(specimen::label).all()).unwrap();
         found.into_iter().map(|specimen| specimen.label).collect::<Vec<_>>()
     };
     assert_eq!(labels(1), ["answer", "found"]);
@@ -94,7 +95,8 @@ pub fn the_journal_tells_all(factory: Factory<'_>) {
         let (mut all, mut after) = (Vec::new(), None);
         loop {
             let (query, cursor) = (query.clone(), after.clone());
-            let page = bench.read(move |work| work.journal().page(&query, Limit::new(limit)?, cursor.as_ref())).unwrap();
+            let page =
+                bench.read(move |work| work.journal().page(&query, Limit::new(limit)?, cursor.as_ref())).unwrap();
             all.extend(page.items);
             after = page.next;
             if after.is_none() {

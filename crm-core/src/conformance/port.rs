@@ -3,9 +3,7 @@
 use super::bench::{Bench, Factory};
 use super::sample::Specimen;
 use crate::catalog::{Product, Stock, product, stock_level};
-use crate::work::{
-    Addition, Criteria, Entity, EntityKey, Key, Lock, Mode, Ran, Row, Tx, Value, Verdict, Version,
-};
+use crate::work::{Addition, Criteria, Entity, EntityKey, Key, Lock, Mode, Ran, Row, Tx, Value, Verdict, Version};
 use crate::{ErrorKind, Result};
 
 fn specimen(n: u128) -> Specimen {
@@ -48,9 +46,7 @@ pub fn writes_meet_their_row(factory: Factory<'_>) {
         |tx| tx.delete(Specimen::SCHEMA, vec![(key(2), None)]),
     ];
     for call in refused {
-        let (_, answer) = bench.raw(Mode::Write, move |tx| {
-            (Verdict::RollBack, call(tx).and_then(|()| tx.flush()))
-        });
+        let (_, answer) = bench.raw(Mode::Write, move |tx| (Verdict::RollBack, call(tx).and_then(|()| tx.flush())));
         assert_eq!(kind(answer.unwrap()), Some(ErrorKind::Conflict));
     }
     let (ran, row) = bench.raw(Mode::Write, |tx| {
@@ -104,7 +100,10 @@ pub fn counters_only_add(factory: Factory<'_>) {
     assert_eq!(add(vec![(i64::MIN, None)]), Some(ErrorKind::Conflict), "it does not fit");
     assert_eq!(on_hand(), -8);
     let missing = (product.id, uuid::Uuid::nil().into());
-    let missing: Key = { let (product, branch): (_, crate::branches::BranchId) = missing; (product, branch).to_key() };
+    let missing: Key = {
+        let (product, branch): (_, crate::branches::BranchId) = missing;
+        (product, branch).to_key()
+    };
     let (_, answer) = bench.raw(Mode::Write, move |tx| {
         let addition = Addition { key: missing.clone(), column, amount: 1, floor: None };
         (Verdict::RollBack, tx.add(Stock::SCHEMA, vec![addition]).and_then(|()| tx.flush()))

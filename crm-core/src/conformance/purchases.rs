@@ -108,16 +108,29 @@ pub fn are_paid_exactly(factory: Factory<'_>) {
     let receipt = record(&bench, &mixed, "mixed").unwrap();
     let (purchase, lines, tenders) = bench.read(move |work| work.purchases().get(receipt.purchase)).unwrap();
     assert_eq!(purchase.total(), zloty(6897));
-    assert_eq!(lines.iter().map(|line| (line.line_no, line.total_minor)).collect::<Vec<_>>(), [(1, 3998), (2, 900), (3, 1999)]);
-    assert_eq!(tenders.iter().map(|one| (one.method.as_str(), one.amount_minor)).collect::<Vec<_>>(), [("card", 5000), ("cash", 1897)]);
+    assert_eq!(
+        lines.iter().map(|line| (line.line_no, line.total_minor)).collect::<Vec<_>>(),
+        [(1, 3998), (2, 900), (3, 1999)]
+    );
+    assert_eq!(
+        tenders.iter().map(|one| (one.method.as_str(), one.amount_minor)).collect::<Vec<_>>(),
+        [("card", 5000), ("cash", 1897)]
+    );
     assert_eq!(on_hand(&bench, product.id, branch), 7);
 
     let cash = |grosz| NewTender::of("cash", zloty(grosz));
     let euro = crate::kernel::money::Money::new(3998, crate::kernel::currency::Currency::new("EUR").unwrap());
     let rest = NewTender::cash_rest;
     for tenders in [
-        vec![], vec![cash(3997)], vec![cash(3999)], vec![cash(3999), rest()], vec![cash(-1), rest()], vec![cash(0), rest()],
-        vec![rest(), rest()], vec![NewTender::of("cash", euro)], vec![NewTender::of(" ", zloty(3998))],
+        vec![],
+        vec![cash(3997)],
+        vec![cash(3999)],
+        vec![cash(3999), rest()],
+        vec![cash(-1), rest()],
+        vec![cash(0), rest()],
+        vec![rest(), rest()],
+        vec![NewTender::of("cash", euro)],
+        vec![NewTender::of(" ", zloty(3998))],
     ] {
         let refused = record(&bench, &NewPurchase { tenders, receipt_no: "bad".into(), ..new.clone() }, "bad");
         assert_eq!(refused.unwrap_err().kind(), ErrorKind::Invalid);
@@ -168,7 +181,8 @@ pub fn may_be_dated_back(factory: Factory<'_>) {
     let told = bench.read(move |work| work.journal().page(&query, Limit::default(), None)).unwrap();
     let times: Vec<_> = told.items.iter().map(|entry| entry.occurred_at).collect();
     assert_eq!(times, [at("2025-03-19T00:30:00Z"), at("2025-03-19T00:29:59Z")]);
-    let future = NewPurchase { occurred_at: Some(at("2025-03-21T09:00:00.000001Z")), ..sale(branch, "f", product.id, 1) };
+    let future =
+        NewPurchase { occurred_at: Some(at("2025-03-21T09:00:00.000001Z")), ..sale(branch, "f", product.id, 1) };
     assert_eq!(record(&bench, &future, "f").unwrap_err().kind(), ErrorKind::Invalid);
     let mut closed = bench.read(move |work| work.branches().get(branch)).unwrap();
     closed.active = false;
@@ -210,7 +224,11 @@ pub fn make_customers(factory: Factory<'_>) {
     let mut receipts = Vec::new();
     for n in ["1", "2", "3"] {
         bench.clock.advance(Duration::from_secs(1));
-        receipts.push(record(&bench, &NewPurchase { customer: Some(lead), ..sale(branch, n, product.id, 1) }, n).unwrap().purchase);
+        receipts.push(
+            record(&bench, &NewPurchase { customer: Some(lead), ..sale(branch, n, product.id, 1) }, n)
+                .unwrap()
+                .purchase,
+        );
     }
     record(&bench, &sale(branch, "nobody", product.id, 1), "nobody").unwrap();
     assert_eq!(bench.read(move |work| work.customers().get(lead)).unwrap().stage, Stage::Customer);
@@ -221,7 +239,8 @@ pub fn make_customers(factory: Factory<'_>) {
     let mut listed: Vec<_> = first.items.iter().chain(&second.items).map(|purchase| purchase.id).collect();
     listed.reverse();
     assert_eq!(listed, receipts);
-    let query = JournalQuery { customer: Some(lead), kinds: vec!["customers.stage_reached".into()], ..JournalQuery::default() };
+    let query =
+        JournalQuery { customer: Some(lead), kinds: vec!["customers.stage_reached".into()], ..JournalQuery::default() };
     assert_eq!(bench.read(move |work| work.journal().page(&query, Limit::default(), None)).unwrap().items.len(), 1);
     bench.verify();
 }
@@ -261,7 +280,11 @@ pub fn leave_nothing_when_refused(factory: Factory<'_>) {
     }
     assert_eq!(on_hand(&bench, product.id, branch), 10);
     let count = bench.read(|work| {
-        Ok((work.count(Filter::<Purchase>::all())?, work.count(Filter::<CommandRecord>::all())?, work.count(Filter::<JournalEntry>::all())?))
+        Ok((
+            work.count(Filter::<Purchase>::all())?,
+            work.count(Filter::<CommandRecord>::all())?,
+            work.count(Filter::<JournalEntry>::all())?,
+        ))
     });
     assert_eq!(count.unwrap(), (0, 0, told));
     record(&bench, &new, "key").unwrap();

@@ -10,15 +10,16 @@ use uuid::Uuid;
 use super::bench::{Bench, Factory};
 use super::rows::draw;
 use super::sample::{Specimen, any_specimen, any_text, specimen};
+use crate::ErrorKind;
 use crate::catalog::Product;
 use crate::customers::{Customer, CustomerKind, Stage};
 use crate::kernel::currency::Currency;
 use crate::kernel::page::{Cursor, CursorValue, Limit};
 use crate::kernel::time::{CivilDate, Timestamp};
 use crate::work::{
-    Col, Column, ColumnType, Comparison, Criteria, Direction, Entity, Filter, Query, Row, Select, UnitOfWork, Value, Version,
+    Col, Column, ColumnType, Comparison, Criteria, Direction, Entity, Filter, Query, Row, Select, UnitOfWork, Value,
+    Version,
 };
-use crate::ErrorKind;
 
 /// Values to compare a column with: those that are stored, their neighbours, and the ends.
 fn operands(rows: &[Row], at: usize, column: &Column) -> Vec<Value> {
@@ -28,7 +29,10 @@ fn operands(rows: &[Row], at: usize, column: &Column) -> Vec<Value> {
         ColumnType::Bool => values.extend([Value::Bool(false), Value::Bool(true)]),
         ColumnType::Int => values.extend([i64::MIN, -1, 0, 1, i64::MAX].map(Value::Int)),
         ColumnType::Text => {
-            values.extend(["", "%", "_", "\\", "a%", "ż", "\u{7f}", "\u{d7ff}", "\u{10ffff}"].map(|text| Value::Text(text.into())));
+            values.extend(
+                ["", "%", "_", "\\", "a%", "ż", "\u{7f}", "\u{d7ff}", "\u{10ffff}"]
+                    .map(|text| Value::Text(text.into())),
+            );
         }
         ColumnType::Uuid => values.extend([0, 1, u128::MAX].map(|n| Value::Uuid(Uuid::from_u128(n)))),
         ColumnType::Time => {
@@ -122,7 +126,12 @@ fn answers_agree<E: Entity>(bench: &Bench, entities: &[E]) {
         let answer = bench.read(move |work| {
             let filter = || Filter::<E>::from(criteria.clone());
             let all: Vec<Row> = ordered(work, filter(), &order, descending).all()?.iter().map(Entity::to_row).collect();
-            let page: Vec<Row> = ordered(work, filter(), &order, descending).page(Limit::new(limit)?, None)?.items.iter().map(Entity::to_row).collect();
+            let page: Vec<Row> = ordered(work, filter(), &order, descending)
+                .page(Limit::new(limit)?, None)?
+                .items
+                .iter()
+                .map(Entity::to_row)
+                .collect();
             let first: Option<Row> = ordered(work, filter(), &order, descending).first()?.as_ref().map(Entity::to_row);
             Ok((all, page, first, work.count(filter())?))
         });
@@ -169,23 +178,24 @@ pub fn filters_of_customers(factory: Factory<'_>) {
     let texts = (any_text(), any_text(), prop::option::of(any_text()), prop::option::of(any_text()));
     let days = prop::option::of(prop::sample::select(vec![CivilDate::MIN.days(), -1, 0, 1, CivilDate::MAX.days()]));
     let any = (any::<u128>(), texts, days, any::<(bool, bool)>(), -3..4_i64);
-    let customer = any.prop_map(move |(id, (name, folded_name, card, locale), days, (person, home), micros)| Customer {
-        id: Uuid::from_u128(id).into(),
-        version: Version::FIRST,
-        kind: if person { CustomerKind::Person } else { CustomerKind::Organisation },
-        stage: Stage::Lead,
-        name,
-        folded_name,
-        phone: None,
-        email: None,
-        card_no: card.map(|card| format!("{card}{id}")),
-        national_id: None,
-        birth_date: days.map(|days| CivilDate::from_days(days).unwrap()),
-        branch_id: home.then_some(branch),
-        referrer_id: None,
-        locale,
-        created_at: Timestamp::from_micros(micros).unwrap(),
-    });
+    let customer =
+        any.prop_map(move |(id, (name, folded_name, card, locale), days, (person, home), micros)| Customer {
+            id: Uuid::from_u128(id).into(),
+            version: Version::FIRST,
+            kind: if person { CustomerKind::Person } else { CustomerKind::Organisation },
+            stage: Stage::Lead,
+            name,
+            folded_name,
+            phone: None,
+            email: None,
+            card_no: card.map(|card| format!("{card}{id}")),
+            national_id: None,
+            birth_date: days.map(|days| CivilDate::from_days(days).unwrap()),
+            branch_id: home.then_some(branch),
+            referrer_id: None,
+            locale,
+            created_at: Timestamp::from_micros(micros).unwrap(),
+        });
     answers_agree::<Customer>(&bench, &draw(customer, 50));
 }
 
@@ -281,7 +291,8 @@ pub fn pages_while_rows_come_and_go(factory: Factory<'_>) {
                 break;
             }
             // One comes, one goes, and sometimes it is the very row the next page begins after.
-            let new = Specimen::new(Uuid::from_u128(step as u128 * 31 + 5000).into(), ["a", "ż"][step % 2], step as i64 % 3);
+            let new =
+                Specimen::new(Uuid::from_u128(step as u128 * 31 + 5000).into(), ["a", "ż"][step % 2], step as i64 % 3);
             let going = if step % 3 == 0 { last.clone() } else { here.get(step * 5 % here.len()).cloned() }.unwrap();
             here.retain(|one| one.id != going.id);
             stayed.retain(|one| one.id != going.id);

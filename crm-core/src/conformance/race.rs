@@ -50,7 +50,8 @@ pub fn race<T: Send>(workers: usize, rounds: usize, attempt: impl Fn(Turn) -> Re
     };
     let mut ended: Vec<Round<T>> = (0..rounds).map(|_| Round { won: Vec::new(), lost: Vec::new() }).collect();
     thread::scope(|scope| {
-        let threads: Vec<_> = (0..workers).map(|worker| scope.spawn({ let work = &work; move || work(worker) })).collect();
+        let work = &work;
+        let threads: Vec<_> = (0..workers).map(|worker| scope.spawn(move || work(worker))).collect();
         for thread in threads {
             let turns = thread.join().unwrap_or_else(|panic| resume_unwind(panic));
             for (round, turn) in ended.iter_mut().zip(turns) {

@@ -1,6 +1,5 @@
 //! The suite's own modules: what a third party would write.
 
-
 use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Document, json};
@@ -86,8 +85,28 @@ impl Specimen {
 
 /// Texts that are hard on databases: patterns, quotes, both directions, combining marks, the ends of the planes.
 const PIECES: [&str; 22] = [
-    "", "a", "A", "b", "%", "_", "\\", "'", "\"", " ", "ż", "z\u{307}", "ש", "ל\u{5b8}", "ی", "ي", "\u{200c}", "😀",
-    "\u{7f}", "\u{d7ff}", "\u{e000}", "\u{10ffff}",
+    "",
+    "a",
+    "A",
+    "b",
+    "%",
+    "_",
+    "\\",
+    "'",
+    "\"",
+    " ",
+    "ż",
+    "z\u{307}",
+    "ש",
+    "ל\u{5b8}",
+    "ی",
+    "ي",
+    "\u{200c}",
+    "😀",
+    "\u{7f}",
+    "\u{d7ff}",
+    "\u{e000}",
+    "\u{10ffff}",
 ];
 
 /// Any text without NUL, mostly of few characters that databases treat in their own ways.

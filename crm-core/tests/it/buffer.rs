@@ -6,8 +6,8 @@ use crm_core::catalog::{Product, Stock, product, stock_level};
 use crm_core::conformance::{GroupedMemory, RawJob};
 use crm_core::kernel::currency::Currency;
 use crm_core::work::{
-    Addition, Comparison, Criteria, Direction, Entity, EntityKey, Field, Job, Key, Lock, Mode, Query, Ran, Row, Schemas, Storage,
-    Tx, Value, Verdict, Version,
+    Addition, Comparison, Criteria, Direction, Entity, EntityKey, Field, Job, Key, Lock, Mode, Query, Ran, Row,
+    Schemas, Storage, Tx, Value, Verdict, Version,
 };
 use crm_core::{ErrorKind, MemoryStorage, Result};
 use proptest::prelude::*;
@@ -85,7 +85,8 @@ fn key(id: u8) -> Key {
 }
 
 fn stock_key(id: u8) -> Key {
-    (crm_core::catalog::ProductId::from(Uuid::nil()), crm_core::branches::BranchId::from(Uuid::from_u128(id.into()))).to_key()
+    (crm_core::catalog::ProductId::from(Uuid::nil()), crm_core::branches::BranchId::from(Uuid::from_u128(id.into())))
+        .to_key()
 }
 
 fn pooled(sku: u8) -> String {
@@ -140,7 +141,8 @@ impl Run<'_> {
                 }
             }
             Op::InsertBlind(id, pool) => {
-                let done = self.tx.insert(Product::SCHEMA, vec![row(*id, pooled(*pool))]).and_then(|()| self.tx.flush());
+                let done =
+                    self.tx.insert(Product::SCHEMA, vec![row(*id, pooled(*pool))]).and_then(|()| self.tx.flush());
                 self.say("insert blindly", done)?;
             }
             Op::Rename(id) => {
@@ -197,13 +199,19 @@ impl Run<'_> {
             }
             Op::Add(id, amounts) => {
                 let column = stock_level::on_hand.position();
-                let additions = amounts.iter().map(|&(amount, floor)| Addition { key: stock_key(*id), column, amount, floor });
+                let additions =
+                    amounts.iter().map(|&(amount, floor)| Addition { key: stock_key(*id), column, amount, floor });
                 let done = self.tx.add(Stock::SCHEMA, additions.collect());
                 self.say("add", done)?;
             }
             Op::InsertTally(id) => {
                 if self.tx.fetch(Tally::SCHEMA, &[key(*id)], Lock::None)?.remove(0).is_none() {
-                    let new = Tally { id: Uuid::from_u128((*id).into()), version: Version::FIRST, name: "new".into(), count: 3 };
+                    let new = Tally {
+                        id: Uuid::from_u128((*id).into()),
+                        version: Version::FIRST,
+                        name: "new".into(),
+                        count: 3,
+                    };
                     let done = self.tx.insert(Tally::SCHEMA, vec![new.to_row()]);
                     self.say("insert tally", done)?;
                 }
@@ -219,7 +227,8 @@ impl Run<'_> {
                 }
             }
             Op::AddToTally(id, amount) => {
-                let addition = Addition { key: key(*id), column: tally::count.position(), amount: *amount, floor: Some(0) };
+                let addition =
+                    Addition { key: key(*id), column: tally::count.position(), amount: *amount, floor: Some(0) };
                 let done = self.tx.add(Tally::SCHEMA, vec![addition]);
                 self.say("add to tally", done)?;
             }
@@ -287,7 +296,8 @@ fn everything(storage: &dyn Storage) -> Vec<Row> {
         let all = |tx: &mut dyn Tx, schema: &'static crm_core::work::Schema| {
             let order = schema.key.to_vec();
             let criteria = Criteria::everything();
-            tx.select(&Query { schema, criteria, order, direction: Direction::Ascending, after: None, limit: 0 }).unwrap()
+            tx.select(&Query { schema, criteria, order, direction: Direction::Ascending, after: None, limit: 0 })
+                .unwrap()
         };
         let rows = [all(tx, Product::SCHEMA), all(tx, Stock::SCHEMA), all(tx, Tally::SCHEMA)].concat();
         (Verdict::Commit, rows)
@@ -337,8 +347,11 @@ fn ops() -> impl Strategy<Value = Vec<Op>> {
 }
 
 fn script() -> impl Strategy<Value = Script> {
-    (ops(), prop::bool::weighted(0.85), prop::bool::weighted(0.2))
-        .prop_map(|(ops, keep, swallow)| Script { ops, keep, swallow })
+    (ops(), prop::bool::weighted(0.85), prop::bool::weighted(0.2)).prop_map(|(ops, keep, swallow)| Script {
+        ops,
+        keep,
+        swallow,
+    })
 }
 
 proptest! {

@@ -9,7 +9,7 @@ use crm_core::journal::JournalQuery;
 use crm_core::kernel::page::Limit;
 use crm_core::module::{About, Event, Manifest, Module, Permission, Registry};
 use crm_core::work::{Column, ColumnType, Entity, Health, Home, Job, Mode, Ran, Schema, Schemas, Storage, Unique};
-use crm_core::{Crm, Error, ErrorKind, MemoryStorage, Result};
+use crm_core::{Crm, CrmBuilder, Error, ErrorKind, MemoryStorage, Result};
 
 type Install = fn(&mut Registry);
 
@@ -34,7 +34,7 @@ impl Module for Made {
 }
 
 fn build(modules: impl IntoIterator<Item = Made>) -> Result<Crm> {
-    modules.into_iter().fold(Crm::builder(MemoryStorage::new()), |builder, module| builder.module(module)).build_blocking()
+    modules.into_iter().fold(Crm::builder(MemoryStorage::new()), CrmBuilder::module).build_blocking()
 }
 
 fn refusal(modules: impl IntoIterator<Item = Made>) -> String {
@@ -59,6 +59,8 @@ const RECORD: Schema = Schema {
     personal: &[],
 };
 
+const UNIQUE: &[Unique] = &[Unique { name: "version", columns: &[1] }];
+
 #[test]
 fn nonsense_is_refused() {
     let with = |change: fn(&mut Manifest)| {
@@ -75,10 +77,20 @@ fn nonsense_is_refused() {
     assert_eq!(refusal(circle), "modules require each other in a circle: a, b, c");
     assert_eq!(with(|made| made.uses = &["cakes.eat"]), "module made uses permission cakes.eat, which nobody defines");
     let permission = |name| Permission { name, about: "" };
-    let twice = Made(Manifest { name: "made", permissions: Box::leak(Box::new([permission("customers.read")])), ..Manifest::default() }, |_| {});
+    let twice = Made(
+        Manifest {
+            name: "made",
+            permissions: Box::leak(Box::new([permission("customers.read")])),
+            ..Manifest::default()
+        },
+        |_| {},
+    );
     assert_eq!(refusal([twice]), "permission customers.read is declared twice");
     assert_eq!(with(|made| made.events = &[BRANCH_OPENED]), "event branches.opened is declared twice");
-    assert_eq!(with(|made| made.entities = &[crm_core::branches::Branch::SCHEMA]), "entity kind branch is declared twice");
+    assert_eq!(
+        with(|made| made.entities = &[crm_core::branches::Branch::SCHEMA]),
+        "entity kind branch is declared twice"
+    );
     assert_eq!(
         with(|made| made.entities = &[&Schema { home: Home::Table("crm_branches"), ..RECORD }]),
         "table crm_branches is declared twice"
@@ -95,12 +107,12 @@ fn nonsense_is_refused() {
         with(|made| made.entities = &[&Schema { home: Home::Records(&[0, 0, 0, 0]), ..RECORD }]),
         "made: a record has at most 3 index keys"
     );
-    const UNIQUE: &[Unique] = &[Unique { name: "version", columns: &[1] }];
     assert_eq!(
         with(|made| made.entities = &[&Schema { unique: UNIQUE, ..RECORD }]),
         "made: unique keys and counters need a table"
     );
-    let waits = Made(Manifest { name: "made", ..Manifest::default() }, |registry| registry.on::<Never>("waits", |_, _| Ok(())));
+    let waits =
+        Made(Manifest { name: "made", ..Manifest::default() }, |registry| registry.on::<Never>("waits", |_, _| Ok(())));
     assert_eq!(refusal([waits]), "a handler waits for never, which no module emits");
     assert!(build([Made::of("made"), Made::of("another")]).is_ok());
 }
@@ -124,13 +136,13 @@ fn echo(registry: &mut Registry) {
 #[test]
 fn an_echo_is_refused() {
     let crm = build([Made(Manifest { name: "echo", ..Manifest::default() }, echo)]).unwrap();
-    let opened = crm.blocking().run(&Actor::system(), "open", |work| {
-        work.branches().create(NewBranch::named("x", "UTC", "PLN"))
-    });
+    let opened = crm
+        .blocking()
+        .run(&Actor::system(), "open", |work| work.branches().create(NewBranch::named("x", "UTC", "PLN")));
     assert_eq!(opened.unwrap_err().kind(), ErrorKind::Setup);
-    let told = crm.blocking().read(&Actor::system(), "look", |work| {
-        work.journal().page(&JournalQuery::default(), Limit::default(), None)
-    });
+    let told = crm
+        .blocking()
+        .read(&Actor::system(), "look", |work| work.journal().page(&JournalQuery::default(), Limit::default(), None));
     assert!(told.unwrap().items.is_empty());
 }
 
@@ -140,7 +152,10 @@ fn modules_come_after_what_they_require() {
     let module = |name, requires| Made(Manifest { name, requires, ..Manifest::default() }, listens);
     let crm = build([module("late", &["early", "core"]), module("other", &[]), module("early", &[])]).unwrap();
     let described = crm.describe();
-    assert_eq!(described.modules.iter().map(|module| module.name).collect::<Vec<_>>(), ["core", "other", "early", "late"]);
+    assert_eq!(
+        described.modules.iter().map(|module| module.name).collect::<Vec<_>>(),
+        ["core", "other", "early", "late"]
+    );
     let expected = ["other: listens", "early: listens", "late: listens"].map(str::to_owned).to_vec();
     assert_eq!(described.handlers, [(BRANCH_OPENED, expected)]);
 }

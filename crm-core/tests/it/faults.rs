@@ -24,10 +24,7 @@ struct World {
     other: CategoryId,
 }
 
-fn system<T: Send + 'static>(
-    crm: &Crm,
-    job: impl Fn(&mut UnitOfWork<'_>) -> Result<T> + Send + 'static,
-) -> Result<T> {
+fn system<T: Send + 'static>(crm: &Crm, job: impl Fn(&mut UnitOfWork<'_>) -> Result<T> + Send + 'static) -> Result<T> {
     crm.blocking().run(&Actor::system(), "faults", job)
 }
 
@@ -66,7 +63,11 @@ type Operation = fn(&mut UnitOfWork<'_>, World) -> Result<()>;
 
 const OPERATIONS: [(&str, Operation); 7] = [
     ("create a customer", |work, world| {
-        let new = NewCustomer { branch: Some(world.branch), referrer: Some(world.customer), ..NewCustomer::person("Jan Lis") };
+        let new = NewCustomer {
+            branch: Some(world.branch),
+            referrer: Some(world.customer),
+            ..NewCustomer::person("Jan Lis")
+        };
         work.customers().create(new.with_card("B2")).map(|_| ())
     }),
     ("change a customer", |work, world| {
@@ -133,7 +134,10 @@ fn all_or_nothing(storage: fn() -> Arc<dyn Storage>, reruns: bool) {
                 if what == "attempt" {
                     let tree = system(&crm, move |work| work.catalog().subtree(world.other)).unwrap();
                     let names: Vec<_> = tree.iter().map(|category| category.name.as_str()).collect();
-                    assert!(names == ["Drinks", "second choice"] || (reruns && names == ["Drinks", "first choice"]), "{names:?}");
+                    assert!(
+                        names == ["Drinks", "second choice"] || (reruns && names == ["Drinks", "first choice"]),
+                        "{names:?}"
+                    );
                 }
             }
         }
