@@ -13,7 +13,7 @@ mod server;
 /// A tenant with all tables.
 fn tenant() -> String {
     let tenant = server::tenant();
-    let mut connection = connect(server::url(), Some(&tenant)).unwrap();
+    let mut connection = connect(&server::url(), Some(&tenant)).unwrap();
     create_tenant(&mut connection, &tenant).unwrap();
     migrate(&mut connection, SHIPPED, Timestamp::UNIX_EPOCH).unwrap();
     for schema in suite::TABLES {
@@ -23,7 +23,7 @@ fn tenant() -> String {
 }
 
 fn session(tenant: &str) -> PostgresTx<PgConnection> {
-    open(server::url(), &PostgresSetup { tenant: Some(tenant.to_owned()), ..PostgresSetup::default() }).unwrap()
+    open(&server::url(), &PostgresSetup { tenant: Some(tenant.to_owned()), ..PostgresSetup::default() }).unwrap()
 }
 
 #[test]
@@ -34,14 +34,14 @@ fn a_session_keeps_the_promises_of_the_port() {
 #[test]
 fn every_statement_is_prepared_once() {
     let prepared = suite::Prepared::default();
-    let mut connection = connect(server::url(), Some(&tenant())).unwrap();
+    let mut connection = connect(&server::url(), Some(&tenant())).unwrap();
     connection.set_instrumentation(prepared.clone());
     suite::prepares_once(&mut SqlTx::new(PostgresTables::new(connection, Duration::ZERO)), &prepared);
 }
 
 #[test]
 fn the_tables_fit_the_schemas() {
-    let mut connection = connect(server::url(), Some(&tenant())).unwrap();
+    let mut connection = connect(&server::url(), Some(&tenant())).unwrap();
     check_tables(&mut connection, &suite::all_schemas()).unwrap();
     connection.batch_execute("ALTER TABLE crm_branches ALTER COLUMN name TYPE text COLLATE \"default\"").unwrap();
     let error = check_tables(&mut connection, &suite::all_schemas()).unwrap_err();
@@ -51,11 +51,11 @@ fn the_tables_fit_the_schemas() {
 #[test]
 fn many_may_migrate_at_once() {
     let tenant = server::tenant();
-    create_tenant(&mut connect(server::url(), Some(&tenant)).unwrap(), &tenant).unwrap();
+    create_tenant(&mut connect(&server::url(), Some(&tenant)).unwrap(), &tenant).unwrap();
     std::thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
-                let mut connection = connect(server::url(), Some(&tenant)).unwrap();
+                let mut connection = connect(&server::url(), Some(&tenant)).unwrap();
                 migrate(&mut connection, SHIPPED, Timestamp::UNIX_EPOCH).unwrap();
             });
         }
@@ -85,9 +85,9 @@ fn who_waits_for_a_row_too_long_is_told_of_a_conflict() {
 #[test]
 fn two_who_wait_for_each_other_are_told_apart() {
     let tenant = tenant();
-    let setup = PostgresSetup { tenant, lock_timeout: Duration::ZERO };
+    let setup = PostgresSetup { tenant: Some(tenant), lock_timeout: Duration::ZERO };
     let rows = [suite::thing(1), suite::thing(2)];
-    let mut first = open(server::url(), &setup).unwrap();
+    let mut first = open(&server::url(), &setup).unwrap();
     first.begin(Mode::Write).unwrap();
     first.insert(&suite::THING, rows.to_vec()).unwrap();
     first.commit().unwrap();
@@ -96,7 +96,7 @@ fn two_who_wait_for_each_other_are_told_apart() {
         let jobs = [[0, 1], [1, 0]].map(|order| {
             let (barrier, rows, setup) = (&barrier, &rows, &setup);
             scope.spawn(move || {
-                let mut session = open(server::url(), setup).unwrap();
+                let mut session = open(&server::url(), setup).unwrap();
                 session.begin(Mode::Write).unwrap();
                 let key = |at: usize| vec![suite::THING.key_of(&rows[at])];
                 session.fetch(&suite::THING, &key(order[0]), Lock::ForUpdate).unwrap();
@@ -115,7 +115,7 @@ fn two_who_wait_for_each_other_are_told_apart() {
 #[test]
 fn a_lost_connection_is_noticed() {
     let tenant = tenant();
-    let mut other = connect(server::url(), Some(&tenant)).unwrap();
+    let mut other = connect(&server::url(), Some(&tenant)).unwrap();
     let kill = |other: &mut PgConnection| {
         let text = format!(
             "SELECT pg_terminate_backend(l.pid) FROM pg_locks AS l JOIN pg_class AS c ON c.oid = l.relation \
@@ -155,7 +155,7 @@ fn a_text_with_a_nul_is_refused() {
 
 #[test]
 fn a_host_keeps_its_own_transaction() {
-    let mut connection = connect(server::url(), Some(&tenant())).unwrap();
+    let mut connection = connect(&server::url(), Some(&tenant())).unwrap();
     let result: Result<(), DieselError> = connection.transaction(|connection| {
         let mut tx = join(connection);
         tx.savepoint().unwrap();
@@ -176,7 +176,7 @@ fn tenants_are_named_plainly() {
 
 #[test]
 fn the_server_says_its_version_in_english() {
-    let mut connection = connect(server::url(), "public").unwrap();
+    let mut connection = connect(&server::url(), None).unwrap();
     assert!(version(&mut connection).unwrap().starts_with(|first: char| first.is_ascii_digit()));
     assert!(speaks_english(&mut connection));
 }

@@ -89,7 +89,8 @@ const OPERATIONS: &[(&str, Operation)] = &[
     ("outbox.claim", |work, _| {
         work.outbox().send("email", "to be claimed".into())?;
         let claimed = work.outbox().claim(Limit::new(1)?, Duration::ZERO)?;
-        work.outbox().failed(claimed[0].id, "refused", Some(work.now()))
+        let now = work.now();
+        work.outbox().failed(claimed[0].id, "refused", Some(now))
     }),
     ("outbox.delivered", |work, _| {
         let id = work.outbox().send("email", "to be delivered".into())?;

@@ -1,5 +1,5 @@
 //! Tests of the storage as a host sees it, in one binary.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed test is the report")]
+#![allow(unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed test is the report; nothing here is reached from outside")]
 
 mod budget;
 mod conformance;
