@@ -136,9 +136,6 @@ CREATE TABLE crm_purchase_lines (
     unit_price_minor bigint NOT NULL,
     total_minor bigint NOT NULL,
     CONSTRAINT crm_purchase_lines_pk PRIMARY KEY (purchase_id, line_no),
-    CONSTRAINT crm_purchase_lines_purchase_id_fk FOREIGN KEY (purchase_id) REFERENCES crm_purchases (id),
-    CONSTRAINT crm_purchase_lines_product_id_fk FOREIGN KEY (product_id) REFERENCES crm_products (id),
-    CONSTRAINT crm_purchase_lines_category_id_fk FOREIGN KEY (category_id) REFERENCES crm_categories (id),
     CONSTRAINT crm_purchase_lines_amounts_check CHECK (quantity > 0 AND unit_price_minor >= 0 AND total_minor >= 0)
 );
 
@@ -148,7 +145,6 @@ CREATE TABLE crm_tenders (
     method text COLLATE "C" NOT NULL,
     amount_minor bigint NOT NULL,
     CONSTRAINT crm_tenders_pk PRIMARY KEY (purchase_id, tender_no),
-    CONSTRAINT crm_tenders_purchase_id_fk FOREIGN KEY (purchase_id) REFERENCES crm_purchases (id),
     CONSTRAINT crm_tenders_amount_check CHECK (amount_minor >= 0)
 );
 
@@ -160,9 +156,7 @@ CREATE TABLE crm_stock_movements (
     movement text COLLATE "C" NOT NULL,
     cause uuid,
     recorded_at timestamptz NOT NULL,
-    CONSTRAINT crm_stock_movements_pk PRIMARY KEY (product_id, branch_id, id),
-    CONSTRAINT crm_stock_movements_product_id_fk FOREIGN KEY (product_id) REFERENCES crm_products (id),
-    CONSTRAINT crm_stock_movements_branch_id_fk FOREIGN KEY (branch_id) REFERENCES crm_branches (id)
+    CONSTRAINT crm_stock_movements_pk PRIMARY KEY (product_id, branch_id, id)
 );
 
 CREATE TABLE crm_journal (
@@ -176,9 +170,7 @@ CREATE TABLE crm_journal (
     reference_id uuid,
     actor text COLLATE "C" NOT NULL,
     payload jsonb NOT NULL,
-    CONSTRAINT crm_journal_pk PRIMARY KEY (occurred_at, id),
-    CONSTRAINT crm_journal_customer_id_fk FOREIGN KEY (customer_id) REFERENCES crm_customers (id),
-    CONSTRAINT crm_journal_branch_id_fk FOREIGN KEY (branch_id) REFERENCES crm_branches (id)
+    CONSTRAINT crm_journal_pk PRIMARY KEY (occurred_at, id)
 );
 
 CREATE INDEX crm_journal_customer_idx ON crm_journal (customer_id, occurred_at, id);

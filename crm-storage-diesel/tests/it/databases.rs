@@ -27,9 +27,8 @@ impl Database {
     pub fn end_other_connections(&self) {
         let Self::Postgres { schema, .. } = self else { return };
         let mut connection = PgConnection::establish(&postgres::url()).unwrap();
-        let others = format!(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = '{schema}'"
-        );
+        let others =
+            format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = '{schema}'");
         diesel::sql_query(others).execute(&mut connection).unwrap();
     }
 }
@@ -39,7 +38,8 @@ impl Drop for Database {
         match self {
             Self::Sqlite { path, .. } => {
                 // The file, its log and its index, and those of its tenants.
-                let (Some(folder), Some(name)) = (path.parent(), path.file_stem().and_then(|name| name.to_str())) else {
+                let (Some(folder), Some(name)) = (path.parent(), path.file_stem().and_then(|name| name.to_str()))
+                else {
                     return;
                 };
                 for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {

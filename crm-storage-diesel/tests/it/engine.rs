@@ -28,8 +28,7 @@ fn open_branch(crm: &Crm, name: &str) -> crm_core::Result<Branch> {
 
 #[test]
 fn a_full_queue_is_an_error_and_not_a_longer_queue() {
-    let storage =
-        DieselStorage::open_with("sqlite::memory:", StorageOptions::default().queue(4).group(1)).unwrap();
+    let storage = DieselStorage::open_with("sqlite::memory:", StorageOptions::default().queue(4).group(1)).unwrap();
     let crm = Crm::builder(storage).build_blocking().unwrap();
     let (started, wait_for_start) = mpsc::channel();
     let (release, wait_for_release) = mpsc::channel::<()>();
@@ -81,8 +80,9 @@ fn a_job_that_holds_the_writer_is_told() {
     let told = Arc::new(Mutex::new(Vec::new()));
     let options = {
         let told = told.clone();
-        StorageOptions::default()
-            .on_slow_job(Duration::from_millis(20), move |label, took| told.lock().unwrap().push((label.to_owned(), took)))
+        StorageOptions::default().on_slow_job(Duration::from_millis(20), move |label, took| {
+            told.lock().unwrap().push((label.to_owned(), took))
+        })
     };
     let crm = Crm::builder(DieselStorage::open_with("sqlite::memory:", options).unwrap()).build_blocking().unwrap();
     open_branch(&crm, "quick").unwrap();
@@ -161,7 +161,9 @@ where
         })
         .unwrap();
     assert_eq!(branch_names(crm), ["kept"]);
-    connection.batch_execute("INSERT INTO host_notes SELECT 1 / (CASE COUNT(*) WHEN 2 THEN 1 ELSE 0 END) FROM host_notes").unwrap();
+    connection
+        .batch_execute("INSERT INTO host_notes SELECT 1 / (CASE COUNT(*) WHEN 2 THEN 1 ELSE 0 END) FROM host_notes")
+        .unwrap();
 }
 
 #[test]

@@ -1,5 +1,11 @@
 //! Tests of the storage as a host sees it, in one binary.
-#![allow(unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed test is the report; nothing here is reached from outside")]
+#![allow(
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a failed test is the report; nothing here is reached from outside"
+)]
 
 mod budget;
 mod conformance;

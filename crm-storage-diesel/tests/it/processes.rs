@@ -43,7 +43,10 @@ impl Running {
     /// The lines the child says with [`say`], until it ends.
     pub fn lines(&mut self) -> impl Iterator<Item = String> + Send + use<> {
         let output = self.output.take().unwrap();
-        output.lines().map_while(Result::ok).filter_map(|line| line.split_once('\u{1e}').map(|(_, said)| said.to_owned()))
+        output
+            .lines()
+            .map_while(Result::ok)
+            .filter_map(|line| line.split_once('\u{1e}').map(|(_, said)| said.to_owned()))
     }
 
     /// Kills the child at once, with SIGKILL.

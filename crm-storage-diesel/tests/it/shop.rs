@@ -4,13 +4,13 @@ use crm_core::access::Actor;
 use crm_core::branches::{BranchId, NewBranch};
 use crm_core::catalog::{NewProduct, ProductId};
 use crm_core::customers::{CustomerId, NewCustomer};
+use crm_core::journal::{JournalEntry, journal_entry};
 use crm_core::kernel::currency::Currency;
 use crm_core::kernel::money::Money;
-use crm_core::purchases::event::PurchaseRecorded;
 use crm_core::module::{Manifest, Module, OutboxMessage, Registry};
+use crm_core::purchases::event::PurchaseRecorded;
 use crm_core::purchases::{NewLine, NewPurchase, NewTender, Purchase, PurchaseLine, Receipt, purchase};
 use crm_core::work::{CommandRecord, Filter};
-use crm_core::journal::{JournalEntry, journal_entry};
 use crm_core::{Crm, Error, Result};
 use crm_storage_diesel::DieselStorage;
 
