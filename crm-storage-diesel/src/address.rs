@@ -124,7 +124,11 @@ impl Address {
             Self::SqliteMemory => Self::open_sqlite(sqlite::MEMORY, role, options),
             #[cfg(feature = "postgres")]
             Self::Postgres { url, schema } => {
-                let setup = PostgresSetup { tenant: schema.clone(), lock_timeout: options.lock_timeout };
+                let setup = PostgresSetup {
+                    tenant: schema.clone(),
+                    lock_timeout: options.lock_timeout,
+                    plans_for_values: role == Role::Reader,
+                };
                 Ok(Box::new(postgres::open(url, &setup)?))
             }
         }

@@ -25,11 +25,14 @@ pub(crate) struct PostgresSetup {
     /// How long a statement that writes waits for a row: two groups that wait for each other end here, long before the
     /// server looks for deadlocks.
     pub(crate) lock_timeout: Duration,
+    /// Whether this connection only reads lists. Their best plan depends on the values: a plan made for any value walks the
+    /// whole journal for a rare kind.
+    pub(crate) plans_for_values: bool,
 }
 
 impl Default for PostgresSetup {
     fn default() -> Self {
-        Self { tenant: None, lock_timeout: Duration::from_millis(250) }
+        Self { tenant: None, lock_timeout: Duration::from_millis(250), plans_for_values: false }
     }
 }
 
@@ -38,7 +41,10 @@ pub(crate) type PostgresTx<C> = SqlTx<PostgresTables<C>>;
 
 /// Opens a connection for a tenant.
 pub(crate) fn open(url: &str, setup: &PostgresSetup) -> Result<PostgresTx<PgConnection>> {
-    let connection = connect(url, setup.tenant.as_deref())?;
+    let mut connection = connect(url, setup.tenant.as_deref())?;
+    if setup.plans_for_values {
+        command(&mut connection, "SET plan_cache_mode TO force_custom_plan")?;
+    }
     let mut tables = PostgresTables::new(connection, setup.lock_timeout);
     tables.tenant.clone_from(&setup.tenant);
     Ok(SqlTx::new(tables))

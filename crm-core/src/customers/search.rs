@@ -3,7 +3,7 @@
 use super::model::{Customer, CustomerId, SearchField, SearchKey, search_key};
 use super::rules::search_keys;
 use super::service::{Customers, READ};
-use crate::access::Target;
+use crate::access::{Scope, Target};
 use crate::kernel::email::Email;
 use crate::kernel::page::Limit;
 use crate::kernel::phone::Phone;
@@ -15,6 +15,9 @@ use crate::{Error, Result};
 
 /// Keys looked at for one field of one search, whatever is typed: the bound on its cost.
 const MAX_KEYS: u32 = 500;
+
+/// Keys read at once: a search for a screen of customers needs one or two such pages.
+const KEYS_AT_ONCE: u32 = 50;
 
 /// The fewest digits that find the end of a phone number.
 const MIN_PHONE_DIGITS: usize = 4;
@@ -54,28 +57,37 @@ impl Customers<'_, '_> {
         if term.trim().is_empty() || term.len() > 200 {
             return Err(Error::invalid("term", "search.length"));
         }
-        let wanted = limit.get();
-        let mut found: Vec<Match> = Vec::new();
-        for (field, candidates) in self.candidates(term)? {
-            let mut fresh: Vec<CustomerId> = Vec::new();
-            for id in candidates {
-                if !fresh.contains(&id) && !found.iter().any(|known| known.customer.id == id) {
-                    fresh.push(id);
-                }
-            }
-            let customers = self.0.get_many::<Customer>(&fresh)?;
-            for customer in customers.into_iter().flatten() {
-                let target = Target { branch: customer.branch_id, customer: Some(customer.id) };
-                if scope.covers(&target) && (field != SearchField::Name || has_all_words(&customer, term)) {
-                    found.push(Match { customer, field });
-                }
-            }
-            if found.len() >= wanted {
-                break;
-            }
+        let mut hunt = Hunt { term, scope, wanted: limit.get(), found: Vec::new() };
+        let code = code(term);
+        if !code.is_empty() {
+            self.hunt(&mut hunt, SearchField::Card, exactly(SearchField::Card, &code))?;
+            self.hunt(&mut hunt, SearchField::NationalId, exactly(SearchField::NationalId, &code))?;
         }
-        found.truncate(wanted);
-        Ok(found)
+        let receipt = purchase::receipt_no.eq(fold_digits(term.trim()));
+        let purchases = self.0.select::<Purchase>(receipt).order_by(purchase::receipt_no).page(limit, None)?;
+        let buyers: Vec<_> = purchases.items.into_iter().filter_map(|purchase| purchase.customer_id).collect();
+        self.take(&mut hunt, SearchField::Receipt, &buyers)?;
+        if let Ok(email) = Email::parse(term.trim()) {
+            self.hunt(&mut hunt, SearchField::Email, exactly(SearchField::Email, &email.canonical()))?;
+        }
+        if let Some(end) = phone_end(term) {
+            self.hunt(&mut hunt, SearchField::Phone, beginning(SearchField::Phone, &end))?;
+        }
+        let folded = fold(term);
+        let mut parts = words(&folded);
+        match (parts.next(), parts.next()) {
+            (Some(first), None) => self.hunt(&mut hunt, SearchField::Name, beginning(SearchField::Name, first))?,
+            (Some(first), Some(second)) => {
+                let before = hunt.found.len();
+                self.hunt(&mut hunt, SearchField::Name, beginning(SearchField::Name, &format!("{first} {second}")))?;
+                if hunt.found.len() == before {
+                    // Both words may be only begun: look at the first few who have the one.
+                    self.hunt(&mut hunt, SearchField::Name, beginning(SearchField::Name, first))?;
+                }
+            }
+            (None, _) => {}
+        }
+        Ok(hunt.found)
     }
 
     /// The one customer whom all of these identifiers mean.
@@ -102,7 +114,7 @@ impl Customers<'_, '_> {
         }
         let mut meant: Option<Vec<CustomerId>> = None;
         for (field, token) in exact {
-            let having = self.exactly(field, &token)?;
+            let having = self.having(field, &token)?;
             if having.is_empty() {
                 return Err(Error::not_found("customer", format!("with this {field}")));
             }
@@ -127,58 +139,64 @@ impl Customers<'_, '_> {
         self.identify(&Identifiers { phone: Some(phone.to_owned()), ..Identifiers::default() })
     }
 
-    /// Who might be meant, by reason, the strongest reason first.
-    fn candidates(&mut self, term: &str) -> Result<Vec<(SearchField, Vec<CustomerId>)>> {
-        let code = code(term);
-        let mut candidates = Vec::new();
-        if !code.is_empty() {
-            candidates.push((SearchField::Card, self.exactly(SearchField::Card, &code)?));
-            candidates.push((SearchField::NationalId, self.exactly(SearchField::NationalId, &code)?));
-        }
-        let receipt = purchase::receipt_no.eq(fold_digits(term.trim()));
-        let purchases = self.0.select::<Purchase>(receipt).order_by(purchase::receipt_no).page(limit(50), None)?;
-        let buyers = purchases.items.into_iter().filter_map(|purchase| purchase.customer_id).collect();
-        candidates.push((SearchField::Receipt, buyers));
-        if let Ok(email) = Email::parse(term.trim()) {
-            candidates.push((SearchField::Email, self.exactly(SearchField::Email, &email.canonical())?));
-        }
-        if let Some(end) = phone_end(term) {
-            candidates.push((SearchField::Phone, self.beginning(SearchField::Phone, &end)?));
-        }
-        let folded = fold(term);
-        let mut parts = words(&folded);
-        if let Some(first) = parts.next() {
-            let mut named = match parts.next() {
-                None => self.beginning(SearchField::Name, first)?,
-                Some(second) => self.beginning(SearchField::Name, &format!("{first} {second}"))?,
-            };
-            if named.is_empty() {
-                // Both words may be only begun: look at the first few who have the one.
-                named = self.beginning(SearchField::Name, first)?;
-            }
-            candidates.push((SearchField::Name, named));
-        }
-        Ok(candidates)
-    }
-
-    fn exactly(&mut self, field: SearchField, token: &str) -> Result<Vec<CustomerId>> {
-        self.having(search_key::field.eq(field).and(search_key::token.eq(token)))
-    }
-
-    fn beginning(&mut self, field: SearchField, token: &str) -> Result<Vec<CustomerId>> {
-        self.having(search_key::field.eq(field).and(search_key::token.starts_with(token)))
-    }
-
-    fn having(&mut self, filter: Filter<SearchKey>) -> Result<Vec<CustomerId>> {
-        let keys = self.0.select(filter).page(limit(MAX_KEYS), None)?.items;
-        let mut ids: Vec<CustomerId> = Vec::new();
-        for key in keys {
-            if !ids.contains(&key.customer_id) {
-                ids.push(key.customer_id);
+    /// Adds those who have these keys, a page of keys at a time, until enough are found.
+    fn hunt(&mut self, hunt: &mut Hunt<'_>, field: SearchField, keys: Filter<SearchKey>) -> Result<()> {
+        let mut after = None;
+        let mut looked_at = 0;
+        while hunt.found.len() < hunt.wanted && looked_at < MAX_KEYS {
+            let page = self.0.select(keys.clone()).page(limit(KEYS_AT_ONCE), after.as_ref())?;
+            looked_at += KEYS_AT_ONCE;
+            let ids: Vec<_> = page.items.into_iter().map(|key| key.customer_id).collect();
+            self.take(hunt, field, &ids)?;
+            after = page.next;
+            if after.is_none() {
+                break;
             }
         }
+        Ok(())
+    }
+
+    /// Adds those of these customers whom the actor may see and the term means.
+    fn take(&mut self, hunt: &mut Hunt<'_>, field: SearchField, ids: &[CustomerId]) -> Result<()> {
+        let mut fresh: Vec<CustomerId> = Vec::new();
+        for id in ids {
+            if !fresh.contains(id) && !hunt.found.iter().any(|known| known.customer.id == *id) {
+                fresh.push(*id);
+            }
+        }
+        for customer in self.0.get_many::<Customer>(&fresh)?.into_iter().flatten() {
+            let target = Target { branch: customer.branch_id, customer: Some(customer.id) };
+            let meant = field != SearchField::Name || has_all_words(&customer, hunt.term);
+            if hunt.found.len() < hunt.wanted && meant && hunt.scope.covers(&target) {
+                hunt.found.push(Match { customer, field });
+            }
+        }
+        Ok(())
+    }
+
+    /// Who has exactly this key: the first few.
+    fn having(&mut self, field: SearchField, token: &str) -> Result<Vec<CustomerId>> {
+        let keys = self.0.select(exactly(field, token)).page(limit(MAX_KEYS), None)?.items;
+        let mut ids: Vec<CustomerId> = keys.into_iter().map(|key| key.customer_id).collect();
+        ids.dedup();
         Ok(ids)
     }
+}
+
+/// A search on its way.
+struct Hunt<'s> {
+    term: &'s str,
+    scope: Scope,
+    wanted: usize,
+    found: Vec<Match>,
+}
+
+fn exactly(field: SearchField, token: &str) -> Filter<SearchKey> {
+    search_key::field.eq(field).and(search_key::token.eq(token))
+}
+
+fn beginning(field: SearchField, token: &str) -> Filter<SearchKey> {
+    search_key::field.eq(field).and(search_key::token.starts_with(token))
 }
 
 fn limit(rows: u32) -> Limit {

@@ -85,7 +85,7 @@ fn who_waits_for_a_row_too_long_is_told_of_a_conflict() {
 #[test]
 fn two_who_wait_for_each_other_are_told_apart() {
     let tenant = tenant();
-    let setup = PostgresSetup { tenant: Some(tenant), lock_timeout: Duration::ZERO };
+    let setup = PostgresSetup { tenant: Some(tenant), lock_timeout: Duration::ZERO, ..PostgresSetup::default() };
     let rows = [suite::thing(1), suite::thing(2)];
     let mut first = open(&server::url(), &setup).unwrap();
     first.begin(Mode::Write).unwrap();
