@@ -32,6 +32,9 @@ pub(crate) enum Message {
     Control(Control),
 }
 
+/// How often to look at an empty queue before sleeping.
+const LOOKS: u32 = 50;
+
 pub(crate) struct Queue {
     state: Mutex<State>,
     filled: Condvar,
@@ -86,8 +89,17 @@ impl Queue {
         self.filled.notify_all();
     }
 
-    /// Waits until there is a message, or until `deadline`.
+    /// Waits until there is a message, or until `deadline`. Looks for one a few times before it sleeps: a lone caller
+    /// comes back within microseconds, and waking a thread costs more than that.
     pub(crate) fn wait(&self, deadline: Option<Instant>) -> Waited {
+        for _ in 0..LOOKS {
+            let state = self.lock();
+            if !state.messages.is_empty() || state.closed {
+                break;
+            }
+            drop(state);
+            std::thread::yield_now();
+        }
         let mut state = self.lock();
         loop {
             if !state.messages.is_empty() {

@@ -38,7 +38,7 @@ pub(crate) struct SqliteSetup {
 
 impl Default for SqliteSetup {
     fn default() -> Self {
-        Self { busy_timeout: Duration::from_secs(5), wal_autocheckpoint: 1_000, cache_kib: 16 * 1024, max_pages: None }
+        Self { busy_timeout: Duration::from_secs(5), wal_autocheckpoint: 1_000, cache_kib: 4 * 1024, max_pages: None }
     }
 }
 

@@ -352,6 +352,8 @@ impl<'t> WriteBuffer<'t> {
     }
 
     fn write_layer(&mut self, at: usize) -> Result<()> {
+        // With no job open, nothing has to be remembered: rows are handed on, not copied, and read again when needed.
+        let forget = self.layers.len() == 1;
         let layer = &mut self.layers[at];
         for kind in layer.values().rev() {
             let gone = kind.slots.iter().filter(|(_, slot)| slot.dirty && slot.stored && slot.current.is_none());
@@ -367,12 +369,13 @@ impl<'t> WriteBuffer<'t> {
                 if slot.is_clean() {
                     continue;
                 }
-                if let Some(row) = &slot.current {
+                let row = if forget { slot.current.take() } else { slot.current.clone() };
+                if let Some(row) = row {
                     if slot.dirty && !slot.stored {
-                        inserts.push(row.clone());
+                        inserts.push(row);
                     } else {
                         if slot.dirty {
-                            updates.push((row.clone(), slot.stored_version.unwrap_or_default()));
+                            updates.push((row, slot.stored_version.unwrap_or_default()));
                         }
                         additions.extend(slot.additions.iter().map(|(&column, &(amount, floor))| Addition {
                             key: key.clone(),
@@ -383,6 +386,9 @@ impl<'t> WriteBuffer<'t> {
                     }
                 }
                 slot.settle(schema);
+            }
+            if forget {
+                kind.slots.clear();
             }
             if !inserts.is_empty() {
                 self.tx.insert(schema, inserts)?;
