@@ -34,7 +34,13 @@ impl Feed {
     pub fn next(&self) -> Draft {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let mut random = fastrand::Rng::with_seed(number);
-        let mut products = random.choose_multiple(self.shop.products.iter().copied(), 3);
+        let mut products = Vec::with_capacity(3);
+        while products.len() < 3 {
+            let product = self.shop.products[random.usize(..self.shop.products.len())];
+            if !products.contains(&product) {
+                products.push(product);
+            }
+        }
         // Whoever locks rows locks them in the order of their ids.
         products.sort_unstable();
         let purchase = NewPurchase {

@@ -94,7 +94,8 @@ impl Engine {
             schemas: schemas.clone(),
             settings: settings.clone(),
             delayed: Vec::new(),
-            last_group: 0,
+            callers: 0,
+            last_took: Duration::ZERO,
             commits,
             housekeeper: housekeeper.clone(),
         };
@@ -197,7 +198,10 @@ struct Writer {
     settings: Settings,
     /// Jobs that met other writers, with the time of their next try.
     delayed: Vec<(Instant, Ticket)>,
-    last_group: usize,
+    /// How many callers there seem to be: those of the last group, and those who came meanwhile.
+    callers: usize,
+    /// How long the last group took.
+    last_took: Duration,
     commits: Arc<AtomicUsize>,
     housekeeper: Option<thread::Thread>,
 }
@@ -211,8 +215,9 @@ impl Writer {
                 Waited::Closed => thread::sleep(Duration::from_millis(1)),
                 Waited::Filled | Waited::TimedOut => {}
             }
-            if self.last_group > 1 {
-                self.queue.gather(self.last_group, self.settings.gather);
+            if self.callers > 1 {
+                // No longer than what is a small part of the work itself.
+                self.queue.gather(self.callers.min(self.settings.group), self.settings.gather.min(self.last_took / 8));
             }
             let now = Instant::now();
             for (at, ticket) in std::mem::take(&mut self.delayed) {
@@ -231,8 +236,11 @@ impl Writer {
                     }
                 }
             }
-            self.last_group = group.len();
+            let size = group.len();
+            let started = Instant::now();
             self.write(group);
+            self.callers = size + self.queue.len();
+            self.last_took = started.elapsed();
         }
     }
 

@@ -60,7 +60,7 @@ impl Default for StorageOptions {
             readers: 2,
             queue: 1024,
             group: 64,
-            gather: Duration::from_micros(300),
+            gather: Duration::from_millis(2),
             lock_timeout: Duration::from_millis(250),
             sqlite_max_pages: None,
             attempts: 12,
@@ -90,7 +90,8 @@ impl StorageOptions {
         Self { group: group.max(1), ..self }
     }
 
-    /// How long the writer waits for the callers of the last group to come back together, 300 µs by default.
+    /// How long the writer waits at most for the callers of the last group to come back together: 2 ms by default, and
+    /// never more than an eighth of what that group took.
     #[must_use]
     pub fn gather(self, gather: Duration) -> Self {
         Self { gather, ..self }

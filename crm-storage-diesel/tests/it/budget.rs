@@ -35,7 +35,7 @@ fn child() {
     let Some(words) = processes::role("budget::child") else { return };
     set_default_instrumentation(counting).unwrap();
     // The writer waits until all 32 callers are there, so that they are one group.
-    let patience = StorageOptions::default().gather(std::time::Duration::from_secs(2));
+    let patience = StorageOptions::default();
     let (crm, shop) = shop::open(DieselStorage::open_with(&words[0], patience).unwrap(), 1_000_000);
     let group = |name: &str, size: usize| {
         thread::scope(|scope| {
