@@ -222,7 +222,7 @@ impl Shop {
             name,
             phone: Some(Phone::from_e164(format!("+48{}", random.u32(500_000_000..800_000_000)))?),
             email: email.transpose()?,
-            card_no: number.is_multiple_of(2).then(|| format!("c{number:09}")),
+            card_no: number.is_multiple_of(2).then(|| format!("C{number:09}")),
             national_id: None,
             birth_date: None,
             branch_id: self.branches.get(number % self.branches.len()).copied(),
