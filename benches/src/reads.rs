@@ -54,7 +54,7 @@ impl Term {
         let digits: String = receipt.chars().filter(char::is_ascii_digit).collect();
         let is_phone = digits.len() >= 4 && digits.len() == receipt.len();
         Self {
-            code: folded.chars().filter(|c| *c != ' ').collect(),
+            code: folded.chars().filter(|c| *c != ' ').map(|c| c.to_ascii_uppercase()).collect(),
             receipt,
             phone: is_phone.then(|| digits.trim_start_matches('0').chars().rev().collect()),
             name: (!name.is_empty()).then(|| name.join(" ")),
