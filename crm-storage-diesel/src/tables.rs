@@ -71,23 +71,8 @@ pub(crate) fn prepare<C: Migrates>(
 /// [`Error::Setup`] that names the first difference.
 pub(crate) fn check_tables<C: Migrates>(connection: &mut C, schemas: &Schemas) -> Result<()> {
     for schema in schemas.iter() {
-        match schema.home {
-            Home::Table(_) => check_table(connection, schema)?,
-            Home::Records(keys) => {
-                if !schema.unique.is_empty() {
-                    return Err(Error::Setup(format!(
-                        "{} has unique keys, which records cannot promise: give it a table of its own",
-                        schema.kind
-                    )));
-                }
-                if keys.len() > Home::RECORD_KEYS {
-                    return Err(Error::Setup(format!(
-                        "{} has more than {} index keys",
-                        schema.kind,
-                        Home::RECORD_KEYS
-                    )));
-                }
-            }
+        if matches!(schema.home, Home::Table(_)) {
+            check_table(connection, schema)?;
         }
     }
     check_table(connection, &RECORDS)

@@ -7,6 +7,7 @@ mod calendar;
 mod conformance;
 mod crm;
 mod currency;
+mod dependencies;
 mod faults;
 mod money;
 mod rate;

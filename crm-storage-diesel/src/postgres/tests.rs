@@ -62,6 +62,7 @@ fn many_may_migrate_at_once() {
     });
 }
 
+/// SQLSTATE 55P03.
 #[test]
 fn who_waits_for_a_row_too_long_is_told_of_a_conflict() {
     let tenant = tenant();
@@ -74,7 +75,7 @@ fn who_waits_for_a_row_too_long_is_told_of_a_conflict() {
     first.fetch(&suite::THING, &key, Lock::ForUpdate).unwrap();
     second.begin(Mode::Write).unwrap();
     let error = second.fetch(&suite::THING, &key, Lock::ForUpdate).unwrap_err();
-    assert!(matches!(error, Error::Conflict { kind: "test.thing" }), "{error:?}");
+    assert!(matches!(error, Error::Conflict { kind: "test.thing" }) && error.is_retryable(), "{error:?}");
     assert!(!second.is_lost());
     assert!(matches!(second.commit(), Err(Error::Poisoned)));
     second.begin(Mode::Read).unwrap();
@@ -82,6 +83,7 @@ fn who_waits_for_a_row_too_long_is_told_of_a_conflict() {
     second.commit().unwrap();
 }
 
+/// SQLSTATE 40P01.
 #[test]
 fn two_who_wait_for_each_other_are_told_apart() {
     let tenant = tenant();
@@ -110,6 +112,53 @@ fn two_who_wait_for_each_other_are_told_apart() {
     });
     let conflicts = ends.iter().filter(|end| matches!(end, Err(Error::Conflict { .. }))).count();
     assert_eq!((conflicts, ends.iter().filter(|end| end.is_ok()).count()), (1, 1), "{ends:?}");
+}
+
+/// SQLSTATE 40001: a host chose an isolation that we do not, and somebody else was faster.
+#[test]
+fn who_is_too_late_for_a_snapshot_is_told_of_a_conflict() {
+    for isolation in ["REPEATABLE READ", "SERIALIZABLE"] {
+        let tenant = tenant();
+        let mut session = session(&tenant);
+        session.begin(Mode::Write).unwrap();
+        session.insert(&suite::THING, vec![suite::thing(1)]).unwrap();
+        session.commit().unwrap();
+        let mut connection = connect(&server::url(), Some(&tenant)).unwrap();
+        connection.batch_execute(&format!("BEGIN ISOLATION LEVEL {isolation}")).unwrap();
+        let mut host = join(&mut connection);
+        assert_eq!(host.count(&suite::THING, &Criteria::everything()).unwrap(), 1);
+        let mut changed = suite::thing(1);
+        changed[1] = Value::Int(2);
+        session.begin(Mode::Write).unwrap();
+        session.update(&suite::THING, vec![(changed.clone(), 1)]).unwrap();
+        session.commit().unwrap();
+        let error = host.update(&suite::THING, vec![(changed, 1)]).unwrap_err();
+        assert!(matches!(error, Error::Conflict { kind: "test.thing" }) && error.is_retryable(), "{error:?}");
+        assert!(!host.is_lost());
+        connection.batch_execute("ROLLBACK").unwrap();
+    }
+}
+
+/// SQLSTATE 40001 at the commit itself: each of two read what the other wrote.
+#[test]
+fn two_who_overlook_each_other_are_told_apart_at_the_commit() {
+    let tenant = tenant();
+    let mut connections = [0, 1].map(|_| connect(&server::url(), Some(&tenant)).unwrap());
+    let [mut first, mut second] = connections.each_mut().map(|connection| {
+        connection.batch_execute("BEGIN ISOLATION LEVEL SERIALIZABLE").unwrap();
+        join(connection)
+    });
+    for (number, tx) in [(1, &mut first), (2, &mut second)] {
+        assert_eq!(tx.count(&suite::THING, &Criteria::everything()).unwrap(), 0);
+        tx.insert(&suite::THING, vec![suite::thing(number)]).unwrap();
+    }
+    first.commit().unwrap();
+    let error = second.commit().unwrap_err();
+    assert!(error.is_retryable() && error.kind() != crm_core::ErrorKind::OutcomeUnknown, "{error:?}");
+    assert!(!second.is_lost());
+    second.begin(Mode::Read).unwrap();
+    assert_eq!(second.count(&suite::THING, &Criteria::everything()).unwrap(), 1);
+    second.commit().unwrap();
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use crm_core::work::{Addition, Criteria, Home, Key, Lock, Mode, Query, Row, Schema, Schemas, Tx, Value};
+use crm_core::work::{Addition, Criteria, Home, Key, Lock, Mode, Query, Row, Schema, Schemas, Tx};
 use crm_core::{Error, Result};
 use diesel::result::Error as DieselError;
 
@@ -123,15 +123,6 @@ impl<T: Tables> SqlTx<T> {
         self.savepoints = 0;
         self.failed_at = None;
     }
-
-    /// Records that the caller is about to change, locked and with their keys, in the order asked for.
-    fn lock_records(tables: &mut T, schema: &'static Schema, keys: &[Key]) -> Result<Vec<Row>, Failure> {
-        let keys: Vec<Key> = keys.iter().map(|key| record_key(schema, key)).collect();
-        let found = tables.fetch(&RECORDS, &keys, Lock::ForUpdate)?;
-        let rows: Option<Vec<Row>> = found.into_iter().collect();
-        let rows = rows.ok_or(Failure::Conflict)?;
-        Ok(rows.iter().map(|record| from_record(schema, record)).collect::<Result<Vec<Row>>>()?)
-    }
 }
 
 fn is_record(schema: &Schema) -> bool {
@@ -199,23 +190,8 @@ impl<T: Tables> Tx for SqlTx<T> {
                     tables.update(schema, &round)?;
                     continue;
                 }
-                let mut records = Vec::with_capacity(round.len());
-                let stored = if schema.counters.is_empty() {
-                    Vec::new()
-                } else {
-                    let keys: Vec<Key> = round.iter().map(|(row, _)| schema.key_of(row)).collect();
-                    Self::lock_records(tables, schema, &keys)?
-                };
-                for (at, (mut row, was)) in round.into_iter().enumerate() {
-                    for &counter in schema.counters {
-                        if let (Some(new), Some(kept)) =
-                            (row.get_mut(counter), stored.get(at).and_then(|row| row.get(counter)))
-                        {
-                            new.clone_from(kept);
-                        }
-                    }
-                    records.push((to_record(schema, &row), was));
-                }
+                let records: Vec<(Row, i64)> =
+                    round.iter().map(|(row, was)| (to_record(schema, row), *was)).collect();
                 tables.update(&RECORDS, &records)?;
             }
             Ok(())
@@ -236,17 +212,14 @@ impl<T: Tables> Tx for SqlTx<T> {
 
     fn add(&mut self, schema: &'static Schema, additions: Vec<Addition>) -> Result<()> {
         self.ran(Some(schema), true, |tables| {
-            if additions.iter().any(|addition| !schema.counters.contains(&addition.column)) {
+            // A record has no counters.
+            let is_counter = |column| !is_record(schema) && schema.counters.contains(&column);
+            if additions.iter().any(|addition| !is_counter(addition.column)) {
                 return Err(Error::invalid(schema.kind, "counter.column").into());
             }
-            for round in rounds(additions, |addition| (addition.column, addition.key.clone())) {
-                if is_record(schema) {
-                    add_to_records(tables, schema, round)?;
-                } else {
-                    tables.add(schema, &round)?;
-                }
-            }
-            Ok(())
+            rounds(additions, |addition| (addition.column, addition.key.clone()))
+                .into_iter()
+                .try_for_each(|round| tables.add(schema, &round))
         })
     }
 
@@ -372,24 +345,6 @@ fn records<T: Tables>(tables: &mut T, schema: &'static Schema, criteria: &Criter
     let query = narrowed(schema, criteria);
     let found = tables.select(&RECORDS, select(T::DIALECT, &query)?)?;
     Ok(found.iter().map(|record| from_record(schema, record)).collect::<Result<_>>()?)
-}
-
-/// Adds inside documents: read under a lock, changed, and written back in the same version.
-fn add_to_records<T: Tables>(tables: &mut T, schema: &'static Schema, round: Vec<Addition>) -> Result<(), Failure> {
-    let keys: Vec<Key> = round.iter().map(|addition| addition.key.clone()).collect();
-    let rows = SqlTx::<T>::lock_records(tables, schema, &keys)?;
-    // Rounds tell counters apart, but one row may come once for each of its counters.
-    let mut changed: HashMap<Key, Row> = HashMap::new();
-    for (addition, row) in round.into_iter().zip(rows) {
-        let row = changed.entry(addition.key).or_insert(row);
-        let cell = row.get_mut(addition.column).ok_or(Failure::Conflict)?;
-        let sum = cell.as_int().and_then(|value| value.checked_add(addition.amount));
-        let sum = sum.filter(|sum| addition.floor.is_none_or(|floor| *sum >= floor)).ok_or(Failure::Conflict)?;
-        *cell = Value::Int(sum);
-    }
-    let records: Vec<(Row, i64)> =
-        changed.values().map(|row| (to_record(schema, row), schema.version_of(row).unwrap_or_default())).collect();
-    tables.update(&RECORDS, &records)
 }
 
 /// Splits work so that no name comes twice in a round, keeping the order of what has the same name: one statement

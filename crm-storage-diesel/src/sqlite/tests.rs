@@ -104,12 +104,14 @@ fn many_may_migrate_at_once() {
     assert_eq!(int_of(&mut file.connect(), "SELECT count(*) FROM crm_schema_migrations").unwrap(), 1);
 }
 
+/// `SQLITE_BUSY`.
 #[test]
 fn a_second_writer_is_told_that_the_store_is_busy() {
     let file = File::migrated();
     let (mut first, mut second) = (file.open(Duration::ZERO), file.open(Duration::ZERO));
     first.begin(Mode::Write).unwrap();
-    assert!(matches!(second.begin(Mode::Write), Err(Error::Busy { .. })));
+    let error = second.begin(Mode::Write).unwrap_err();
+    assert!(matches!(error, Error::Busy { .. }) && error.is_retryable(), "{error:?}");
     assert!(!second.is_lost());
     second.begin(Mode::Read).unwrap();
     assert_eq!(second.count(&suite::THING, &Criteria::everything()).unwrap(), 0);
@@ -117,6 +119,43 @@ fn a_second_writer_is_told_that_the_store_is_busy() {
     first.abandon();
     second.begin(Mode::Write).unwrap();
     second.commit().unwrap();
+}
+
+/// `SQLITE_BUSY_SNAPSHOT`: a host read first, and somebody else wrote before it did.
+#[test]
+fn who_is_too_late_for_a_snapshot_is_told_of_a_conflict() {
+    let file = File::migrated();
+    let mut connection = file.connect();
+    connection.batch_execute("BEGIN DEFERRED").unwrap();
+    let mut host = join(&mut connection);
+    assert_eq!(host.count(&suite::THING, &Criteria::everything()).unwrap(), 0);
+    let mut session = file.open(Duration::ZERO);
+    session.begin(Mode::Write).unwrap();
+    session.insert(&suite::THING, vec![suite::thing(1)]).unwrap();
+    session.commit().unwrap();
+    let error = host.insert(&suite::THING, vec![suite::thing(2)]).unwrap_err();
+    assert!(matches!(error, Error::Conflict { kind: "test.thing" }) && error.is_retryable(), "{error:?}");
+    assert!(!host.is_lost());
+}
+
+/// `SQLITE_LOCKED`: two connections of one cache, as a host may open them.
+#[test]
+fn a_table_locked_in_a_shared_cache_is_a_conflict() {
+    let file = File::migrated();
+    let shared = format!("file:{}?cache=shared", file.path());
+    let setup = SqliteSetup { busy_timeout: Duration::ZERO, ..SqliteSetup::default() };
+    let (mut writer, mut reader) = (open(&shared, &setup).unwrap(), open(&shared, &setup).unwrap());
+    writer.begin(Mode::Write).unwrap();
+    writer.insert(&suite::THING, vec![suite::thing(1)]).unwrap();
+    reader.begin(Mode::Read).unwrap();
+    let error = reader.count(&suite::THING, &Criteria::everything()).unwrap_err();
+    assert!(error.is_retryable(), "{error:?}");
+    reader.abandon();
+    assert!(!reader.is_lost());
+    writer.commit().unwrap();
+    reader.begin(Mode::Read).unwrap();
+    assert_eq!(reader.count(&suite::THING, &Criteria::everything()).unwrap(), 1);
+    reader.commit().unwrap();
 }
 
 #[test]
