@@ -126,8 +126,8 @@ impl Engine {
         control: impl FnOnce(&mut dyn Session) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let (answer, answered) = oneshot::channel();
-        let control = move |session: &mut dyn Session| {
-            let _ = answer.send(control(session));
+        let control = move |session: Result<&mut dyn Session>| {
+            let _ = answer.send(session.and_then(control));
         };
         self.writes.push(Message::Control(Box::new(control)))?;
         answered.await.unwrap_or_else(|_| Err(Error::busy("the database cannot be reached")))
@@ -230,9 +230,7 @@ impl Writer {
                     Message::Run(ticket) => read(&mut self.connection, ticket),
                     Message::Control(control) => {
                         self.write(std::mem::take(&mut group));
-                        if let Ok(session) = self.connection.session() {
-                            control(session);
-                        }
+                        control(self.connection.session());
                     }
                 }
             }
@@ -294,11 +292,7 @@ impl Reader {
             for message in self.queue.take(1) {
                 match message {
                     Message::Run(ticket) => read(&mut self.connection, ticket),
-                    Message::Control(control) => {
-                        if let Ok(session) = self.connection.session() {
-                            control(session);
-                        }
-                    }
+                    Message::Control(control) => control(self.connection.session()),
                 }
             }
         }

@@ -22,13 +22,13 @@ pub(crate) struct Ticket {
     pub(crate) since: Instant,
 }
 
-pub(crate) type Control = Box<dyn FnOnce(&mut dyn Session) + Send>;
+pub(crate) type Control = Box<dyn FnOnce(Result<&mut dyn Session>) + Send>;
 
 /// What a thread of the engine is asked to do.
 pub(crate) enum Message {
     /// Run a job.
     Run(Ticket),
-    /// Do something with the session, between transactions.
+    /// Do something with the session, between transactions, or with the reason why there is none.
     Control(Control),
 }
 

@@ -190,8 +190,7 @@ impl<T: Tables> Tx for SqlTx<T> {
                     tables.update(schema, &round)?;
                     continue;
                 }
-                let records: Vec<(Row, i64)> =
-                    round.iter().map(|(row, was)| (to_record(schema, row), *was)).collect();
+                let records: Vec<(Row, i64)> = round.iter().map(|(row, was)| (to_record(schema, row), *was)).collect();
                 tables.update(&RECORDS, &records)?;
             }
             Ok(())

@@ -68,6 +68,29 @@ fn crm_refused<T>(threads: &[thread::JoinHandle<T>]) -> usize {
 }
 
 #[test]
+fn a_database_that_cannot_be_opened_says_why() {
+    let nowhere = std::env::temp_dir().join("crm-test-nowhere").join("shop.db");
+    let storage = DieselStorage::open(&format!("sqlite:{}", nowhere.display())).unwrap();
+    let error = Crm::builder(storage).build_blocking().err().unwrap();
+    assert!(matches!(&error, Error::Setup(message) if message.contains("cannot be opened")), "{error:?}");
+    let storage = DieselStorage::open("postgres:///nowhere?host=/nowhere&user=nobody").unwrap();
+    let error = Crm::builder(storage).build_blocking().err().unwrap();
+    assert!(format!("{error:?}").contains("/nowhere"), "{error:?}");
+}
+
+#[test]
+fn a_store_can_be_opened_while_it_is_closed_elsewhere() {
+    let database = databases::sqlite_file();
+    for round in 0..60 {
+        let storage = DieselStorage::open(database.url()).unwrap();
+        let crm = Crm::builder(storage).build_blocking().unwrap_or_else(|error| panic!("round {round}: {error:?}"));
+        open_branch(&crm, &format!("B{round}")).unwrap();
+        // Its threads close their connections while the next ones are opened.
+        drop(crm);
+    }
+}
+
+#[test]
 fn what_was_queued_is_done_before_a_storage_closes() {
     let crm = Crm::builder(DieselStorage::open("sqlite::memory:").unwrap()).build_blocking().unwrap();
     open_branch(&crm, "first").unwrap();

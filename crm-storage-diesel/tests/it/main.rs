@@ -18,6 +18,7 @@ mod postgres;
 mod processes;
 mod proxy;
 mod race;
+mod schema;
 mod shop;
 mod sql_text;
 mod upgrade;

@@ -1,0 +1,409 @@
+//! The tables as they are in a database: every reference is a foreign key or has a reason, and every list that the
+//! services offer is read from an index, in its order.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+
+use crm_core::access::Actor;
+use crm_core::branches::BranchId;
+use crm_core::catalog::{CategoryId, NewProduct, ProductId};
+use crm_core::customers::event::CUSTOMER_CREATED;
+use crm_core::customers::{CustomerId, NewCustomer};
+use crm_core::journal::{JournalEntry, JournalQuery};
+use crm_core::kernel::currency::Currency;
+use crm_core::kernel::money::Money;
+use crm_core::kernel::page::{Cursor, Limit, Page};
+use crm_core::kernel::time::Timestamp;
+use crm_core::purchases::{NewLine, NewPurchase, NewTender, PurchaseId};
+use crm_core::work::{ColumnType, Filter, Home, Json, UnitOfWork};
+use crm_core::{Crm, Error, Result};
+use crm_storage_diesel::{DieselStorage, HostTransaction};
+use diesel::connection::{Connection, Instrumentation, InstrumentationEvent, SimpleConnection};
+use diesel::dsl::sql;
+use diesel::prelude::*;
+use diesel::sql_types::{Integer, Text};
+
+use crate::{databases, shop};
+
+/// A foreign key is a read of another row and, on PostgreSQL, a lock on it: on the tables that only grow they cost 26 to
+/// 55 % of the writes, as measured. What these name was read by the transaction that wrote them, and nothing deletes it.
+const GROWS: &str = "a table that only grows, written with every purchase";
+
+/// References without a foreign key: table, column, why.
+const EXEMPT: &[(&str, &str, &str)] = &[
+    ("crm_journal", "branch_id", GROWS),
+    ("crm_journal", "customer_id", GROWS),
+    ("crm_journal", "reference_id", "names a record of any kind, as reference_kind says"),
+    ("crm_purchase_lines", "category_id", "the category at that time"),
+    ("crm_purchase_lines", "product_id", GROWS),
+    ("crm_purchase_lines", "purchase_id", "verify() finds lines of no purchase"),
+    ("crm_stock_movements", "branch_id", "verify() finds movements of what is not counted, and crm_stock has the key"),
+    ("crm_stock_movements", "product_id", "verify() finds movements of what is not counted, and crm_stock has the key"),
+    ("crm_tenders", "purchase_id", "verify() finds tenders of no purchase"),
+];
+
+/// A connection that tells what its database has and does.
+trait Tells: Connection + HostTransaction + SimpleConnection {
+    fn foreign_keys(&mut self) -> Vec<(String, String)>;
+    /// How a statement would run, a line for each step.
+    fn plan(&mut self, statement: &str) -> Vec<String>;
+}
+
+impl Tells for SqliteConnection {
+    fn foreign_keys(&mut self) -> Vec<(String, String)> {
+        sql::<(Text, Text)>(
+            "SELECT m.name, f.\"from\" FROM sqlite_schema AS m JOIN pragma_foreign_key_list(m.name) AS f \
+             WHERE m.type = 'table'",
+        )
+        .load(self)
+        .unwrap()
+    }
+
+    fn plan(&mut self, statement: &str) -> Vec<String> {
+        let explain = sql::<(Integer, Integer, Integer, Text)>(&format!("EXPLAIN QUERY PLAN {statement}"));
+        let steps: Vec<(i32, i32, i32, String)> = explain.load(self).unwrap();
+        steps.into_iter().map(|(.., step)| step).collect()
+    }
+}
+
+impl Tells for PgConnection {
+    fn foreign_keys(&mut self) -> Vec<(String, String)> {
+        sql::<(Text, Text)>(
+            "SELECT t.relname::text, a.attname::text FROM pg_constraint AS k JOIN pg_class AS t ON t.oid = k.conrelid \
+             JOIN pg_namespace AS n ON n.oid = t.relnamespace AND n.nspname = current_schema() \
+             JOIN pg_attribute AS a ON a.attrelid = t.oid AND a.attnum = ANY(k.conkey) WHERE k.contype = 'f'",
+        )
+        .load(self)
+        .unwrap()
+    }
+
+    /// The plan for any values, which a statement that is kept prepared ends with.
+    fn plan(&mut self, statement: &str) -> Vec<String> {
+        let values = (1..).take_while(|n| statement.contains(&format!("${n}"))).count();
+        let nulls = if values == 0 { String::new() } else { format!("({})", vec!["NULL"; values].join(", ")) };
+        // The store of a test is so small that reading all of it may be cheapest.
+        self.batch_execute("SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off").unwrap();
+        self.batch_execute(&format!("PREPARE listed AS {statement}")).unwrap();
+        let plan: Vec<String> = sql::<Text>(&format!("EXPLAIN (COSTS OFF) EXECUTE listed{nulls}")).load(self).unwrap();
+        self.batch_execute("DEALLOCATE listed").unwrap();
+        plan.into_iter().map(|step| step.trim_start_matches([' ', '-', '>']).to_owned()).collect()
+    }
+}
+
+fn references_are_foreign_keys(crm: &Crm, connection: &mut impl Tells) {
+    let schemas = crm.schemas();
+    let references = schemas.iter().flat_map(|schema| {
+        let table = match schema.home {
+            Home::Table(table) => table,
+            Home::Records(_) => panic!("{} has no table", schema.kind),
+        };
+        let ids = schema.columns.iter().filter(|column| column.column_type == ColumnType::Uuid);
+        ids.filter(|column| column.name.ends_with("_id")).map(move |column| (table.to_owned(), column.name.to_owned()))
+    });
+    let keys: BTreeSet<_> = connection.foreign_keys().into_iter().collect();
+    let without: BTreeSet<_> = references.filter(|reference| !keys.contains(reference)).collect();
+    let exempt: BTreeSet<_> =
+        EXEMPT.iter().map(|(table, column, _)| ((*table).to_owned(), (*column).to_owned())).collect();
+    assert_eq!(without, exempt, "references without a foreign key, and those that may be so");
+    assert!(keys.len() >= 10, "{keys:?}");
+}
+
+#[test]
+fn sqlite_references_are_foreign_keys() {
+    let database = databases::sqlite_file();
+    let (crm, _) = shop::open(DieselStorage::open(database.url()).unwrap(), 1);
+    let mut connection = SqliteConnection::establish(databases::sqlite_path(database.url())).unwrap();
+    references_are_foreign_keys(&crm, &mut connection);
+}
+
+#[test]
+fn postgres_references_are_foreign_keys() {
+    let database = databases::postgres();
+    let (crm, _) = shop::open(DieselStorage::open(database.url()).unwrap(), 1);
+    references_are_foreign_keys(&crm, &mut PgConnection::establish(database.url()).unwrap());
+}
+
+/// What the lists below are of.
+struct Sample {
+    branch: BranchId,
+    category: CategoryId,
+    product: ProductId,
+    customer: CustomerId,
+    purchase: PurchaseId,
+}
+
+fn fill(work: &mut UnitOfWork<'_>, shop: &shop::Shop) -> Result<Sample> {
+    // Where many kinds of events are, one of them is few.
+    for n in 0..300_i64 {
+        let at = Timestamp::from_micros(n)?;
+        work.insert(&JournalEntry {
+            occurred_at: at,
+            id: work.new_id(),
+            recorded_at: at,
+            kind: format!("made up {}", n % 100),
+            customer_id: None,
+            branch_id: None,
+            reference_kind: None,
+            reference_id: None,
+            actor: "test".to_owned(),
+            payload: Json(serde_json::json!({})),
+        })?;
+    }
+    let top = work.catalog().create_category(None, "all")?;
+    let mut sample = None;
+    for n in 0..200 {
+        let category = work.catalog().create_category(Some(top.id), &format!("category {n}"))?;
+        let price = Money::new(100, Currency::PLN);
+        for m in 0..4 {
+            let new = NewProduct::goods(format!("S{n}-{m}"), "Herbata", price);
+            let product = work.catalog().create_product(NewProduct { category: Some(category.id), ..new })?;
+            work.catalog().receive(product.id, shop.branch, 10)?;
+            if m > 0 {
+                continue;
+            }
+            for _ in 0..4 {
+                work.catalog().receive(product.id, shop.branch, 10)?;
+            }
+            let new = NewCustomer::person(format!("Ala {n} Kot")).with_card(format!("C{n}"));
+            let customer = work.customers().create(new.with_phone(format!("+48512{n:06}")))?;
+            let friend = sample.as_ref().map_or(shop.customer, |sample: &Sample| sample.customer);
+            work.customers().relate(customer.id, "friend", friend)?;
+            for buys in 0..4 {
+                let name = format!("{n}-{buys}");
+                let lines = [NewLine::of(product.id, 1), NewLine::of(shop.products[0], 1)];
+                let sale = NewPurchase::of(shop.branch, &name, lines, [NewTender::cash_rest()]).by(customer.id);
+                let purchase = work.purchases().record(&sale, &name)?.purchase;
+                let (branch, category, product, customer) = (shop.branch, category.id, product.id, customer.id);
+                sample = Some(Sample { branch, category, product, customer, purchase });
+            }
+        }
+    }
+    sample.ok_or_else(|| Error::Setup("nothing was made".to_owned()))
+}
+
+/// Something that a service lists.
+struct List {
+    name: &'static str,
+    read: fn(&mut UnitOfWork<'_>, &Sample) -> Result<()>,
+    /// The indexes it may be read from, as PostgreSQL names them.
+    indexes: &'static [&'static str],
+    /// Whether its first page begins at the beginning of an index, and not at a place in it.
+    whole: bool,
+    /// Why it may be put in order after it was read: there are few.
+    sorted: Option<&'static str>,
+}
+
+const fn list(
+    name: &'static str,
+    indexes: &'static [&'static str],
+    read: fn(&mut UnitOfWork<'_>, &Sample) -> Result<()>,
+) -> List {
+    List { name, read, indexes, whole: false, sorted: None }
+}
+
+/// Reads the first page and the one after it.
+fn two_pages<T>(mut page: impl FnMut(Limit, Option<&Cursor>) -> Result<Page<T>>) -> Result<()> {
+    let first = page(Limit::new(2)?, None)?;
+    assert!(first.next.is_some(), "there is a second page");
+    page(Limit::new(2)?, first.next.as_ref()).map(|_| ())
+}
+
+fn journal(work: &mut UnitOfWork<'_>, query: &JournalQuery) -> Result<()> {
+    two_pages(|limit, after| work.journal().page(query, limit, after))
+}
+
+const LISTS: &[List] = &[
+    List {
+        whole: true,
+        ..list("branches", &["crm_branches_name_idx"], |work, _| {
+            work.branches().page(Limit::default(), None).map(|_| ())
+        })
+    },
+    List {
+        whole: true,
+        ..list("customers by name", &["crm_customers_name_idx"], |work, _| {
+            two_pages(|limit, after| work.customers().page(Filter::all(), limit, after))
+        })
+    },
+    List {
+        sorted: Some("what is known of one customer"),
+        ..list("relations of a customer", &["crm_relations_pk", "crm_relations_to_idx"], |work, sample| {
+            work.customers().relations(sample.customer).map(|_| ())
+        })
+    },
+    List {
+        sorted: Some("a receipt number is used once in a branch"),
+        ..list("search", &["crm_search_keys_pk", "crm_purchases_receipt"], |work, _| {
+            for term in ["C17", "512 000 017", "ala", "ala k", "17-1", "ala@example.org"] {
+                work.customers().search(term, Limit::default())?;
+            }
+            Ok(())
+        })
+    },
+    list("a category with all below", &["crm_categories_path_idx"], |work, sample| {
+        work.catalog().subtree(sample.category).map(|_| ())
+    }),
+    List {
+        whole: true,
+        ..list("products by number", &["crm_products_sku"], |work, _| {
+            two_pages(|limit, after| work.catalog().products(None, limit, after))
+        })
+    },
+    list("products of a category", &["crm_products_category_idx"], |work, sample| {
+        two_pages(|limit, after| work.catalog().products(Some(sample.category), limit, after))
+    }),
+    List {
+        sorted: Some("there is one at most"),
+        ..list("a product by its number", &["crm_products_sku"], |work, _| {
+            work.catalog().product_by_sku("S17-1").map(|_| ())
+        })
+    },
+    list("movements of stock", &["crm_stock_movements_pk"], |work, sample| {
+        two_pages(|limit, after| work.catalog().movements(sample.product, sample.branch, limit, after))
+    }),
+    list("lines and tenders of a purchase", &["crm_purchase_lines_pk", "crm_tenders_pk"], |work, sample| {
+        work.purchases().get(sample.purchase).map(|_| ())
+    }),
+    list("purchases of a customer", &["crm_purchases_customer_idx"], |work, sample| {
+        two_pages(|limit, after| work.purchases().of_customer(sample.customer, limit, after))
+    }),
+    List { whole: true, ..list("journal", &["crm_journal_pk"], |work, _| journal(work, &JournalQuery::default())) },
+    list("journal of a customer", &["crm_journal_customer_idx"], |work, sample| {
+        journal(work, &JournalQuery { customer: Some(sample.customer), ..JournalQuery::default() })
+    }),
+    list("journal of a kind", &["crm_journal_kind_idx"], |work, _| {
+        journal(work, &JournalQuery { kinds: vec![CUSTOMER_CREATED.to_owned()], ..JournalQuery::default() })
+    }),
+    list("journal since", &["crm_journal_pk"], |work, _| {
+        let from = Some(Timestamp::UNIX_EPOCH);
+        journal(work, &JournalQuery { from, ..JournalQuery::default() })
+    }),
+    list("outbox", &["crm_outbox_due_idx"], |work, _| {
+        work.outbox().claim(Limit::new(2)?, std::time::Duration::ZERO).map(|_| ())
+    }),
+];
+
+/// Notes the lists among the statements of a connection.
+struct Noting(Arc<Mutex<Vec<String>>>);
+
+impl Instrumentation for Noting {
+    fn on_connection_event(&mut self, event: InstrumentationEvent<'_>) {
+        if let InstrumentationEvent::StartQuery { query, .. } = event {
+            let text = query.to_string();
+            let text = text.split(" -- binds").next().unwrap_or_default();
+            if text.starts_with("SELECT") && text.contains("ORDER BY") && !text.contains("UNNEST") {
+                self.0.lock().unwrap().push(text.to_owned());
+            }
+        }
+    }
+}
+
+/// What is wrong with a step of a plan.
+fn fault_of_postgres(list: &List, step: &str) -> Option<&'static str> {
+    let index = step.split_once(" using ").or_else(|| step.split_once("Bitmap Index Scan on "));
+    if let Some((_, rest)) = index {
+        let index = rest.split(' ').next().unwrap_or_default();
+        return (!list.indexes.contains(&index)).then_some("another index");
+    }
+    // An incremental sort reads on as far as the page goes.
+    match step {
+        step if step.starts_with("Seq Scan") => Some("reads the whole table"),
+        step if step.starts_with("Sort") && !step.starts_with("Sort Key") && list.sorted.is_none() => Some("sorts"),
+        _ => None,
+    }
+}
+
+fn fault_of_sqlite(list: &List, whole: bool, step: &str) -> Option<&'static str> {
+    // A table without row ids is its primary key, and unique keys have no names.
+    let known = |step: &str| {
+        list.indexes.iter().any(|index| {
+            let (table, rest) = index.rsplit_once('_').unwrap_or_default();
+            match rest {
+                "idx" => step.contains(&format!("INDEX {index}")),
+                "pk" => step.contains(&format!("{table} USING PRIMARY KEY")) || step == format!("SCAN {table}"),
+                _ => step.contains(&format!("INDEX sqlite_autoindex_{table}_")),
+            }
+        })
+    };
+    match step {
+        step if step.starts_with("SCAN") && !whole => Some("reads the whole table"),
+        step if step.starts_with("SCAN") || step.starts_with("SEARCH") => (!known(step)).then_some("another index"),
+        step if step.contains("TEMP B-TREE") && list.sorted.is_none() => Some("sorts"),
+        _ => None,
+    }
+}
+
+fn lists_are_read_from_an_index<C: Tells>(
+    url: &str,
+    connect: impl FnOnce() -> C,
+    fault: impl Fn(&List, bool, &str) -> Option<&'static str>,
+) {
+    let (crm, shop) = shop::open(DieselStorage::open(url).unwrap(), 10_000);
+    let sample = crm.blocking().run(&Actor::system(), "fill", move |work| fill(work, &shop)).unwrap();
+    let mut connection = connect();
+    connection.batch_execute("ANALYZE").unwrap();
+    let noted = Arc::<Mutex<Vec<String>>>::default();
+    connection.set_instrumentation(Noting(noted.clone()));
+    let mut faults = Vec::new();
+    let mut plans = 0;
+    for list in LISTS {
+        connection.batch_execute("BEGIN").unwrap();
+        connection.run_crm(&crm, &Actor::system(), |work| (list.read)(work, &sample)).unwrap();
+        connection.batch_execute("ROLLBACK").unwrap();
+        let statements = std::mem::take(&mut *noted.lock().unwrap());
+        assert!(!statements.is_empty(), "{}: no list was read", list.name);
+        for statement in statements {
+            let plan = connection.plan(&statement);
+            let first_of_all = list.whole && !statement.contains('<') && !statement.contains('>');
+            for step in &plan {
+                if let Some(fault) = fault(list, first_of_all, step) {
+                    faults.push(format!("{} {fault}: {step}\n{statement}\n{plan:#?}", list.name));
+                }
+            }
+            if !first_of_all && !plan.iter().any(|step| step.starts_with("Index Cond") || step.starts_with("SEARCH")) {
+                faults.push(format!("{} seeks nothing\n{statement}\n{plan:#?}", list.name));
+            }
+            plans += 1;
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n\n"));
+    println!("{plans} plans, each from an index");
+}
+
+#[test]
+fn sqlite_lists_are_read_from_an_index() {
+    let database = databases::sqlite_file();
+    let connect = || SqliteConnection::establish(databases::sqlite_path(database.url())).unwrap();
+    lists_are_read_from_an_index(database.url(), connect, fault_of_sqlite);
+}
+
+#[test]
+fn postgres_lists_are_read_from_an_index() {
+    let database = databases::postgres();
+    let connect = || PgConnection::establish(database.url()).unwrap();
+    lists_are_read_from_an_index(database.url(), connect, |list, _, step| fault_of_postgres(list, step));
+}
+
+#[test]
+fn faults_of_plans_are_found() {
+    let list = list("a list", &["crm_customers_name_idx"], |_, _| Ok(()));
+    for (step, fault) in [
+        ("Index Scan using crm_customers_name_idx on crm_customers", None),
+        ("Index Scan Backward using crm_customers_pk on crm_customers", Some("another index")),
+        ("Bitmap Index Scan on crm_customers_pk", Some("another index")),
+        ("Seq Scan on crm_customers", Some("reads the whole table")),
+        ("Sort", Some("sorts")),
+        ("Sort Key: folded_name, id", None),
+        ("Incremental Sort", None),
+    ] {
+        assert_eq!(fault_of_postgres(&list, step), fault, "{step}");
+    }
+    for (step, fault) in [
+        ("SEARCH crm_customers USING INDEX crm_customers_name_idx (folded_name>?)", None),
+        ("SEARCH crm_customers USING PRIMARY KEY (id>?)", Some("another index")),
+        ("SCAN crm_customers USING INDEX crm_customers_name_idx", Some("reads the whole table")),
+        ("USE TEMP B-TREE FOR ORDER BY", Some("sorts")),
+    ] {
+        assert_eq!(fault_of_sqlite(&list, false, step), fault, "{step}");
+    }
+}
