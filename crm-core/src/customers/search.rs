@@ -14,10 +14,7 @@ use crate::work::{Entity, Filter, UnitOfWork};
 use crate::{Error, Result};
 
 /// Keys looked at for one field of one search, whatever is typed: the bound on its cost.
-const MAX_KEYS: u32 = 500;
-
-/// Keys read at once: a search for a screen of customers needs one or two such pages.
-const KEYS_AT_ONCE: u32 = 50;
+const MAX_KEYS: usize = 500;
 
 /// The fewest digits that find the end of a phone number.
 const MIN_PHONE_DIGITS: usize = 4;
@@ -57,7 +54,7 @@ impl Customers<'_, '_> {
         if term.trim().is_empty() || term.len() > 200 {
             return Err(Error::invalid("term", "search.length"));
         }
-        let mut hunt = Hunt { term, scope, wanted: limit.get(), found: Vec::new() };
+        let mut hunt = Hunt { term, scope, limit, found: Vec::new() };
         let code = code(term);
         if !code.is_empty() {
             self.hunt(&mut hunt, SearchField::Card, exactly(SearchField::Card, &code))?;
@@ -143,9 +140,9 @@ impl Customers<'_, '_> {
     fn hunt(&mut self, hunt: &mut Hunt<'_>, field: SearchField, keys: Filter<SearchKey>) -> Result<()> {
         let mut after = None;
         let mut looked_at = 0;
-        while hunt.found.len() < hunt.wanted && looked_at < MAX_KEYS {
-            let page = self.0.select(keys.clone()).page(limit(KEYS_AT_ONCE), after.as_ref())?;
-            looked_at += KEYS_AT_ONCE;
+        while hunt.found.len() < hunt.limit.get() && looked_at < MAX_KEYS {
+            let page = self.0.select(keys.clone()).page(hunt.limit, after.as_ref())?;
+            looked_at += page.items.len();
             let ids: Vec<_> = page.items.into_iter().map(|key| key.customer_id).collect();
             self.take(hunt, field, &ids)?;
             after = page.next;
@@ -167,7 +164,7 @@ impl Customers<'_, '_> {
         for customer in self.0.get_many::<Customer>(&fresh)?.into_iter().flatten() {
             let target = Target { branch: customer.branch_id, customer: Some(customer.id) };
             let meant = field != SearchField::Name || has_all_words(&customer, hunt.term);
-            if hunt.found.len() < hunt.wanted && meant && hunt.scope.covers(&target) {
+            if hunt.found.len() < hunt.limit.get() && meant && hunt.scope.covers(&target) {
                 hunt.found.push(Match { customer, field });
             }
         }
@@ -176,7 +173,7 @@ impl Customers<'_, '_> {
 
     /// Who has exactly this key: the first few.
     fn having(&mut self, field: SearchField, token: &str) -> Result<Vec<CustomerId>> {
-        let keys = self.0.select(exactly(field, token)).page(limit(MAX_KEYS), None)?.items;
+        let keys = self.0.select(exactly(field, token)).page(many(), None)?.items;
         let mut ids: Vec<CustomerId> = keys.into_iter().map(|key| key.customer_id).collect();
         ids.dedup();
         Ok(ids)
@@ -187,7 +184,7 @@ impl Customers<'_, '_> {
 struct Hunt<'s> {
     term: &'s str,
     scope: Scope,
-    wanted: usize,
+    limit: Limit,
     found: Vec<Match>,
 }
 
@@ -199,8 +196,8 @@ fn beginning(field: SearchField, token: &str) -> Filter<SearchKey> {
     search_key::field.eq(field).and(search_key::token.starts_with(token))
 }
 
-fn limit(rows: u32) -> Limit {
-    Limit::new(rows).unwrap_or_default()
+fn many() -> Limit {
+    u32::try_from(MAX_KEYS).ok().and_then(|rows| Limit::new(rows).ok()).unwrap_or_default()
 }
 
 /// Letters and digits of a code, folded as [`fold_code`](crate::kernel::input::fold_code) stores them; empty if it is none.
@@ -231,7 +228,7 @@ pub fn search_keys_agree(work: &mut UnitOfWork<'_>) -> Result<Vec<Violation>> {
     let mut expected = 0_u64;
     let mut after = None;
     loop {
-        let page = work.select(Filter::<Customer>::all()).page(limit(MAX_KEYS), after.as_ref())?;
+        let page = work.select(Filter::<Customer>::all()).page(many(), after.as_ref())?;
         for customer in page.items {
             let keys: Vec<_> = search_keys(&customer).iter().map(Entity::id).collect();
             expected += keys.len() as u64;
