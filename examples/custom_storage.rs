@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use async_trait::async_trait;
 use crm_core::access::Actor;
 use crm_core::branches::NewBranch;
+use crm_core::kernel::page::Limit;
 use crm_core::work::{Health, Job, Mode, Ran, Schemas, Storage};
 use crm_core::{Crm, MemoryStorage, Result};
 
@@ -49,7 +50,7 @@ async fn main() -> Result<()> {
         crm.run(&Actor::system(), "open", move |work| work.branches().create(NewBranch::named(name, "Etc/UTC", "EUR")))
             .await?;
     }
-    let page = crm.read(&Actor::system(), "list", |work| work.branches().page(Default::default(), None)).await?;
+    let page = crm.read(&Actor::system(), "list", |work| work.branches().page(Limit::default(), None)).await?;
     for branch in page.items {
         println!("{}", branch.name);
     }

@@ -7,8 +7,11 @@ use crm_storage_diesel::{DieselStorage, HostTransaction};
 use diesel::prelude::*;
 
 diesel::table! {
+    /// What the host keeps.
     shop_settings (name) {
+        /// What is set.
         name -> Text,
+        /// To what.
         value -> Text,
     }
 }
@@ -18,6 +21,17 @@ diesel::table! {
 enum ShopError {
     Crm(Error),
     Database(diesel::result::Error),
+}
+
+impl std::error::Error for ShopError {}
+
+impl std::fmt::Display for ShopError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Crm(error) => error.fmt(f),
+            Self::Database(error) => error.fmt(f),
+        }
+    }
 }
 
 impl From<Error> for ShopError {
@@ -52,12 +66,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     diesel::sql_query("CREATE TABLE shop_settings (name TEXT PRIMARY KEY, value TEXT NOT NULL)")
         .execute(&mut connection)?;
 
-    let failed = open_shop(&crm, &mut connection, "Asia/Nowhere");
-    println!("an unknown zone: {failed:?}");
+    if let Err(failed) = open_shop(&crm, &mut connection, "Asia/Nowhere") {
+        println!("an unknown zone: {failed}");
+    }
     let settings: i64 = shop_settings::table.count().get_result(&mut connection)?;
     println!("settings after the failure: {settings}");
 
-    open_shop(&crm, &mut connection, "Asia/Tehran").map_err(|error| format!("{error:?}"))?;
+    open_shop(&crm, &mut connection, "Asia/Tehran")?;
     let settings: i64 = shop_settings::table.count().get_result(&mut connection)?;
     let branches = crm.blocking().read(&Actor::system(), "branches", |work| {
         work.branches().page(crm_core::kernel::page::Limit::default(), None)

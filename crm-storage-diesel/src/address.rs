@@ -66,7 +66,7 @@ impl Address {
         Err(Error::Setup("postgres:// needs the feature `postgres` of crm-storage-diesel".into()))
     }
 
-    pub(crate) fn tenant(&self, name: &str) -> Result<Self> {
+    pub(crate) fn tenant(&self, name: &str) -> Self {
         match self {
             #[cfg(feature = "sqlite")]
             Self::SqliteFile(path) => {
@@ -76,12 +76,12 @@ impl Address {
                     file.push(".");
                     file.push(extension);
                 }
-                Ok(Self::SqliteFile(path.with_file_name(file)))
+                Self::SqliteFile(path.with_file_name(file))
             }
             #[cfg(feature = "sqlite")]
-            Self::SqliteMemory => Ok(Self::SqliteMemory),
+            Self::SqliteMemory => Self::SqliteMemory,
             #[cfg(feature = "postgres")]
-            Self::Postgres { url, .. } => Ok(Self::Postgres { url: url.clone(), schema: Some(format!("crm_{name}")) }),
+            Self::Postgres { url, .. } => Self::Postgres { url: url.clone(), schema: Some(format!("crm_{name}")) },
         }
     }
 
@@ -161,8 +161,8 @@ mod tests {
     #[test]
     fn a_tenant_has_a_file_of_its_own() {
         let shop = Address::parse("sqlite:data/shop.db").unwrap();
-        assert_eq!(shop.tenant("acme").unwrap(), Address::SqliteFile("data/shop.acme.db".into()));
+        assert_eq!(shop.tenant("acme"), Address::SqliteFile("data/shop.acme.db".into()));
         let bare = Address::parse("sqlite://shop").unwrap();
-        assert_eq!(bare.tenant("acme").unwrap(), Address::SqliteFile("shop.acme".into()));
+        assert_eq!(bare.tenant("acme"), Address::SqliteFile("shop.acme".into()));
     }
 }

@@ -186,7 +186,7 @@ impl DieselStorage {
         if let Some(inner) = tenants.get(name).and_then(Weak::upgrade) {
             return Ok(Self { inner });
         }
-        let tenant = Self::start(self.inner.address.tenant(name)?, self.inner.options.clone())?;
+        let tenant = Self::start(self.inner.address.tenant(name), self.inner.options.clone())?;
         tenants.insert(name.to_owned(), Arc::downgrade(&tenant.inner));
         Ok(tenant)
     }

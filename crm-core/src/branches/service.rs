@@ -61,6 +61,7 @@ impl Branches<'_, '_> {
     /// # Errors
     /// [`Error::Invalid`] for an empty name, an unknown zone or a currency that is no code; [`Error::NotFound`] for a
     /// currency that is not known; [`Error::Denied`] without [`WRITE`].
+    #[expect(clippy::needless_pass_by_value, reason = "what is new is handed over")]
     pub fn create(&mut self, new: NewBranch) -> Result<Branch> {
         self.0.require(WRITE, &Target::ANY)?;
         let currency = Currency::new(&new.currency)?;

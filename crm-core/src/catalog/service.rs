@@ -129,6 +129,7 @@ impl Catalog<'_, '_> {
     ///
     /// # Errors
     /// [`Error::AlreadyExists`] when the article number is taken; [`Error::Invalid`] for a negative price.
+    #[expect(clippy::needless_pass_by_value, reason = "what is new is handed over")]
     pub fn create_product(&mut self, new: NewProduct) -> Result<Product> {
         self.0.require(WRITE, &Target::ANY)?;
         if new.price.minor() < 0 {

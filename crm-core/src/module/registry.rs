@@ -53,6 +53,7 @@ pub struct Invariant {
     /// The name, for example `stock.movements`.
     pub name: &'static str,
     /// Looks for violations.
+    #[expect(clippy::type_complexity, reason = "written once, read once")]
     pub check: Box<dyn Fn(&mut UnitOfWork<'_>) -> Result<Vec<Violation>> + Send + Sync>,
 }
 

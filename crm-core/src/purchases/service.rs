@@ -297,7 +297,7 @@ pub fn sums_agree(work: &mut UnitOfWork<'_>) -> Result<Vec<Violation>> {
     })?;
     let mut violations = Vec::new();
     let mut report = |id: PurchaseId, what: &str| {
-        violations.push(Violation { invariant: "purchases.sums", what: format!("{id}: {what}") })
+        violations.push(Violation { invariant: "purchases.sums", what: format!("{id}: {what}") });
     };
     work.select(Filter::<Purchase>::all()).for_each(|purchase| {
         if lines.remove(&purchase.id) != Some(purchase.total_minor) {

@@ -41,6 +41,7 @@ pub struct WriteBuffer<'t> {
 
 /// What happened to a job in a [`WriteBuffer`], beside what the job says itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each may be true without the others")]
 pub struct Status {
     /// A call failed outside a savepoint, so nothing of the job may be committed.
     pub failed: bool,

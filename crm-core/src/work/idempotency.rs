@@ -1,5 +1,7 @@
 //! Idempotency keys: a command that is sent twice is done once (S-32).
 
+use std::fmt::Write as _;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
@@ -53,7 +55,7 @@ impl UnitOfWork<'_> {
         }
         let id = self.command_key(command, key);
         let payload = serde_json::to_vec(payload).map_err(|error| Error::backend("serialising a command", error))?;
-        let payload_hash: String = Sha256::digest(&payload).iter().map(|byte| format!("{byte:02x}")).collect();
+        let payload_hash = hexadecimal(&Sha256::digest(&payload));
         if let Some(done) = self.find::<CommandRecord>(&id)? {
             if done.payload_hash != payload_hash {
                 return Err(Error::IdempotencyMismatch { command: command.into() });
@@ -83,4 +85,11 @@ impl UnitOfWork<'_> {
         id.copy_from_slice(&digest.finalize()[..16]);
         Uuid::from_bytes(id).into()
     }
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }

@@ -91,6 +91,7 @@ impl Schema {
 
 /// Finds a column while compiling, so that a misspelt name is a compile error. Used by [`entity!`](crate::entity).
 #[doc(hidden)]
+#[expect(clippy::panic, reason = "runs while compiling")]
 pub const fn column_position(columns: &[Column], name: &str) -> usize {
     let mut at = 0;
     while at < columns.len() {

@@ -87,6 +87,7 @@ impl<'t> UnitOfWork<'t> {
     ///
     /// # Errors
     /// [`Error::NotFound`]
+    #[expect(clippy::needless_pass_by_value, reason = "ids are small, and a reference at every call is noise")]
     pub fn get<E: Entity>(&mut self, id: E::Id) -> Result<E> {
         self.find(&id)?.ok_or_else(|| missing::<E>(&id))
     }
@@ -108,6 +109,7 @@ impl<'t> UnitOfWork<'t> {
     ///
     /// # Errors
     /// [`Error::NotFound`]
+    #[expect(clippy::needless_pass_by_value, reason = "ids are small, and a reference at every call is noise")]
     pub fn lock<E: Entity>(&mut self, id: E::Id) -> Result<E> {
         let row = self.tx.fetch(E::SCHEMA, &[id.to_key()], Lock::ForUpdate)?.into_iter().next().flatten();
         row.map(E::from_row).transpose()?.ok_or_else(|| missing::<E>(&id))

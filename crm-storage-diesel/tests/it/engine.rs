@@ -104,7 +104,7 @@ fn a_job_that_holds_the_writer_is_told() {
     let options = {
         let told = told.clone();
         StorageOptions::default().on_slow_job(Duration::from_millis(20), move |label, took| {
-            told.lock().unwrap().push((label.to_owned(), took))
+            told.lock().unwrap().push((label.to_owned(), took));
         })
     };
     let crm = Crm::builder(DieselStorage::open_with("sqlite::memory:", options).unwrap()).build_blocking().unwrap();

@@ -36,7 +36,7 @@ const OPERATIONS: &[(&str, Operation)] = &[
     ("branches.create", |work, name| work.branches().create(NewBranch::named(name, "Asia/Tehran", "IRR")).map(|_| ())),
     ("branches.update", |work, name| {
         let mut branch: Branch = first(work)?;
-        branch.name = name.to_owned();
+        name.clone_into(&mut branch.name);
         work.branches().update(&mut branch)
     }),
     ("customers.create", |work, name| {
@@ -67,7 +67,7 @@ const OPERATIONS: &[(&str, Operation)] = &[
     }),
     ("catalog.update_product", |work, name| {
         let mut product: Product = first(work)?;
-        product.name = name.to_owned();
+        name.clone_into(&mut product.name);
         work.catalog().update_product(&mut product)
     }),
     ("catalog.receive", |work, _| {
@@ -164,7 +164,7 @@ fn hush_injected_crashes() {
     ONCE.call_once(|| {
         let report = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
-            if panic.payload_as_str() != Some("an injected crash") {
+            if panic.payload().downcast_ref::<&str>() != Some(&"an injected crash") {
                 report(panic);
             }
         }));

@@ -79,7 +79,7 @@ impl Tells for PgConnection {
 
     /// The plan for any values, which a statement that is kept prepared ends with.
     fn plan(&mut self, statement: &str) -> Vec<String> {
-        let values = (1..).take_while(|n| statement.contains(&format!("${n}"))).count();
+        let values = (1..100).take_while(|n| statement.contains(&format!("${n}"))).count();
         let nulls = if values == 0 { String::new() } else { format!("({})", vec!["NULL"; values].join(", ")) };
         // The store of a test is so small that reading all of it may be cheapest.
         self.batch_execute("SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off").unwrap();

@@ -31,8 +31,8 @@ fn released_migrations_are_frozen() {
         for migration in module.migrations {
             for dialect in [Dialect::Sqlite, Dialect::Postgres] {
                 let digest = Sha256::digest(migration.text(dialect).replace("\r\n", "\n"));
-                let digest = digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-                shipped.push((module.module, migration.version, dialect, digest));
+                let digest: Vec<String> = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+                shipped.push((module.module, migration.version, dialect, digest.concat()));
             }
         }
     }
