@@ -1,7 +1,7 @@
 //! SQLite: one file, many readers, one writer.
 
 use std::borrow::{BorrowMut, Cow};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crm_core::work::{Addition, ColumnType, Key, Lock, Mode, Row, Schema, Schemas, Value};
 use crm_core::{Error, Result};
@@ -61,7 +61,20 @@ pub(crate) fn connect(path: &str, setup: &SqliteSetup) -> Result<SqliteConnectio
         ConnectionError::BadConnection(message) => Error::Setup(format!("the database cannot be opened: {message}")),
         _ => Error::Setup("the database cannot be opened".to_owned()),
     })?;
-    check_version(&text_of(&mut connection, "SELECT sqlite_version()")?)?;
+    let started = Instant::now();
+    loop {
+        match set_up(&mut connection, path, setup) {
+            // Where several turn a new file to WAL, or the last one turns off the light, SQLite refuses without waiting.
+            Err(Error::Busy { .. }) if started.elapsed() < setup.busy_timeout => {
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            done => return done.map(|()| connection),
+        }
+    }
+}
+
+fn set_up(connection: &mut SqliteConnection, path: &str, setup: &SqliteSetup) -> Result<()> {
+    check_version(&text_of(connection, "SELECT sqlite_version()")?)?;
     // The waiting first: the next ones may have to wait.
     let pragmas = [
         format!("busy_timeout = {}", setup.busy_timeout.as_millis().min(i32::MAX as u128)),
@@ -75,20 +88,20 @@ pub(crate) fn connect(path: &str, setup: &SqliteSetup) -> Result<SqliteConnectio
     for pragma in pragmas.into_iter().chain(max_pages) {
         connection.batch_execute(&format!("PRAGMA {pragma}")).map_err(|error| errors::sqlite(&error, None).error)?;
     }
-    let journal = text_of(&mut connection, "PRAGMA journal_mode")?;
+    let journal = text_of(connection, "PRAGMA journal_mode")?;
     // What lives in memory dies with its connection, and has no log.
     if path != MEMORY && !journal.eq_ignore_ascii_case("wal") {
         return Err(Error::Setup(format!(
             "SQLite keeps its log in mode {journal} and not in mode WAL: use a file on a local disk"
         )));
     }
-    if int_of(&mut connection, "PRAGMA foreign_keys")? != 1 {
+    if int_of(connection, "PRAGMA foreign_keys")? != 1 {
         return Err(Error::Setup("this SQLite was compiled without foreign keys".to_owned()));
     }
-    if int_of(&mut connection, "PRAGMA synchronous")? < 2 {
+    if int_of(connection, "PRAGMA synchronous")? < 2 {
         return Err(Error::Setup("SQLite does not take synchronous = FULL".to_owned()));
     }
-    Ok(connection)
+    Ok(())
 }
 
 /// The version of SQLite, for example `3.53.2`.
