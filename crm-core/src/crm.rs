@@ -139,7 +139,8 @@ impl Crm {
     /// Runs a job in one transaction, as this actor, and returns when it is durable.
     ///
     /// The job may be called several times, until the database reports no conflict: it has no side effects of its own,
-    /// and nothing slow in it. It may return the application's own error type. If it fails, nothing of it is stored.
+    /// and nothing slow in it. It may return the application's own error type. If it fails, nothing of it is stored; to
+    /// go on after an operation has failed, [`attempt`](UnitOfWork::attempt) it.
     ///
     /// # Errors
     /// What the job returns; [`Error::Conflict`] and [`Error::Busy`] when the storage gave up; [`Error::Panicked`].
@@ -182,7 +183,9 @@ impl Crm {
         actor: &Actor,
         job: impl FnOnce(&mut UnitOfWork<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        let done = job(&mut UnitOfWork::new(tx, &self.shared, actor))?;
+        let mut work = UnitOfWork::new(tx, &self.shared, actor);
+        let done = job(&mut work);
+        let done = work.settle(done)?;
         tx.flush()?;
         Ok(done)
     }
@@ -333,8 +336,12 @@ where
     E: From<Error> + Send,
 {
     fn run(&mut self, tx: &mut dyn Tx) -> Verdict {
-        let done = catch_unwind(AssertUnwindSafe(|| (self.work)(&mut UnitOfWork::new(tx, &self.shared, &self.actor))))
-            .unwrap_or_else(|_| Err(Error::Panicked.into()));
+        let run = || {
+            let mut work = UnitOfWork::new(tx, &self.shared, &self.actor);
+            let done = (self.work)(&mut work);
+            work.settle(done)
+        };
+        let done = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| Err(Error::Panicked.into()));
         let verdict = if done.is_ok() { Verdict::Commit } else { Verdict::RollBack };
         *self.answer.lock().unwrap_or_else(PoisonError::into_inner) = Some(done);
         verdict

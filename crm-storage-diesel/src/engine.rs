@@ -2,8 +2,9 @@
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -42,13 +43,16 @@ pub(crate) struct Settings {
     pub(crate) limits: Limits,
 }
 
+/// The kinds that are known: those of every `Crm` that was built on the storage.
+type Known = Arc<Mutex<Option<Arc<Schemas>>>>;
+
 pub(crate) struct Engine {
     writes: Arc<Queue>,
     reads: Option<Arc<Queue>>,
-    schemas: Arc<OnceLock<Arc<Schemas>>>,
+    schemas: Known,
     housekeeper: Option<thread::Thread>,
     closing: Arc<AtomicBool>,
-    ended: std::sync::Mutex<Vec<oneshot::Receiver<()>>>,
+    ended: Mutex<Vec<oneshot::Receiver<()>>>,
 }
 
 impl Engine {
@@ -58,15 +62,17 @@ impl Engine {
     /// The operating system refused a thread.
     pub(crate) fn start(connect: &Connect, settings: &Settings) -> Result<Self> {
         let writes = Arc::new(Queue::new(settings.queue));
-        let schemas = Arc::new(OnceLock::new());
+        let schemas = Known::default();
         let closing = Arc::new(AtomicBool::new(false));
         let commits = Arc::new(AtomicUsize::new(0));
         let mut ended = Vec::new();
-        let mut spawn = |name: &str, run: Box<dyn FnOnce() + Send>| {
+        let mut spawn = |name: &str, mut run: Box<dyn FnMut() + Send>| {
             let (sender, receiver) = oneshot::channel();
             ended.push(receiver);
             let body = move || {
-                run();
+                // What panics outside a job takes along what it was at, and nobody who comes later.
+                while catch_unwind(AssertUnwindSafe(&mut run)).is_err() {}
+                drop(run);
                 let _ = sender.send(());
             };
             thread::Builder::new().name(name.to_owned()).spawn(body).map_err(|error| Error::backend("a thread", error))
@@ -103,14 +109,21 @@ impl Engine {
         Ok(Self { writes, reads, schemas, housekeeper, closing, ended: ended.into() })
     }
 
-    /// Tells which kinds there are, once.
+    /// Tells which kinds there are, beside those that are known.
     pub(crate) fn know(&self, schemas: Arc<Schemas>) {
-        let _ = self.schemas.set(schemas);
+        let mut known = self.schemas.lock().unwrap_or_else(PoisonError::into_inner);
+        *known = Some(match known.take() {
+            None => schemas,
+            Some(before) => {
+                let new = schemas.iter().filter(|one| before.iter().all(|known| known.kind != one.kind));
+                Arc::new(Schemas::new(before.iter().chain(new).collect()))
+            }
+        });
     }
 
     pub(crate) async fn run(&self, mode: Mode, job: Box<dyn Job>) -> Result<Ran> {
         let (answer, answered) = oneshot::channel();
-        let ticket = Ticket { mode, job, answer, attempts: 0, since: Instant::now() };
+        let ticket = Ticket { mode, job, answer, attempts: 0, collisions: 0, since: Instant::now() };
         let queue = match mode {
             Mode::Write => &self.writes,
             Mode::Read => self.reads.as_ref().unwrap_or(&self.writes),
@@ -130,7 +143,11 @@ impl Engine {
             let _ = answer.send(session.and_then(control));
         };
         self.writes.push(Message::Control(Box::new(control)))?;
-        answered.await.unwrap_or_else(|_| Err(Error::busy("the database cannot be reached")))
+        answered.await.unwrap_or_else(|_| Err(Error::backend("a thread of the storage", "it panicked")))
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closing.load(Ordering::Acquire)
     }
 
     pub(crate) fn queued(&self) -> usize {
@@ -152,7 +169,7 @@ impl Engine {
     /// Refuses new work, and waits until what was queued is done and the connections are closed.
     pub(crate) async fn close(&self) {
         self.shut();
-        let ended = std::mem::take(&mut *self.ended.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+        let ended = std::mem::take(&mut *self.ended.lock().unwrap_or_else(PoisonError::into_inner));
         for thread in ended {
             let _ = thread.await;
         }
@@ -177,12 +194,24 @@ impl Connection {
         Self { connect: connect.clone(), role, session: None }
     }
 
+    /// Drops the transaction that a panic has left open, if one has.
+    fn abandon(&mut self) {
+        if let Some(session) = &mut self.session {
+            session.abandon();
+        }
+    }
+
+    /// # Errors
+    /// `Setup` when this database cannot be used as it is, `Busy` when it cannot be reached now.
     fn session(&mut self) -> Result<&mut dyn Session> {
         if self.session.as_ref().is_some_and(|session| session.is_lost()) {
             self.session = None;
         }
         if self.session.is_none() {
-            self.session = Some((self.connect)(self.role)?);
+            self.session = Some((self.connect)(self.role).map_err(|error| match error {
+                Error::Setup(_) | Error::Busy { .. } => error,
+                other => Error::busy(format!("the database cannot be reached: {other}")),
+            })?);
         }
         match &mut self.session {
             Some(session) => Ok(session.as_mut()),
@@ -194,7 +223,7 @@ impl Connection {
 struct Writer {
     queue: Arc<Queue>,
     connection: Connection,
-    schemas: Arc<OnceLock<Arc<Schemas>>>,
+    schemas: Known,
     settings: Settings,
     /// Jobs that met other writers, with the time of their next try.
     delayed: Vec<(Instant, Ticket)>,
@@ -208,6 +237,8 @@ struct Writer {
 
 impl Writer {
     fn run(&mut self) {
+        self.queue.serve();
+        self.connection.abandon();
         loop {
             let next_try = self.delayed.iter().map(|(at, _)| *at).min();
             match self.queue.wait(next_try) {
@@ -246,18 +277,16 @@ impl Writer {
         if group.is_empty() {
             return;
         }
-        let (Some(schemas), size) = (self.schemas.get(), group.len()) else {
+        let known = self.schemas.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let (Some(schemas), size) = (known, group.len()) else {
             return refuse(group, || Error::Setup("the storage was not prepared: build a Crm on it first".into()));
         };
         let again = match self.connection.session() {
-            Ok(session) => group::run(session, schemas, &self.settings.limits, group),
-            Err(error) => {
-                let reason = format!("the database cannot be reached: {error}");
-                return refuse(group, || Error::busy(reason.clone()));
-            }
+            Ok(session) => group::run(session, &schemas, &self.settings.limits, group),
+            Err(error) => return refuse(group, || group::copied(&error)),
         };
         for ticket in again {
-            let at = Instant::now() + pause(ticket.attempts);
+            let at = Instant::now() + pause(ticket.attempts + ticket.collisions);
             self.delayed.push((at, ticket));
         }
         let before = self.commits.fetch_add(size, Ordering::AcqRel);
@@ -288,6 +317,8 @@ struct Reader {
 
 impl Reader {
     fn run(&mut self) {
+        self.queue.serve();
+        self.connection.abandon();
         while !matches!(self.queue.wait(None), Waited::Closed) {
             for message in self.queue.take(1) {
                 match message {
@@ -310,7 +341,7 @@ fn read(connection: &mut Connection, mut ticket: Ticket) {
                     break;
                 }
             }
-            Err(error) => answer = Err(Error::busy(format!("the database cannot be reached: {error}"))),
+            Err(error) => answer = Err(error),
         }
     }
     let _ = ticket.answer.send(answer);

@@ -12,6 +12,10 @@ use crate::session::Session;
 /// Rounds of reading rows for a whole group before the rest of it reads row by row.
 const MAX_READ_ROUNDS: usize = 8;
 
+/// How often a job is run again because a key of it was taken: whoever took it at the same time is seen by the next run,
+/// which then may meet somebody else over another key.
+const MAX_COLLISIONS: u32 = 2;
+
 /// How a group is run.
 #[derive(Clone)]
 pub(crate) struct Limits {
@@ -32,6 +36,8 @@ enum End {
     Answer(Result<Ran>),
     /// It met another writer: once more, later; if there is no later, this is the answer.
     Again(Result<Ran>),
+    /// A key of it was taken, maybe at the same time: once more, later, as above.
+    Collided(Result<Ran>),
     /// It waits for rows that are read for the whole group.
     Suspended,
 }
@@ -44,6 +50,12 @@ pub(crate) fn run(
     mut tickets: Vec<Ticket>,
 ) -> Vec<Ticket> {
     if tickets.len() > 1 {
+        if let Err(error) = session.begin(Mode::Write) {
+            let lost = session.is_lost();
+            // Whoever holds the database has been waited for: not once more for each job.
+            let end = || if lost { End::Again(Err(copied(&error))) } else { End::Answer(Err(copied(&error))) };
+            return answer(limits, tickets.into_iter().map(|ticket| (ticket, end())));
+        }
         match together(session, schemas, limits, &mut tickets) {
             Ok(ends) => return answer(limits, tickets.into_iter().zip(ends)),
             Err(Error::OutcomeUnknown) => {
@@ -71,6 +83,15 @@ pub(crate) fn run(
     again
 }
 
+/// The same error for one more caller.
+pub(crate) fn copied(error: &Error) -> Error {
+    match error {
+        Error::Setup(reason) => Error::Setup(reason.clone()),
+        Error::Busy { reason } => Error::Busy { reason: reason.clone() },
+        other => Error::busy(other.to_string()),
+    }
+}
+
 /// Runs a job that only reads, on a snapshot.
 pub(crate) fn read(session: &mut dyn Session, ticket: &mut Ticket) -> Result<Ran> {
     session.begin(Mode::Read)?;
@@ -83,26 +104,30 @@ pub(crate) fn read(session: &mut dyn Session, ticket: &mut Ticket) -> Result<Ran
 fn answer(limits: &Limits, ends: impl IntoIterator<Item = (Ticket, End)>) -> Vec<Ticket> {
     let mut again = Vec::new();
     for (mut ticket, end) in ends {
-        let answer = match end {
-            End::Answer(answer) => answer,
+        let (answer, once_more) = match end {
+            End::Answer(answer) => (answer, false),
             End::Again(answer) => {
                 ticket.attempts += 1;
-                if ticket.attempts < limits.attempts && ticket.since.elapsed() < limits.patience {
-                    again.push(ticket);
-                    continue;
-                }
-                answer
+                (answer, ticket.attempts < limits.attempts)
             }
-            End::Suspended => Err(Error::busy("the rows of a group could not be read")),
+            End::Collided(answer) => {
+                ticket.collisions += 1;
+                (answer, ticket.collisions <= MAX_COLLISIONS)
+            }
+            End::Suspended => (Err(Error::busy("the rows of a group could not be read")), false),
         };
+        if once_more && ticket.since.elapsed() < limits.patience {
+            again.push(ticket);
+            continue;
+        }
         // Nobody waits any more when the caller dropped the future; the work is done all the same.
         let _ = ticket.answer.send(answer);
     }
     again
 }
 
+/// Runs jobs in the transaction that was begun for them.
 fn together(session: &mut dyn Session, schemas: &Schemas, limits: &Limits, tickets: &mut [Ticket]) -> Result<Vec<End>> {
-    session.begin(Mode::Write)?;
     match run_all(session.as_tx(), schemas, limits, tickets) {
         Ok(ends) => session.commit().map(|()| ends),
         Err(error) => {
@@ -123,7 +148,7 @@ fn run_all(tx: &mut dyn Tx, schemas: &Schemas, limits: &Limits, tickets: &mut [T
                 if status.broken {
                     return Err(Error::Poisoned);
                 }
-                *end = judge(ticket, status, verdict);
+                *end = judge(status, verdict);
             }
         }
         if !ends.iter().any(|end| matches!(end, End::Suspended)) {
@@ -139,7 +164,7 @@ fn alone(session: &mut dyn Session, schemas: &Schemas, limits: &Limits, ticket: 
     let ended = session.begin(Mode::Write).and_then(|()| {
         let mut buffer = WriteBuffer::new(session.as_tx(), schemas);
         let (status, verdict) = run_one(&mut buffer, limits, ticket, false)?;
-        let end = judge(ticket, status, verdict);
+        let end = judge(status, verdict);
         if matches!(end, End::Answer(Ok(Ran::Committed))) {
             buffer.flush()?;
         }
@@ -152,31 +177,36 @@ fn alone(session: &mut dyn Session, schemas: &Schemas, limits: &Limits, ticket: 
             other
         }
     };
-    ended.unwrap_or_else(|error| {
-        let again = match &error {
-            Error::OutcomeUnknown => false,
-            Error::Conflict { .. } => true,
-            // Somebody may have inserted the same key at the same time: a fresh run sees it, and the job decides.
-            Error::AlreadyExists { .. } => ticket.attempts == 0,
-            _ => session.is_lost(),
-        };
-        if again { End::Again(Err(error)) } else { End::Answer(Err(error)) }
-    })
+    match ended {
+        // The connection was lost under it, whatever the job made of that.
+        Ok(End::Answer(answer)) if !matches!(answer, Ok(Ran::Committed)) && session.is_lost() => End::Again(answer),
+        Ok(end) => end,
+        Err(error @ Error::OutcomeUnknown) => End::Answer(Err(error)),
+        Err(error @ Error::Conflict { .. }) => End::Again(Err(error)),
+        Err(error @ Error::AlreadyExists { .. }) => End::Collided(Err(error)),
+        Err(error) if session.is_lost() => End::Again(Err(error)),
+        Err(error) => End::Answer(Err(error)),
+    }
 }
 
 /// What becomes of a job, from what the buffer saw and what the job said. The buffer decides about another try, for the
 /// job may have turned the error that called for it into one of its own.
-fn judge(ticket: &Ticket, status: Status, verdict: Result<Verdict>) -> End {
+fn judge(status: Status, verdict: Result<Verdict>) -> End {
     if status.suspended {
         return End::Suspended;
     }
     let answer = match verdict {
         Err(error) => return End::Answer(Err(error)),
         Ok(Verdict::Commit) if status.is_sound() => return End::Answer(Ok(Ran::Committed)),
+        Ok(Verdict::Commit) if !status.failed => Err(Error::busy("the job met other writers whenever it was run")),
         Ok(Verdict::Commit) => Err(Error::Poisoned),
         Ok(Verdict::RollBack) => Ok(Ran::RolledBack),
     };
-    if status.contended || (status.taken && ticket.attempts == 0) { End::Again(answer) } else { End::Answer(answer) }
+    match status {
+        Status { contended: true, .. } => End::Again(answer),
+        Status { taken: true, .. } => End::Collided(answer),
+        _ => End::Answer(answer),
+    }
 }
 
 /// Runs one job on the buffer.
@@ -196,11 +226,105 @@ fn run_one(
     if let Some((limit, report)) = &limits.slow
         && started.elapsed() > *limit
     {
-        report(ticket.job.label(), started.elapsed());
+        // The reporter is the host's: if it panics, that is no reason to lose the group.
+        let _ = catch_unwind(AssertUnwindSafe(|| report(ticket.job.label(), started.elapsed())));
     }
     Ok((status, verdict))
 }
 
 fn guarded(ticket: &mut Ticket, tx: &mut dyn Tx) -> Result<Verdict> {
     catch_unwind(AssertUnwindSafe(|| ticket.job.run(tx))).map_err(|_| Error::Panicked)
+}
+
+#[cfg(test)]
+#[cfg(feature = "sqlite")]
+mod tests {
+    use crm_core::conformance::RawJob;
+    use crm_core::work::Schemas;
+    use diesel::Connection;
+    use diesel::connection::SimpleConnection;
+    use diesel::sqlite::SqliteConnection;
+    use futures_channel::oneshot;
+
+    use super::*;
+    use crate::sqlite::{self, SqliteSetup};
+    use crate::suite::{self, THING};
+    use crate::tables::create_table_sql;
+
+    const LIMITS: Limits = Limits { batch_reads: false, attempts: 12, patience: Duration::from_secs(5), slow: None };
+
+    fn ticket(
+        mut job: impl FnMut(&mut dyn Tx) -> Verdict + Send + 'static,
+    ) -> (Ticket, oneshot::Receiver<Result<Ran>>) {
+        let (answer, answered) = oneshot::channel();
+        let job = Box::new(RawJob::new(move |tx: &mut dyn Tx| (job(tx), ())).0);
+        (Ticket { mode: Mode::Write, job, answer, attempts: 0, collisions: 0, since: Instant::now() }, answered)
+    }
+
+    /// A file that goes with the test.
+    struct File(String);
+
+    impl File {
+        fn new() -> Self {
+            let name = format!("crm-group-{}-{}.db", std::process::id(), suite::fresh());
+            Self(std::env::temp_dir().join(name).to_str().unwrap().to_owned())
+        }
+
+        fn open(&self) -> impl Session + use<> {
+            let setup = SqliteSetup { busy_timeout: Duration::from_millis(200), ..SqliteSetup::default() };
+            sqlite::open(&self.0, &setup).unwrap()
+        }
+
+        fn execute(&self, text: &str) -> SqliteConnection {
+            let mut connection = SqliteConnection::establish(&self.0).unwrap();
+            connection.batch_execute(text).unwrap();
+            connection
+        }
+    }
+
+    impl Drop for File {
+        fn drop(&mut self) {
+            for end in ["", "-wal", "-shm"] {
+                let _ = std::fs::remove_file(format!("{}{end}", self.0));
+            }
+        }
+    }
+
+    #[test]
+    fn a_database_that_is_held_is_waited_for_once_for_all() {
+        let file = File::new();
+        let mut session = file.open();
+        let _other = file.execute("BEGIN IMMEDIATE");
+        let (tickets, answers): (Vec<_>, Vec<_>) = (0..8).map(|_| ticket(|_| Verdict::Commit)).unzip();
+        let started = Instant::now();
+        assert!(run(&mut session, &Schemas::default(), &LIMITS, tickets).is_empty());
+        assert!(started.elapsed() < Duration::from_millis(600), "{:?}", started.elapsed());
+        for mut answer in answers {
+            assert!(matches!(answer.try_recv(), Ok(Some(Err(Error::Busy { .. })))));
+        }
+    }
+
+    /// A key that was taken is looked at again also for a job that has met other writers before, but not for ever.
+    #[test]
+    fn a_collision_after_a_conflict_is_tried_again() {
+        let file = File::new();
+        let mut session = file.open();
+        drop(file.execute(&create_table_sql(&THING, crate::Dialect::Sqlite)));
+        let insert = |tx: &mut dyn Tx| {
+            tx.insert(&THING, vec![suite::thing(1)]).unwrap();
+            Verdict::Commit
+        };
+        let (first, mut answered) = ticket(insert);
+        assert!(run(&mut session, &Schemas::default(), &LIMITS, vec![first]).is_empty());
+        assert!(matches!(answered.try_recv(), Ok(Some(Ok(Ran::Committed)))));
+        let (mut second, mut answered) = ticket(insert);
+        second.attempts = 1;
+        let mut waiting = vec![second];
+        for _ in 0..MAX_COLLISIONS {
+            waiting = run(&mut session, &Schemas::default(), &LIMITS, waiting);
+            assert_eq!(waiting.len(), 1);
+        }
+        assert!(run(&mut session, &Schemas::default(), &LIMITS, waiting).is_empty());
+        assert!(matches!(answered.try_recv(), Ok(Some(Err(Error::AlreadyExists { .. })))));
+    }
 }

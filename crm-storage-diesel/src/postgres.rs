@@ -59,8 +59,7 @@ pub(crate) fn join(connection: &mut PgConnection) -> PostgresTx<&mut PgConnectio
 pub(crate) fn connect(url: &str, tenant: Option<&str>) -> Result<PgConnection> {
     tenant.map_or(Ok(()), check_tenant)?;
     let mut connection = PgConnection::establish(url).map_err(|error| match error {
-        // The server's words name the host and the role, never the password.
-        ConnectionError::BadConnection(message) => Error::backend("the database cannot be reached", message),
+        ConnectionError::BadConnection(message) => not_reached(&message),
         _ => Error::Setup("the address of the database is not understood".to_owned()),
     })?;
     if let Some(tenant) = tenant {
@@ -72,6 +71,18 @@ pub(crate) fn connect(url: &str, tenant: Option<&str>) -> Result<PgConnection> {
     }
     speak_english(&mut connection)?;
     Ok(connection)
+}
+
+/// Why there is no connection. What is said of a server names its host and the role; what is said of an address that is not
+/// understood, or of a host that is not found, may repeat its password.
+fn not_reached(message: &str) -> Error {
+    if ["connection to server", "could not connect to server"].iter().any(|start| message.starts_with(start)) {
+        Error::busy(format!("the database cannot be reached: {}", message.trim_end()))
+    } else if message.starts_with("could not translate host name") {
+        Error::busy("the host of the database is not found")
+    } else {
+        Error::Setup("the address of the database is not understood".to_owned())
+    }
 }
 
 /// Makes the schema of a tenant, if it is not there.

@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
 use crm_core::work::{Job, Mode, Ran};
@@ -18,10 +19,13 @@ pub(crate) struct Ticket {
     pub(crate) answer: oneshot::Sender<Result<Ran>>,
     /// How often it met another writer so far.
     pub(crate) attempts: u32,
+    /// How often the database refused a key of it that was taken.
+    pub(crate) collisions: u32,
     /// When it was asked for.
     pub(crate) since: Instant,
 }
 
+/// Gets the session, or why there is none.
 pub(crate) type Control = Box<dyn FnOnce(Result<&mut dyn Session>) + Send>;
 
 /// What a thread of the engine is asked to do.
@@ -45,6 +49,8 @@ pub(crate) struct Queue {
 struct State {
     messages: VecDeque<Message>,
     closed: bool,
+    /// The threads that take from this queue.
+    servants: Vec<ThreadId>,
 }
 
 /// What [`Queue::wait`] found.
@@ -66,8 +72,20 @@ impl Queue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Says that this thread is going to take from the queue.
+    pub(crate) fn serve(&self) {
+        let (mut state, this) = (self.lock(), thread::current().id());
+        if !state.servants.contains(&this) {
+            state.servants.push(this);
+        }
+    }
+
     pub(crate) fn push(&self, message: Message) -> Result<()> {
         let mut state = self.lock();
+        if state.servants.contains(&thread::current().id()) {
+            // It would wait for itself for ever.
+            return Err(Error::Setup("a job waits for another job: do both in one unit of work".into()));
+        }
         if state.closed {
             return Err(Error::busy("the storage is closed"));
         }

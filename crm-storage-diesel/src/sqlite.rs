@@ -1,7 +1,6 @@
 //! SQLite: one file, many readers, one writer.
 
 use std::borrow::{BorrowMut, Cow};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use crm_core::work::{Addition, ColumnType, Key, Lock, Mode, Row, Schema, Schemas, Value};
@@ -20,9 +19,6 @@ const BATCHES: [usize; 3] = [32, 8, 1];
 
 /// The oldest SQLite taken: earlier ones can corrupt a WAL database when a checkpoint meets a reset of the log.
 const OLDEST: (u32, u32, u32) = (3, 51, 3);
-
-/// How long to wait before looking again whether another connection has closed.
-const CLOSING: Duration = Duration::from_millis(2);
 
 /// The path of a database that lives in memory.
 pub(crate) const MEMORY: &str = ":memory:";
@@ -68,10 +64,11 @@ pub(crate) fn connect(path: &str, setup: &SqliteSetup) -> Result<SqliteConnectio
     let started = Instant::now();
     loop {
         match set_up(&mut connection, path, setup) {
-            // While the last other connection of a file is closed, SQLite says so at once, and does not wait.
-            Err(Error::Busy { .. }) if started.elapsed() < setup.busy_timeout => thread::sleep(CLOSING),
-            Err(error) => return Err(error),
-            Ok(()) => return Ok(connection),
+            // Where several turn a new file to WAL, or the last one turns off the light, SQLite refuses without waiting.
+            Err(Error::Busy { .. }) if started.elapsed() < setup.busy_timeout => {
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            done => return done.map(|()| connection),
         }
     }
 }

@@ -36,6 +36,7 @@ struct Inner {
     address: Address,
     options: StorageOptions,
     engine: Engine,
+    is_tenant: bool,
     tenants: Mutex<HashMap<String, Weak<Inner>>>,
 }
 
@@ -145,10 +146,10 @@ impl DieselStorage {
     /// # Errors
     /// As [`open`](Self::open).
     pub fn open_with(url: &str, options: StorageOptions) -> Result<Self> {
-        Self::start(Address::parse(url)?, options)
+        Self::start(Address::parse(url)?, options, false)
     }
 
-    fn start(address: Address, options: StorageOptions) -> Result<Self> {
+    fn start(address: Address, options: StorageOptions, is_tenant: bool) -> Result<Self> {
         let settings = Settings {
             readers: if address.is_private_to_one_connection() { 0 } else { options.readers },
             queue: options.queue,
@@ -167,14 +168,15 @@ impl DieselStorage {
             Arc::new(move |role| address.connect(role, &options))
         };
         let engine = Engine::start(&connect, &settings)?;
-        Ok(Self { inner: Arc::new(Inner { address, options, engine, tenants: Mutex::default() }) })
+        Ok(Self { inner: Arc::new(Inner { address, options, engine, is_tenant, tenants: Mutex::default() }) })
     }
 
     /// The storage of a tenant: a file of its own beside this one on SQLite, a schema of its own on PostgreSQL. No
     /// query of one tenant can see another. Build a [`Crm`](crm_core::Crm) on it, which creates it if it is new.
     ///
     /// # Errors
-    /// [`Error::Invalid`] unless the name is 1 to 40 of `a`–`z`, `0`–`9` and `_`, and begins with a letter.
+    /// [`Error::Invalid`] unless the name is 1 to 40 of `a`–`z`, `0`–`9` and `_`, and begins with a letter;
+    /// [`Error::Setup`] when this is the storage of a tenant itself.
     pub fn tenant(&self, name: &str) -> Result<Self> {
         let fits = name.len() <= 40
             && name.starts_with(|first: char| first.is_ascii_lowercase())
@@ -182,11 +184,17 @@ impl DieselStorage {
         if !fits {
             return Err(Error::invalid("tenant", "tenant.name"));
         }
+        if self.inner.is_tenant {
+            // Its name alone would not say whose tenant it is.
+            return Err(Error::Setup("a tenant has no tenants".into()));
+        }
         let mut tenants = self.inner.tenants.lock().unwrap_or_else(PoisonError::into_inner);
+        // Not those that were closed or dropped.
+        tenants.retain(|_, inner| inner.upgrade().is_some_and(|inner| !inner.engine.is_closed()));
         if let Some(inner) = tenants.get(name).and_then(Weak::upgrade) {
             return Ok(Self { inner });
         }
-        let tenant = Self::start(self.inner.address.tenant(name), self.inner.options.clone())?;
+        let tenant = Self::start(self.inner.address.tenant(name), self.inner.options.clone(), true)?;
         tenants.insert(name.to_owned(), Arc::downgrade(&tenant.inner));
         Ok(tenant)
     }

@@ -6,10 +6,9 @@ use super::event::CategoryMoved;
 use super::model::{Category, CategoryId, CategoryMove, Product, ProductId, category, product};
 use super::rules;
 use crate::access::Target;
-use crate::kernel::input::required_text;
+use crate::kernel::input::{folded, required_text};
 use crate::kernel::money::Money;
 use crate::kernel::page::{Cursor, Limit, Page};
-use crate::kernel::text::fold;
 use crate::work::{Filter, UnitOfWork, Version};
 use crate::{Error, Result};
 
@@ -67,15 +66,17 @@ impl Catalog<'_, '_> {
         self.0.require(WRITE, &Target::ANY)?;
         let name = required_text("name", name, 200)?;
         let above = parent.map(|parent| self.0.get::<Category>(parent)).transpose()?;
+        let folded_name = folded("name", &name)?;
         let id = self.0.new_id();
         let category = Category {
             id,
             version: Version::FIRST,
             parent: parent.unwrap_or(Uuid::nil().into()),
             path: rules::path_under(above.as_ref(), id)?,
-            folded_name: fold(&name),
+            folded_name,
             name,
         };
+        self.touch(above)?;
         self.0.insert(&category)?;
         Ok(category)
     }
@@ -95,12 +96,16 @@ impl Catalog<'_, '_> {
         let above = parent.map(|parent| self.0.lock::<Category>(parent)).transpose()?;
         rules::check_move(&category, above.as_ref())?;
         let (old_path, new_path) = (category.path.clone(), rules::path_under(above.as_ref(), id)?);
-        for mut node in self.0.select(category::path.starts_with(&old_path)).all()? {
+        let mut subtree = self.0.select(category::path.starts_with(&old_path)).all()?;
+        for node in &mut subtree {
             node.path = rules::moved_path(&node.path, &old_path, &new_path)?;
             if node.id == id {
                 node.parent = parent.unwrap_or(Uuid::nil().into());
             }
-            self.0.update(&mut node)?;
+        }
+        self.touch(above)?;
+        for node in &mut subtree {
+            self.0.update(node)?;
         }
         let moved_at = self.0.now();
         let history = CategoryMove {
@@ -113,6 +118,12 @@ impl Catalog<'_, '_> {
         self.0.insert(&history)?;
         self.0.emit(&CategoryMoved { category: id, old_path, new_path })?;
         self.0.get(id)
+    }
+
+    /// Moves the version of a category on that gets another child: whoever moves it at the same time does not know the
+    /// child, whose path would stay behind.
+    fn touch(&mut self, parent: Option<Category>) -> Result<()> {
+        parent.map_or(Ok(()), |mut parent| self.0.update(&mut parent))
     }
 
     /// A category with everything below it, parents before children.

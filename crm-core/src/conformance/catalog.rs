@@ -55,6 +55,14 @@ pub fn categories_move(factory: Factory<'_>) {
     assert_eq!(tree(&bench, drinks.id), ["Drinks", "-Hot"]);
 }
 
+/// A name may be as long as it likes in what it is written with, but not in what it is indexed by.
+pub fn names_fit_an_index(factory: Factory<'_>) {
+    let bench = Bench::open(factory);
+    let folds_to_many = "\u{fdfa}".repeat(200);
+    let refused = bench.run(move |work| work.catalog().create_category(None, &folds_to_many)).unwrap_err();
+    assert!(matches!(refused, Error::Invalid { rule: "text.too_long", .. }), "{refused:?}");
+}
+
 /// Sisters have different names, in any spelling, also when one moves in.
 pub fn names_are_unique_among_sisters(factory: Factory<'_>) {
     let bench = Bench::open(factory);

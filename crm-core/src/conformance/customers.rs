@@ -2,7 +2,8 @@
 
 use super::bench::{Bench, Factory};
 use super::purchases::{receive, sale};
-use crate::customers::{Customer, CustomerId, Identifiers, NewCustomer, SearchField, Stage, customer};
+use crate::access::{Actor, Principal, Scope};
+use crate::customers::{Customer, CustomerId, Identifiers, NewCustomer, READ, SearchField, Stage, customer};
 use crate::journal::JournalQuery;
 use crate::kernel::page::Limit;
 use crate::kernel::time::CivilDate;
@@ -132,8 +133,13 @@ pub fn are_identified(factory: Factory<'_>) {
         assert_eq!(identify(Some(unknown), shared, None).unwrap_err().kind(), ErrorKind::NotFound, "{unknown}");
     }
     assert_eq!(identify(None, Some("12"), None).unwrap_err().kind(), ErrorKind::Invalid);
-    let by_phone = bench.read(|work| work.customers().by_phone("+48601234567"));
-    assert_eq!(by_phone.unwrap_err().kind(), ErrorKind::Invalid);
+    let by_phone = |actor: &Actor| bench.run_as(actor, |work| work.customers().by_phone("+48601234567"));
+    assert_eq!(by_phone(&Actor::system()).unwrap_err().kind(), ErrorKind::Invalid);
+    // Whom an actor may not see is not there: neither the refusal nor an id tells.
+    let seeing = |scope| Actor::new(Principal::Anonymous).granted(READ, scope);
+    let nobody = by_phone(&seeing(Scope::Branches([].into()))).unwrap_err();
+    assert_eq!(nobody.to_string(), "customer with this phone not found");
+    assert_eq!(by_phone(&seeing(Scope::Own(two.id))).unwrap().id, two.id);
 }
 
 /// Cards and national ids are one customer's, however they are written; phones and addresses may be shared.

@@ -79,7 +79,7 @@ macro_rules! conformance_tests {
                 are_found_in_any_spelling, are_found_by_everything_known, are_identified, have_one_card, change_and_are_found_anew,
                 are_related, come_in_pages,
             }
-            catalog { categories_move, names_are_unique_among_sisters, products_change, stock_never_falls_below_zero, stock_has_a_history }
+            catalog { categories_move, names_are_unique_among_sisters, names_fit_an_index, products_change, stock_never_falls_below_zero, stock_has_a_history }
             purchases {
                 are_recorded_once, have_a_receipt_of_their_own, are_paid_exactly, may_be_dated_back, move_stock, make_customers,
                 stand_in_the_journal, leave_nothing_when_refused, race_for_the_last_piece,

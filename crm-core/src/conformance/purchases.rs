@@ -287,6 +287,21 @@ pub fn leave_nothing_when_refused(factory: Factory<'_>) {
         ))
     });
     assert_eq!(count.unwrap(), (0, 0, told));
+    // A job that swallows the refusal has half a purchase in its hands, and stores nothing; one that attempts goes on.
+    let too_much = NewPurchase { lines: vec![NewLine::of(product.id, 11)], ..new.clone() };
+    let swallowing = too_much.clone();
+    let swallowed = bench.run(move |work| {
+        let _ = work.purchases().record(&swallowing, "key");
+        Ok(())
+    });
+    assert_eq!(swallowed.unwrap_err().kind(), ErrorKind::Poisoned);
+    let attempted = bench.run(move |work| {
+        let refused = work.attempt(|work| work.purchases().record(&too_much, "key"));
+        assert!(matches!(refused, Err(Error::Invalid { rule: "stock.insufficient", .. })), "{refused:?}");
+        Ok(())
+    });
+    attempted.unwrap();
+    assert_eq!(bench.read(|work| work.count(Filter::<Purchase>::all())).unwrap(), 0);
     record(&bench, &new, "key").unwrap();
     let hundred = NewPurchase { lines: vec![NewLine::of(product.id, 1); 8], receipt_no: "8".into(), ..new };
     record(&bench, &hundred, "eight").unwrap();

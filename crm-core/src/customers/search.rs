@@ -94,7 +94,7 @@ impl Customers<'_, '_> {
     /// phone or e-mail address is shared and nothing else decides, `identifiers.contradict` when two of them mean
     /// different customers (C02).
     pub fn identify(&mut self, identifiers: &Identifiers) -> Result<Customer> {
-        self.0.scope(READ)?;
+        let scope = self.0.scope(READ)?.clone();
         let mut exact = Vec::new();
         if let Some(card) = &identifiers.card {
             exact.push((SearchField::Card, code(card)));
@@ -111,7 +111,9 @@ impl Customers<'_, '_> {
         }
         let mut meant: Option<Vec<CustomerId>> = None;
         for (field, token) in exact {
+            // Whom the actor may not see is not there, or the kind of refusal would tell.
             let having = self.having(field, &token)?;
+            let having = self.within(&scope, having)?;
             if having.is_empty() {
                 return Err(Error::not_found("customer", format!("with this {field}")));
             }
@@ -134,6 +136,15 @@ impl Customers<'_, '_> {
     /// As [`identify`](Self::identify).
     pub fn by_phone(&mut self, phone: &str) -> Result<Customer> {
         self.identify(&Identifiers { phone: Some(phone.to_owned()), ..Identifiers::default() })
+    }
+
+    fn within(&mut self, scope: &Scope, ids: Vec<CustomerId>) -> Result<Vec<CustomerId>> {
+        if *scope == Scope::All {
+            return Ok(ids);
+        }
+        let customers = self.0.get_many::<Customer>(&ids)?.into_iter().flatten();
+        let target = |customer: &Customer| Target { branch: customer.branch_id, customer: Some(customer.id) };
+        Ok(customers.filter(|customer| scope.covers(&target(customer))).map(|customer| customer.id).collect())
     }
 
     /// Adds those who have these keys, a page of keys at a time, until enough are found.

@@ -6,10 +6,9 @@ use super::rules::search_keys;
 use crate::access::{Scope, Target};
 use crate::branches::{Branch, BranchId};
 use crate::kernel::email::Email;
-use crate::kernel::input::{fold_code, required_text};
+use crate::kernel::input::{fold_code, folded, required_text};
 use crate::kernel::page::{Cursor, Limit, Page};
 use crate::kernel::phone::Phone;
-use crate::kernel::text::fold;
 use crate::kernel::time::CivilDate;
 use crate::work::{Entity, Filter, UnitOfWork, Version};
 use crate::{Error, Result};
@@ -18,9 +17,6 @@ use crate::{Error, Result};
 pub const WRITE: &str = "customers.write";
 /// Permission to see and search customers.
 pub const READ: &str = "customers.read";
-
-/// The longest folded name: 300 characters of four bytes.
-const MAX_FOLDED_BYTES: usize = 1200;
 
 /// A customer to create. Only the name is needed; records fill up over time.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -236,11 +232,7 @@ pub(super) fn visible(scope: &Scope) -> Filter<Customer> {
 
 fn normalise(customer: &mut Customer) -> Result<()> {
     customer.name = required_text("name", &customer.name, 300)?;
-    customer.folded_name = fold(&customer.name);
-    // A few characters fold to many: what is indexed stays within what an index takes.
-    if customer.folded_name.len() > MAX_FOLDED_BYTES {
-        return Err(Error::invalid("name", "text.too_long"));
-    }
+    customer.folded_name = folded("name", &customer.name)?;
     for (field, code) in [("card_no", &mut customer.card_no), ("national_id", &mut customer.national_id)] {
         if let Some(text) = code {
             *text = fold_code(field, text, 64)?;

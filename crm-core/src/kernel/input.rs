@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::kernel::text::fold_digits;
+use crate::kernel::text::{fold, fold_digits};
 use crate::{Error, Result};
 
 /// Text that must be there: trimmed, 1 to `max` characters, no control characters.
@@ -28,6 +28,18 @@ pub fn required_text(field: impl Into<Cow<'static, str>>, text: &str, max: usize
         return Ok(text.to_owned());
     };
     Err(Error::invalid(field, rule))
+}
+
+/// The longest folded text: 300 characters of four bytes.
+const MAX_FOLDED_BYTES: usize = 1200;
+
+/// A text folded for searching, within what an index takes: a few characters fold to many.
+///
+/// # Errors
+/// [`Error::Invalid`] with rule `text.too_long`.
+pub(crate) fn folded(field: impl Into<Cow<'static, str>>, text: &str) -> Result<String> {
+    let folded = fold(text);
+    if folded.len() <= MAX_FOLDED_BYTES { Ok(folded) } else { Err(Error::invalid(field, "text.too_long")) }
 }
 
 /// A code that people type, such as a card number: digits of any script as ASCII, letters as capitals, and the spaces,

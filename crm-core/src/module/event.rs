@@ -79,7 +79,8 @@ impl UnitOfWork<'_> {
                 .iter()
                 .try_for_each(|handler| self.acting_as(&handler.actor, |work| (handler.call)(work, event)));
             self.handling.pop();
-            handled?;
+            // The event stands in the journal, and some handlers may have written.
+            self.whole(|_| handled)?;
         }
         Ok(id)
     }

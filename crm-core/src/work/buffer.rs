@@ -12,7 +12,8 @@ use super::storage::{Addition, Lock, Query, Schemas, Tx};
 use super::value::{Key, Row, Value};
 use crate::{Error, Result};
 
-/// Rows kept in memory after a flush; above this they are forgotten and read again when needed.
+/// Rows kept in memory after a flush; above this they are forgotten and read again when needed. A query adds no more than
+/// that either, so that a walk over everything needs bounded memory.
 const MAX_KNOWN_ROWS: usize = 10_000;
 
 /// Inserted rows that may wait before they are written without being asked, so that an import needs bounded memory.
@@ -29,14 +30,14 @@ pub struct WriteBuffer<'t> {
     /// Layers `1..=opened` are savepoints of `tx` too.
     opened: usize,
     batches_reads: bool,
-    missing: BTreeMap<usize, Missing>,
+    missing: BTreeMap<Place, Missing>,
     status: Status,
     /// The layer that was on top when something failed first.
     failed_at: Option<usize>,
     /// Rows inserted since the last flush.
     waiting: usize,
-    /// Values of unique keys that an update has given up and that are still stored: by rank, number of the key, values.
-    freed: BTreeSet<(usize, usize, Vec<Value>)>,
+    /// Values of unique keys that an update has given up and that are still stored: by kind, number of the key, values.
+    freed: BTreeSet<(Place, usize, Vec<Value>)>,
 }
 
 /// What happened to a job in a [`WriteBuffer`], beside what the job says itself.
@@ -62,8 +63,11 @@ impl Status {
     }
 }
 
-/// Rows by rank of their kind, then by key: the order in which they are written.
-type Layer = BTreeMap<usize, Kind>;
+/// A kind's place in the order of writing: its rank, and its name, for kinds that nobody declared share a rank.
+type Place = (usize, &'static str);
+
+/// Rows by place of their kind, then by key: the order in which they are written.
+type Layer = BTreeMap<Place, Kind>;
 
 struct Kind {
     schema: &'static Schema,
@@ -200,24 +204,24 @@ impl<'t> WriteBuffer<'t> {
         Ok(())
     }
 
-    fn rank(&self, schema: &'static Schema) -> usize {
-        self.schemas.rank(schema)
+    fn rank(&self, schema: &'static Schema) -> Place {
+        (self.schemas.rank(schema), schema.kind)
     }
 
     fn top(&self) -> usize {
         self.layers.len() - 1
     }
 
-    fn slot(&self, rank: usize, key: &Key) -> Option<&Slot> {
+    fn slot(&self, rank: Place, key: &Key) -> Option<&Slot> {
         self.layers.iter().rev().find_map(|layer| layer.get(&rank)?.slots.get(key))
     }
 
-    fn slots_of(&mut self, layer: usize, rank: usize, schema: &'static Schema) -> &mut BTreeMap<Key, Slot> {
+    fn slots_of(&mut self, layer: usize, rank: Place, schema: &'static Schema) -> &mut BTreeMap<Key, Slot> {
         &mut self.layers[layer].entry(rank).or_insert_with(|| Kind { schema, slots: BTreeMap::new() }).slots
     }
 
     /// The row's slot in the top layer, to be changed there. The row must be known.
-    fn slot_to_change(&mut self, rank: usize, schema: &'static Schema, key: &Key) -> Result<&mut Slot> {
+    fn slot_to_change(&mut self, rank: Place, schema: &'static Schema, key: &Key) -> Result<&mut Slot> {
         let seen = self.slot(rank, key).map(|slot| slot.seen_from_above(schema));
         let top = self.top();
         let slots = self.slots_of(top, rank, schema);
@@ -233,12 +237,22 @@ impl<'t> WriteBuffer<'t> {
 
     /// Writes what waits if this row takes over a unique value from another that is not written yet: batches are
     /// ordered by key, not by who gives and who takes.
-    fn make_room(&mut self, rank: usize, schema: &'static Schema, row: &Row) -> Result<()> {
+    fn make_room(&mut self, rank: Place, schema: &'static Schema, row: &Row) -> Result<()> {
         let takes = |(number, values)| self.freed.contains(&(rank, number, values));
         if !self.freed.is_empty() && schema.unique_values(row).any(takes) { self.flush() } else { Ok(()) }
     }
 
-    fn has_pending(&self, rank: usize) -> bool {
+    fn known(&self) -> usize {
+        self.layers.iter().flat_map(BTreeMap::values).map(|kind| kind.slots.len()).sum()
+    }
+
+    /// Locks taken since a savepoint are gone with it.
+    fn forget_locks(&mut self) {
+        let kinds = self.layers.iter_mut().flat_map(BTreeMap::values_mut);
+        kinds.flat_map(|kind| kind.slots.values_mut()).for_each(|slot| slot.locked = false);
+    }
+
+    fn has_pending(&self, rank: Place) -> bool {
         self.layers.iter().filter_map(|layer| layer.get(&rank)).any(|kind| !kind.slots.values().all(Slot::is_clean))
     }
 
@@ -262,7 +276,7 @@ impl<'t> WriteBuffer<'t> {
     }
 
     /// Makes sure that every key has a slot, and a locked one if asked.
-    fn learn(&mut self, rank: usize, schema: &'static Schema, keys: &[Key], lock: Lock) -> Result<()> {
+    fn learn(&mut self, rank: Place, schema: &'static Schema, keys: &[Key], lock: Lock) -> Result<()> {
         let lacks = |buffer: &Self, key: &Key| match buffer.slot(rank, key) {
             None => true,
             Some(slot) => lock == Lock::ForUpdate && slot.stored && !slot.locked,
@@ -290,7 +304,7 @@ impl<'t> WriteBuffer<'t> {
     /// Remembers a row that was read, or compares it with what is known of it.
     fn take_in(
         &mut self,
-        rank: usize,
+        rank: Place,
         schema: &'static Schema,
         key: Key,
         row: Option<Row>,
@@ -314,7 +328,7 @@ impl<'t> WriteBuffer<'t> {
         Ok(())
     }
 
-    fn note_missing(&mut self, rank: usize, schema: &'static Schema, keys: Vec<Key>, lock: Lock) {
+    fn note_missing(&mut self, rank: Place, schema: &'static Schema, keys: Vec<Key>, lock: Lock) {
         let missing = self.missing.entry(rank).or_insert_with(|| Missing {
             schema,
             plain: BTreeSet::new(),
@@ -344,9 +358,7 @@ impl<'t> WriteBuffer<'t> {
             let written = self.write_layer(at);
             self.ran(written)?;
         }
-        if self.layers.iter().flat_map(BTreeMap::values).map(|kind| kind.slots.len()).sum::<usize>() > MAX_KNOWN_ROWS
-            && !self.layers.iter().any(pending)
-        {
+        if self.known() > MAX_KNOWN_ROWS && !self.layers.iter().any(pending) {
             self.layers.iter_mut().for_each(BTreeMap::clear);
         }
         Ok(())
@@ -419,12 +431,23 @@ impl Tx for WriteBuffer<'_> {
         }
         let selected = self.tx.select(query);
         let rows = self.ran(selected)?;
+        let mut room = MAX_KNOWN_ROWS.saturating_sub(self.known());
         for row in &rows {
             let key = query.schema.key_of(row);
-            if self.slot(rank, &key).is_none() {
-                let layer = self.opened;
-                let slot = Slot::clean(query.schema, Some(row.clone()), false);
-                self.slots_of(layer, rank, query.schema).insert(key, slot);
+            match self.slot(rank, &key) {
+                None if room == 0 => {}
+                None => {
+                    room -= 1;
+                    let layer = self.opened;
+                    let slot = Slot::clean(query.schema, Some(row.clone()), false);
+                    self.slots_of(layer, rank, query.schema).insert(key, slot);
+                }
+                // Another writer was here since the row was read: what this job builds on it would be refused.
+                Some(known) if known.stored_version != query.schema.version_of(row) => {
+                    self.status.contended = true;
+                    return self.allowed(Err(Error::Conflict { kind: query.schema.kind }));
+                }
+                Some(_) => {}
             }
         }
         Ok(rows)
@@ -465,6 +488,8 @@ impl Tx for WriteBuffer<'_> {
         self.learn(rank, schema, &keys, Lock::None)?;
         for ((mut row, was), key) in rows.into_iter().zip(keys) {
             self.make_room(rank, schema, &row)?;
+            // Writing may have made the buffer forget what it knew.
+            self.learn(rank, schema, std::slice::from_ref(&key), Lock::None)?;
             if let Some(before) = self.slot(rank, &key).and_then(|slot| slot.current.as_ref()) {
                 let after: Vec<_> = schema.unique_values(&row).collect();
                 let freed: Vec<_> = schema.unique_values(before).filter(|values| !after.contains(values)).collect();
@@ -551,8 +576,13 @@ impl Tx for WriteBuffer<'_> {
         };
         if self.opened == top {
             self.opened -= 1;
-            let released = self.tx.release();
-            self.ran(released)?;
+            if let Err(error) = self.tx.release() {
+                // A statement failed inside and nobody went back. Now we do, so that both sides agree on what is open.
+                self.status.broken |= self.tx.roll_back().is_err();
+                self.forget_locks();
+                self.failed_at = Some(self.failed_at.map_or(top - 1, |at| at.min(top - 1)));
+                return Err(error);
+            }
         }
         // A failure inside is now one of what is around it.
         self.failed_at = self.failed_at.map(|at| at.min(top - 1));
@@ -583,12 +613,7 @@ impl Tx for WriteBuffer<'_> {
                 self.failed_at = Some(0);
                 return Err(error);
             }
-            // Locks taken since the savepoint are gone with it.
-            self.layers
-                .iter_mut()
-                .flat_map(BTreeMap::values_mut)
-                .flat_map(|kind| kind.slots.values_mut())
-                .for_each(|slot| slot.locked = false);
+            self.forget_locks();
         }
         // With a savepoint of its own the transaction is sound again, and so is a check that failed here.
         if self.failed_at.is_some_and(|at| at >= top) {

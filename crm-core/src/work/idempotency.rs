@@ -62,7 +62,7 @@ impl UnitOfWork<'_> {
             }
             return serde_json::from_value(done.outcome.0).map_err(|error| Error::backend("a stored outcome", error));
         }
-        let outcome = run(self)?;
+        let outcome = self.whole(run)?;
         let stored = serde_json::to_value(&outcome).map_err(|error| Error::backend("serialising an outcome", error))?;
         self.insert(&CommandRecord {
             id,

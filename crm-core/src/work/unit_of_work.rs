@@ -27,11 +27,20 @@ pub struct UnitOfWork<'t> {
     now: Timestamp,
     /// Events that are being handled, innermost last: a handler that emits its own cause again is a cycle.
     pub(crate) handling: Vec<&'static str>,
+    /// An operation failed after it had written something: nothing may be committed, whatever the job makes of the error.
+    half_done: bool,
 }
 
 impl<'t> UnitOfWork<'t> {
     pub(crate) fn new(tx: &'t mut dyn Tx, shared: &'t Shared, actor: &'t Actor) -> Self {
-        Self { tx, shared, actor: Cow::Borrowed(actor), now: shared.clock.now(), handling: Vec::new() }
+        Self {
+            tx,
+            shared,
+            actor: Cow::Borrowed(actor),
+            now: shared.clock.now(),
+            handling: Vec::new(),
+            half_done: false,
+        }
     }
 
     /// Who acts.
@@ -76,6 +85,17 @@ impl<'t> UnitOfWork<'t> {
         let done = part(self);
         self.actor = before;
         done
+    }
+
+    /// Runs a part of an operation that writes before it knows whether it will succeed. If it fails outside an
+    /// [`attempt`](Self::attempt), what it has written is there, so the whole unit of work fails.
+    pub(crate) fn whole<T>(&mut self, part: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        part(self).inspect_err(|_| self.half_done = true)
+    }
+
+    /// What becomes of a job that ends like this.
+    pub(crate) fn settle<T, Er: From<Error>>(&self, done: Result<T, Er>) -> Result<T, Er> {
+        if self.half_done { done.and(Err(Error::Poisoned.into())) } else { done }
     }
 
     /// The principal, as journal and audit name it.
@@ -205,6 +225,7 @@ impl<'t> UnitOfWork<'t> {
     /// Its errors show inside, also those a store finds only when it writes.
     pub fn attempt<T, Er: From<Error>>(&mut self, part: impl FnOnce(&mut Self) -> Result<T, Er>) -> Result<T, Er> {
         self.tx.savepoint()?;
+        let half_done = self.half_done;
         let tried = part(self).and_then(|value| self.tx.flush().map(|()| value).map_err(Er::from));
         match tried {
             Ok(value) => {
@@ -213,6 +234,7 @@ impl<'t> UnitOfWork<'t> {
             }
             Err(error) => {
                 self.tx.roll_back()?;
+                self.half_done = half_done;
                 Err(error)
             }
         }

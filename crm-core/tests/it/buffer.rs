@@ -6,8 +6,8 @@ use crm_core::catalog::{Product, Stock, product, stock_level};
 use crm_core::conformance::{GroupedMemory, RawJob};
 use crm_core::kernel::currency::Currency;
 use crm_core::work::{
-    Addition, Comparison, Criteria, Direction, Entity, EntityKey, Field, Job, Key, Lock, Mode, Query, Ran, Row,
-    Schemas, Storage, Tx, Value, Verdict, Version,
+    Addition, Comparison, Criteria, Direction, Entity, EntityKey, Field, Job, Key, Lock, Mode, Query, Ran, Row, Schema,
+    Schemas, Storage, Tx, Value, Verdict, Version, WriteBuffer,
 };
 use crm_core::{ErrorKind, MemoryStorage, Result};
 use proptest::prelude::*;
@@ -291,14 +291,14 @@ fn job(number: usize, script: Script, started: Arc<Mutex<Vec<usize>>>) -> (Box<d
     (Box::new(job), answers)
 }
 
+fn everything_of(schema: &'static Schema) -> Query {
+    let (order, criteria) = (schema.key.to_vec(), Criteria::everything());
+    Query { schema, criteria, order, direction: Direction::Ascending, after: None, limit: 0 }
+}
+
 fn everything(storage: &dyn Storage) -> Vec<Row> {
     let (job, answers) = RawJob::new(|tx: &mut dyn Tx| {
-        let all = |tx: &mut dyn Tx, schema: &'static crm_core::work::Schema| {
-            let order = schema.key.to_vec();
-            let criteria = Criteria::everything();
-            tx.select(&Query { schema, criteria, order, direction: Direction::Ascending, after: None, limit: 0 })
-                .unwrap()
-        };
+        let all = |tx: &mut dyn Tx, schema| tx.select(&everything_of(schema)).unwrap();
         let rows = [all(tx, Product::SCHEMA), all(tx, Stock::SCHEMA), all(tx, Tally::SCHEMA)].concat();
         (Verdict::Commit, rows)
     });
@@ -382,4 +382,159 @@ proptest! {
             prop_assert_eq!(everything(&buffered), everything(&plain));
         }
     }
+}
+
+/// Runs one job on a store that knows of no kind.
+fn undeclared<T: Send + 'static>(job: impl FnMut(&mut dyn Tx) -> (Verdict, T) + Send + 'static) -> (Result<Ran>, T) {
+    let storage = GroupedMemory::new();
+    let (job, answers) = RawJob::new(job);
+    let ran = pollster_run(&storage, Mode::Write, Box::new(job));
+    (ran, answers.try_iter().last().unwrap())
+}
+
+fn tally(id: u8) -> Row {
+    Tally { id: Uuid::from_u128(id.into()), version: Version::FIRST, name: String::new(), count: 0 }.to_row()
+}
+
+/// Kinds that nobody declared have no place in the order of writing, but they are still two.
+#[test]
+fn undeclared_kinds_are_not_mixed_up() {
+    let (ran, rows) = undeclared(|tx| {
+        tx.insert(Tally::SCHEMA, vec![tally(1)]).unwrap();
+        tx.insert(Product::SCHEMA, vec![row(1, "one".into())]).unwrap();
+        tx.flush().unwrap();
+        let mut fetch = |schema| tx.fetch(schema, &[key(1)], Lock::None).unwrap().remove(0);
+        (Verdict::Commit, (fetch(Tally::SCHEMA), fetch(Product::SCHEMA)))
+    });
+    assert_eq!(ran.unwrap(), Ran::Committed);
+    assert_eq!(rows, (Some(tally(1)), Some(row(1, "one".into()))));
+}
+
+/// Above ten thousand rows the buffer forgets what it knew, also in the middle of an update that has to write first.
+#[test]
+fn what_is_forgotten_is_read_again() {
+    let (ran, updated) = undeclared(|tx| {
+        tx.insert(Product::SCHEMA, vec![row(1, "one".into()), row(2, "two".into())]).unwrap();
+        tx.flush().unwrap();
+        let change = |id: u8, sku: &str| {
+            let mut changed = row(id, sku.into());
+            changed[product::version.position()] = Value::Int(2);
+            vec![(changed, 1)]
+        };
+        tx.update(Product::SCHEMA, change(1, "other")).unwrap();
+        let keys: Vec<Key> = (0..10_001).map(|id| vec![Value::Uuid(Uuid::from_u128(id))]).collect();
+        tx.fetch(Tally::SCHEMA, &keys, Lock::None).unwrap();
+        let updated = tx.update(Product::SCHEMA, change(2, "one"));
+        (Verdict::Commit, updated.map_err(|error| error.kind()))
+    });
+    assert_eq!((ran.unwrap(), updated), (Ran::Committed, Ok(())));
+}
+
+/// A transaction in which another process changes a row before the first select. Counts the rows that are fetched.
+struct Meddled<'t> {
+    tx: &'t mut dyn Tx,
+    meddle: Option<Row>,
+    fetched: usize,
+}
+
+impl Tx for Meddled<'_> {
+    fn fetch(&mut self, schema: &'static Schema, keys: &[Key], lock: Lock) -> Result<Vec<Option<Row>>> {
+        self.fetched += keys.len();
+        self.tx.fetch(schema, keys, lock)
+    }
+
+    fn select(&mut self, query: &Query) -> Result<Vec<Row>> {
+        if let Some(row) = self.meddle.take() {
+            let was = query.schema.version_of(&row).unwrap() - 1;
+            self.tx.update(query.schema, vec![(row, was)])?;
+        }
+        self.tx.select(query)
+    }
+
+    fn count(&mut self, schema: &'static Schema, criteria: &Criteria) -> Result<u64> {
+        self.tx.count(schema, criteria)
+    }
+
+    fn insert(&mut self, schema: &'static Schema, rows: Vec<Row>) -> Result<()> {
+        self.tx.insert(schema, rows)
+    }
+
+    fn update(&mut self, schema: &'static Schema, rows: Vec<(Row, i64)>) -> Result<()> {
+        self.tx.update(schema, rows)
+    }
+
+    fn delete(&mut self, schema: &'static Schema, keys: Vec<(Key, Option<i64>)>) -> Result<()> {
+        self.tx.delete(schema, keys)
+    }
+
+    fn add(&mut self, schema: &'static Schema, additions: Vec<Addition>) -> Result<()> {
+        self.tx.add(schema, additions)
+    }
+
+    fn savepoint(&mut self) -> Result<()> {
+        self.tx.savepoint()
+    }
+
+    fn release(&mut self) -> Result<()> {
+        self.tx.release()
+    }
+
+    fn roll_back(&mut self) -> Result<()> {
+        self.tx.roll_back()
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        self.tx.flush()
+    }
+}
+
+/// What a job builds on two states of a row is not refused for good: the job is run again.
+#[test]
+fn a_row_that_is_newer_than_what_is_known_calls_for_another_run() {
+    let storage = MemoryStorage::new();
+    let (job, answers) = RawJob::new(|tx: &mut dyn Tx| {
+        tx.insert(Product::SCHEMA, vec![row(1, "one".into())]).unwrap();
+        let mut newer = row(1, "newer".into());
+        newer[product::version.position()] = Value::Int(2);
+        let schemas = Schemas::new(vec![Product::SCHEMA]);
+        let mut meddled = Meddled { tx, meddle: Some(newer), fetched: 0 };
+        let mut buffer = WriteBuffer::new(&mut meddled, &schemas);
+        // One job of a group reads the row, the next one finds it.
+        buffer.begin_job(false);
+        buffer.fetch(Product::SCHEMA, &[key(1)], Lock::None).unwrap();
+        let first = buffer.end_job(true).unwrap();
+        buffer.begin_job(false);
+        let found = buffer.select(&everything_of(Product::SCHEMA)).map_err(|error| error.kind());
+        (Verdict::Commit, (first, found, buffer.end_job(false).unwrap()))
+    });
+    pollster_run(&storage, Mode::Write, Box::new(job)).unwrap();
+    let (first, found, second) = answers.try_iter().last().unwrap();
+    assert!(first.is_sound());
+    assert_eq!(found, Err(ErrorKind::Conflict));
+    assert!(second.contended && !second.broken, "{second:?}");
+}
+
+/// Whoever walks over everything in a job that writes does not hold everything in memory.
+#[test]
+fn a_query_does_not_fill_the_buffer_without_end() {
+    let storage = MemoryStorage::new();
+    let (job, answers) = RawJob::new(|tx: &mut dyn Tx| {
+        let many = (0..10_100).map(|id| Tally {
+            id: Uuid::from_u128(id),
+            version: Version::FIRST,
+            name: String::new(),
+            count: 0,
+        });
+        let rows: Vec<Row> = many.map(|tally| tally.to_row()).collect();
+        let keys: Vec<Key> = rows.iter().map(|row| Tally::SCHEMA.key_of(row)).collect();
+        tx.insert(Tally::SCHEMA, rows).unwrap();
+        let schemas = Schemas::new(vec![Tally::SCHEMA]);
+        let mut counted = Meddled { tx, meddle: None, fetched: 0 };
+        let mut buffer = WriteBuffer::new(&mut counted, &schemas);
+        let selected = buffer.select(&everything_of(Tally::SCHEMA)).unwrap().len();
+        let fetched = buffer.fetch(Tally::SCHEMA, &keys, Lock::None).unwrap().iter().flatten().count();
+        (Verdict::Commit, (selected, fetched, counted.fetched))
+    });
+    pollster_run(&storage, Mode::Write, Box::new(job)).unwrap();
+    assert_eq!(answers.try_iter().last(), Some((10_100, 10_100, 100)));
 }

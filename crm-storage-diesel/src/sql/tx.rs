@@ -318,7 +318,9 @@ impl<T: Tables + Send> Session for SqlTx<T> {
     }
 
     fn prepare(&mut self, schemas: &Schemas, migrations: &[ModuleMigrations]) -> Result<()> {
-        self.tables.prepare(schemas, migrations)
+        let prepared = self.tables.prepare(schemas, migrations);
+        self.lost |= matches!(prepared, Err(Error::Busy { .. }));
+        prepared
     }
 
     fn maintain(&mut self) -> Result<()> {
@@ -326,7 +328,10 @@ impl<T: Tables + Send> Session for SqlTx<T> {
     }
 
     fn version(&mut self) -> Result<String> {
-        self.tables.version()
+        let version = self.tables.version();
+        // Whoever cannot say that has nothing to say any more.
+        self.lost |= version.is_err();
+        version
     }
 
     fn as_tx(&mut self) -> &mut dyn Tx {

@@ -106,6 +106,21 @@ fn many_may_migrate_at_once() {
 
 /// `SQLITE_BUSY`.
 #[test]
+fn many_may_open_a_new_file_at_once() {
+    for _ in 0..10 {
+        let (file, start) = (File::new(), std::sync::Barrier::new(6));
+        std::thread::scope(|scope| {
+            for _ in 0..6 {
+                scope.spawn(|| {
+                    start.wait();
+                    drop(file.connect());
+                });
+            }
+        });
+    }
+}
+
+#[test]
 fn a_second_writer_is_told_that_the_store_is_busy() {
     let file = File::migrated();
     let (mut first, mut second) = (file.open(Duration::ZERO), file.open(Duration::ZERO));

@@ -1,14 +1,19 @@
 //! What the engine promises beside the conformance suite: back-pressure, tenants, reconnecting, the host's transaction,
 //! slow jobs told.
 
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
 use crm_core::access::Actor;
 use crm_core::branches::{Branch, NewBranch};
+use crm_core::catalog::{NewProduct, Product};
+use crm_core::kernel::currency::Currency;
+use crm_core::kernel::money::Money;
 use crm_core::kernel::page::Limit;
-use crm_core::work::Filter;
+use crm_core::module::{Manifest, Module, Registry};
+use crm_core::work::{Entity, Filter, UnitOfWork, Version};
 use crm_core::{Crm, Error, ErrorKind};
 use crm_storage_diesel::{DieselStorage, HostTransaction, StorageOptions};
 use diesel::connection::SimpleConnection;
@@ -266,4 +271,238 @@ fn a_snapshot_does_not_see_what_is_written_meanwhile() {
         .unwrap();
     assert_eq!((before, after), (0, 0));
     assert_eq!(branch_names(&crm), ["meanwhile"]);
+}
+
+/// Runs this in a thread of its own, for a test that would hang if it failed.
+fn soon<T: Send + 'static>(what: impl FnOnce() -> T + Send + 'static) -> T {
+    let (done, wait) = mpsc::channel();
+    thread::spawn(move || done.send(what()));
+    wait.recv_timeout(Duration::from_secs(20)).expect("an answer")
+}
+
+/// Panics when it goes.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        assert!(thread::panicking(), "a bomb");
+    }
+}
+
+#[test]
+fn a_panic_outside_a_job_is_no_end_of_the_storage() {
+    let options = StorageOptions::default().on_slow_job(Duration::ZERO, |label, _| assert_ne!(label, "slow"));
+    let crm = Crm::builder(DieselStorage::open_with("sqlite::memory:", options).unwrap()).build_blocking().unwrap();
+    soon(move || {
+        let run = |label, bomb: Option<Bomb>| {
+            crm.blocking().run(&Actor::system(), label, move |work| {
+                let _ = &bomb;
+                work.branches().create(NewBranch::named(label, "Europe/Warsaw", "PLN"))
+            })
+        };
+        run("slow", None).unwrap();
+        // The job goes when its caller has the answer.
+        run("bomb", Some(Bomb)).unwrap();
+        run("after", None).unwrap();
+        assert_eq!(branch_names(&crm), ["after", "bomb", "slow"]);
+        crm.blocking().close().unwrap();
+    });
+}
+
+#[test]
+fn a_job_inside_a_job_is_refused() {
+    let database = databases::sqlite_file();
+    let crm = Crm::builder(DieselStorage::open(database.url()).unwrap()).build_blocking().unwrap();
+    soon(move || {
+        let inner = crm.clone();
+        let refused = crm.blocking().run(&Actor::system(), "outer", move |_| open_branch(&inner, "inner"));
+        assert_eq!(refused.unwrap_err().kind(), ErrorKind::Setup);
+        let inner = crm.clone();
+        let refused = crm.blocking().read(&Actor::system(), "outer", move |_| {
+            inner.blocking().read(&Actor::system(), "inner", |work| work.count(Filter::<Branch>::all()))
+        });
+        assert_eq!(refused.unwrap_err().kind(), ErrorKind::Setup);
+        assert!(branch_names(&crm).is_empty());
+    });
+}
+
+crm_core::entity! {
+    /// A left shoe.
+    pub struct Left {
+        kind: "left", records: [], key: (id: uuid::Uuid), columns: left, version: version,
+    } {
+        /// Its id.
+        id: uuid::Uuid,
+        /// The optimistic lock.
+        version: Version,
+    }
+}
+
+crm_core::entity! {
+    /// A right shoe.
+    pub struct Right {
+        kind: "right", records: [], key: (id: uuid::Uuid), columns: right, version: version,
+    } {
+        /// Its id.
+        id: uuid::Uuid,
+        /// The optimistic lock.
+        version: Version,
+        /// How large it is.
+        size: i64,
+    }
+}
+
+struct Shoes;
+
+impl Module for Shoes {
+    fn manifest(&self) -> Manifest {
+        Manifest { name: "shoes", entities: &[Left::SCHEMA, Right::SCHEMA], ..Manifest::default() }
+    }
+
+    fn install(&self, _: &mut Registry) -> crm_core::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn two_crms_with_other_modules_share_a_storage() {
+    let storage = DieselStorage::open("sqlite::memory:").unwrap();
+    let plain = Crm::builder(storage.clone()).build_blocking().unwrap();
+    let shoes = Crm::builder(storage).module(Shoes).build_blocking().unwrap();
+    let id = uuid::Uuid::from_u128(1);
+    let stored = shoes.blocking().run(&Actor::system(), "shoes", move |work| {
+        work.insert(&Left { id, version: Version::FIRST })?;
+        work.insert(&Right { id, version: Version::FIRST, size: 43 })
+    });
+    stored.unwrap();
+    let read = shoes.blocking().read(&Actor::system(), "shoes", move |work| {
+        Ok::<_, Error>((work.get::<Left>(id)?.id, work.get::<Right>(id)?.size))
+    });
+    assert_eq!(read.unwrap(), (id, 43));
+    open_branch(&plain, "still there").unwrap();
+}
+
+fn tea(work: &mut UnitOfWork<'_>, sku: &str) -> crm_core::Result<Product> {
+    work.catalog().create_product(NewProduct::goods(sku, "Herbata", Money::new(1, Currency::PLN)))
+}
+
+type Caller = Box<dyn FnOnce(&Crm) + Send>;
+
+/// Holds the writer, lets jobs queue up that are then one group, and lets go.
+fn in_one_group(crm: &Crm, jobs: Vec<Caller>) {
+    let (started, wait_for_start) = mpsc::channel();
+    let (release, wait_for_release) = mpsc::channel::<()>();
+    let wait_for_release = Mutex::new(wait_for_release);
+    thread::scope(|scope| {
+        let holding = crm.clone();
+        scope.spawn(move || {
+            holding.blocking().run(&Actor::system(), "hold", move |_| {
+                started.send(()).unwrap();
+                let _ = wait_for_release.lock().unwrap().recv();
+                Ok::<_, Error>(())
+            })
+        });
+        wait_for_start.recv().unwrap();
+        for job in jobs {
+            scope.spawn(move || job(crm));
+            thread::sleep(Duration::from_millis(30));
+        }
+        release.send(()).unwrap();
+    });
+}
+
+/// A job that swallows what failed in an attempt is poisoned; those who are in its group do not even run again.
+#[test]
+fn a_failure_swallowed_in_an_attempt_harms_no_other_job() {
+    let crm = Crm::builder(DieselStorage::open("sqlite::memory:").unwrap()).build_blocking().unwrap();
+    crm.blocking().run(&Actor::system(), "tea", |work| tea(work, "TEA").map(|_| ())).unwrap();
+    let runs = Arc::new(AtomicUsize::new(0));
+    let counted = runs.clone();
+    in_one_group(
+        &crm,
+        vec![
+            Box::new(|crm| {
+                let swallowed = crm.blocking().run(&Actor::system(), "swallows", |work| {
+                    tea(work, "dropped")?;
+                    let _ = work.attempt(|work| {
+                        tea(work, "TEA")?;
+                        let _ = work.count(Filter::<Product>::all());
+                        Ok::<_, Error>(())
+                    });
+                    Ok::<_, Error>(())
+                });
+                assert_eq!(swallowed.unwrap_err().kind(), ErrorKind::Poisoned);
+            }),
+            Box::new(move |crm| {
+                let innocent = crm.blocking().run(&Actor::system(), "innocent", move |work| {
+                    counted.fetch_add(1, Ordering::Relaxed);
+                    tea(work, "kept").map(|_| ())
+                });
+                innocent.unwrap();
+            }),
+        ],
+    );
+    assert_eq!(runs.load(Ordering::Relaxed), 1);
+    let stored = crm.blocking().read(&Actor::system(), "count", |work| work.count(Filter::<Product>::all()));
+    assert_eq!(stored.unwrap(), 2);
+}
+
+#[test]
+fn a_database_that_cannot_be_opened_is_told_why() {
+    let build = |url: &str| match Crm::builder(DieselStorage::open(url).unwrap()).build_blocking() {
+        Ok(_) => panic!("{url} was opened"),
+        Err(error) => error,
+    };
+    assert_eq!(build("sqlite:/no/such/folder/shop.db").kind(), ErrorKind::Setup);
+    let nobody = build("postgres://me:a-secret@127.0.0.1:1/shop");
+    assert_eq!(nobody.kind(), ErrorKind::Busy);
+    assert!(nobody.to_string().contains("127.0.0.1"), "{nobody}");
+    for url in [
+        "postgres://me:a-secret%zz@127.0.0.1:1/shop",
+        "postgres://me:b/a-secret@127.0.0.1:1/shop",
+        "postgres://me:b@a-secret@127.0.0.1:1/shop",
+        "postgres://me:a-secret@[::1/shop",
+    ] {
+        let error = build(url);
+        assert!(!format!("{error} {error:?}").contains("a-secret"), "{error:?}");
+    }
+}
+
+#[test]
+fn a_tenant_is_opened_again_after_it_was_closed_and_has_no_tenants() {
+    let database = databases::sqlite_file();
+    let storage = DieselStorage::open(database.url()).unwrap();
+    let tenant = storage.tenant("acme").unwrap();
+    let crm = Crm::builder(tenant.clone()).build_blocking().unwrap();
+    open_branch(&crm, "before").unwrap();
+    crm.blocking().close().unwrap();
+    let again = Crm::builder(storage.tenant("acme").unwrap()).build_blocking().unwrap();
+    assert_eq!(branch_names(&again), ["before"]);
+    assert!(matches!(tenant.tenant("globex"), Err(Error::Setup(_))));
+}
+
+#[test]
+fn postgres_runs_a_job_again_whose_connection_ended_under_it() {
+    let database = Arc::new(databases::postgres());
+    let crm = Crm::builder(DieselStorage::open(database.url()).unwrap()).build_blocking().unwrap();
+    let (ending, first) = (database.clone(), AtomicBool::new(true));
+    let stored = crm.blocking().run(&Actor::system(), "ended", move |work| {
+        if first.swap(false, Ordering::Relaxed) {
+            ending.end_other_connections();
+        }
+        work.count(Filter::<Branch>::all())?;
+        work.branches().create(NewBranch::named("kept", "Europe/Warsaw", "PLN"))
+    });
+    stored.unwrap();
+    assert_eq!(branch_names(&crm), ["kept"]);
+}
+
+#[test]
+fn postgres_is_well_again_after_its_connections_were_ended() {
+    let database = databases::postgres();
+    let crm = Crm::builder(DieselStorage::open(database.url()).unwrap()).build_blocking().unwrap();
+    crm.blocking().health().unwrap();
+    database.end_other_connections();
+    let _ = crm.blocking().health();
+    crm.blocking().health().unwrap();
 }

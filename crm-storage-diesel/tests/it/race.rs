@@ -1,10 +1,14 @@
 //! T-8: many tills, threads and processes, sell the same few pieces. Exactly the right number of sales win, every loser
 //! gets a typed refusal, and the books agree. So too for receipt numbers and idempotency keys.
 
-use std::sync::Barrier;
+use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
+use std::time::Duration;
 
-use crm_core::{Error, ErrorKind};
+use crm_core::access::Actor;
+use crm_core::catalog::{Category, CategoryId};
+use crm_core::work::UnitOfWork;
+use crm_core::{Crm, Error, ErrorKind, Result};
 use crm_storage_diesel::DieselStorage;
 
 use crate::{databases, processes, shop};
@@ -150,4 +154,56 @@ fn postgres_processes_sell_the_last_pieces() {
 #[test]
 fn postgres_processes_sell_each_receipt_once() {
     same_receipts(databases::postgres().url());
+}
+
+/// A category comes under another while a second process moves that one's branch of the tree: it moves along.
+fn comes_while_its_parent_moves(url: &str, come: fn(&mut UnitOfWork<'_>, CategoryId, CategoryId) -> Result<Category>) {
+    let crms = [(); 2].map(|()| Crm::builder(DieselStorage::open(url).unwrap()).build_blocking().unwrap());
+    let [here, there] = &crms;
+    let ids = here.blocking().run(&Actor::system(), "tree", |work| {
+        let top = work.catalog().create_category(None, "top")?.id;
+        let parent = work.catalog().create_category(Some(top), "parent")?.id;
+        let stray = work.catalog().create_category(None, "stray")?.id;
+        Ok::<_, Error>((top, parent, stray, work.catalog().create_category(None, "elsewhere")?.id))
+    });
+    let (top, parent, stray, elsewhere) = ids.unwrap();
+    let moving = Arc::new(Mutex::new(None));
+    let (there, started) = (there.clone(), moving.clone());
+    let child = here.blocking().run(&Actor::system(), "come", move |work| {
+        let child = come(work, parent, stray)?;
+        let mut started = started.lock().unwrap();
+        if started.is_none() {
+            let there = there.clone();
+            let body = move |work: &mut UnitOfWork<'_>| work.catalog().move_category(top, Some(elsewhere));
+            *started = Some(thread::spawn(move || there.blocking().run(&Actor::system(), "move", body)));
+            // It reads what is below the branch now. Shorter than the lock timeout.
+            thread::sleep(Duration::from_millis(120));
+        }
+        Ok::<_, Error>(child.id)
+    });
+    let child = child.unwrap();
+    moving.lock().unwrap().take().unwrap().join().unwrap().unwrap();
+    let (child, parent, elsewhere) = here
+        .blocking()
+        .read(&Actor::system(), "paths", move |work| {
+            let mut get = |id| work.get::<Category>(id);
+            Ok::<_, Error>((get(child)?, get(parent)?, get(elsewhere)?))
+        })
+        .unwrap();
+    assert!(parent.path.starts_with(&elsewhere.path), "{} moved", parent.path);
+    assert_eq!(child.path, format!("{}{}/", parent.path, child.id));
+}
+
+#[test]
+fn postgres_a_new_category_moves_along_with_its_parent() {
+    comes_while_its_parent_moves(databases::postgres().url(), |work, parent, _| {
+        work.catalog().create_category(Some(parent), "new")
+    });
+}
+
+#[test]
+fn postgres_a_category_that_moves_in_moves_along_with_its_parent() {
+    comes_while_its_parent_moves(databases::postgres().url(), |work, parent, stray| {
+        work.catalog().move_category(stray, Some(parent))
+    });
 }
