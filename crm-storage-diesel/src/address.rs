@@ -1,5 +1,6 @@
 //! Addresses: which database, and how to get a connection to it.
 
+#[cfg(feature = "sqlite")]
 use std::path::PathBuf;
 
 use crm_core::{Error, Result};
@@ -24,9 +25,11 @@ pub(crate) enum Address {
 }
 
 /// Commits after which SQLite's log is moved to its file, in a thread of its own.
+#[cfg(feature = "sqlite")]
 const COMMITS_PER_CHECKPOINT: usize = 256;
 
 /// Pages of SQLite's log at which the writer itself moves them, as a last resort (4 KiB each).
+#[cfg(feature = "sqlite")]
 const MAX_LOG_PAGES: u32 = 16_000;
 
 impl Address {

@@ -47,7 +47,9 @@ pub struct StorageOptions {
     queue: usize,
     group: usize,
     gather: Duration,
+    #[cfg_attr(not(feature = "postgres"), expect(dead_code, reason = "PostgreSQL only"))]
     pub(crate) lock_timeout: Duration,
+    #[cfg_attr(not(feature = "sqlite"), expect(dead_code, reason = "SQLite only"))]
     pub(crate) sqlite_max_pages: Option<u32>,
     attempts: u32,
     patience: Duration,

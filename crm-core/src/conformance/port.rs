@@ -1,4 +1,4 @@
-//! The port itself: jobs that use a [`Tx`](crate::work::Tx) without a unit of work.
+//! The port itself: jobs that use a [`Tx`] without a unit of work.
 
 use super::bench::{Bench, Factory};
 use super::sample::Specimen;
