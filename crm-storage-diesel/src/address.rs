@@ -61,7 +61,7 @@ impl Address {
     #[cfg(feature = "postgres")]
     #[expect(clippy::unnecessary_wraps, reason = "fails without the feature")]
     fn postgres(url: &str) -> Result<Self> {
-        Ok(Self::Postgres { url: url.to_owned(), schema: None })
+        Ok(Self::Postgres { url: with_deadlines(url), schema: None })
     }
 
     #[cfg(not(feature = "postgres"))]
@@ -149,6 +149,29 @@ impl Address {
     }
 }
 
+/// What libpq is told unless the address says otherwise: a server that is silent must not hold the writer for ever.
+/// Seconds, but for `tcp_user_timeout`, which is in milliseconds.
+#[cfg(feature = "postgres")]
+const DEADLINES: [(&str, u32); 5] = [
+    ("connect_timeout", 10),
+    ("tcp_user_timeout", 30_000),
+    ("keepalives_idle", 15),
+    ("keepalives_interval", 5),
+    ("keepalives_count", 3),
+];
+
+#[cfg(feature = "postgres")]
+fn with_deadlines(url: &str) -> String {
+    let mut url = url.to_owned();
+    for (name, value) in DEADLINES {
+        if !url.contains(&format!("{name}=")) {
+            let separator = if url.contains('?') { '&' } else { '?' };
+            url = format!("{url}{separator}{name}={value}");
+        }
+    }
+    url
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -158,6 +181,16 @@ mod tests {
         let error = Address::parse("mysql://me:secret@host/db").unwrap_err().to_string();
         assert!(!error.contains("secret"), "{error}");
         assert!(Address::parse("sqlite:").is_err());
+    }
+
+    #[cfg(feature = "postgres")]
+    #[test]
+    fn a_silent_server_has_a_deadline() {
+        let url = with_deadlines("postgres://me@host/shop");
+        assert!(url.starts_with("postgres://me@host/shop?connect_timeout=10&tcp_user_timeout=30000&"), "{url}");
+        let own = with_deadlines("postgres://me@host/shop?connect_timeout=1");
+        assert!(own.starts_with("postgres://me@host/shop?connect_timeout=1&tcp_user_timeout="), "{own}");
+        assert_eq!(own.matches("connect_timeout").count(), 1);
     }
 
     #[cfg(feature = "sqlite")]

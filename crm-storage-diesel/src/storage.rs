@@ -100,10 +100,11 @@ impl StorageOptions {
         Self { gather, ..self }
     }
 
-    /// How long a statement waits for a row that another process holds, 250 ms by default.
+    /// How long a statement waits for a row that another process holds, 250 ms by default, 1 ms at least.
     #[must_use]
     pub fn lock_timeout(self, lock_timeout: Duration) -> Self {
-        Self { lock_timeout, ..self }
+        // For the server, zero would mean for ever.
+        Self { lock_timeout: lock_timeout.max(Duration::from_millis(1)), ..self }
     }
 
     /// The most pages (4 KiB each) a SQLite file may have; no bound by default. What does not fit fails, and nothing of it
