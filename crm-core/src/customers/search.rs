@@ -57,29 +57,29 @@ impl Customers<'_, '_> {
         let mut hunt = Hunt { term, scope, limit, found: Vec::new() };
         let code = code(term);
         if !code.is_empty() {
-            self.hunt(&mut hunt, SearchField::Card, exactly(SearchField::Card, &code))?;
-            self.hunt(&mut hunt, SearchField::NationalId, exactly(SearchField::NationalId, &code))?;
+            self.hunt(&mut hunt, SearchField::Card, &exactly(SearchField::Card, &code))?;
+            self.hunt(&mut hunt, SearchField::NationalId, &exactly(SearchField::NationalId, &code))?;
         }
         let receipt = purchase::receipt_no.eq(fold_digits(term.trim()));
         let purchases = self.0.select::<Purchase>(receipt).order_by(purchase::receipt_no).page(limit, None)?;
         let buyers: Vec<_> = purchases.items.into_iter().filter_map(|purchase| purchase.customer_id).collect();
         self.take(&mut hunt, SearchField::Receipt, &buyers)?;
         if let Ok(email) = Email::parse(term.trim()) {
-            self.hunt(&mut hunt, SearchField::Email, exactly(SearchField::Email, &email.canonical()))?;
+            self.hunt(&mut hunt, SearchField::Email, &exactly(SearchField::Email, &email.canonical()))?;
         }
         if let Some(end) = phone_end(term) {
-            self.hunt(&mut hunt, SearchField::Phone, beginning(SearchField::Phone, &end))?;
+            self.hunt(&mut hunt, SearchField::Phone, &beginning(SearchField::Phone, &end))?;
         }
         let folded = fold(term);
         let mut parts = words(&folded);
         match (parts.next(), parts.next()) {
-            (Some(first), None) => self.hunt(&mut hunt, SearchField::Name, beginning(SearchField::Name, first))?,
+            (Some(first), None) => self.hunt(&mut hunt, SearchField::Name, &beginning(SearchField::Name, first))?,
             (Some(first), Some(second)) => {
                 let before = hunt.found.len();
-                self.hunt(&mut hunt, SearchField::Name, beginning(SearchField::Name, &format!("{first} {second}")))?;
+                self.hunt(&mut hunt, SearchField::Name, &beginning(SearchField::Name, &format!("{first} {second}")))?;
                 if hunt.found.len() == before {
                     // Both words may be only begun: look at the first few who have the one.
-                    self.hunt(&mut hunt, SearchField::Name, beginning(SearchField::Name, first))?;
+                    self.hunt(&mut hunt, SearchField::Name, &beginning(SearchField::Name, first))?;
                 }
             }
             (None, _) => {}
@@ -148,7 +148,7 @@ impl Customers<'_, '_> {
     }
 
     /// Adds those who have these keys, a page of keys at a time, until enough are found.
-    fn hunt(&mut self, hunt: &mut Hunt<'_>, field: SearchField, keys: Filter<SearchKey>) -> Result<()> {
+    fn hunt(&mut self, hunt: &mut Hunt<'_>, field: SearchField, keys: &Filter<SearchKey>) -> Result<()> {
         let mut after = None;
         let mut looked_at = 0;
         while hunt.found.len() < hunt.limit.get() && looked_at < MAX_KEYS {

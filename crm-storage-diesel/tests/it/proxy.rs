@@ -125,7 +125,11 @@ fn requests(
         match cut {
             None => server.write_all(&message)?,
             Some(Cut::Before) => return Ok(()),
-            Some(Cut::Between) => return server.write_all(&message),
+            Some(Cut::Between) => {
+                // The answer may come before both sides are hung up: it must not get through.
+                cut_at_answer.store(true, Ordering::SeqCst);
+                return server.write_all(&message);
+            }
             Some(Cut::Answer) => {
                 cut_at_answer.store(true, Ordering::SeqCst);
                 server.write_all(&message)?;
