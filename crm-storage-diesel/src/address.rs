@@ -118,7 +118,6 @@ impl Address {
         }
     }
 
-    #[cfg_attr(not(feature = "sqlite"), expect(unused_variables, reason = "roles differ on SQLite only"))]
     pub(crate) fn connect(&self, role: Role, options: &StorageOptions) -> Result<Box<dyn Session>> {
         match self {
             #[cfg(feature = "sqlite")]
