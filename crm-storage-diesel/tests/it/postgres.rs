@@ -21,6 +21,7 @@ if [ "$(id -u)" = 0 ]; then
     as="setpriv --reuid=postgres --regid=postgres --clear-groups"
 fi
 cd "$dir"
+trap 'exit 1' HUP INT TERM
 trap 'cd /; $as "$bin/pg_ctl" -D "$dir/data" -m immediate stop >/dev/null 2>&1; rm -rf "$dir"' EXIT
 # Another default order than that of bytes, so that a column that forgets its collation shows.
 if ! $as "$bin/initdb" -D "$dir/data" -U postgres -A trust -E UTF8 --locale=C.UTF-8 \
