@@ -14,6 +14,11 @@ use crate::branches::BranchId;
 use crate::customers::CustomerId;
 use crate::{Error, Result};
 
+crate::id! {
+    /// Names a user: a member of staff.
+    pub struct UserId;
+}
+
 /// Who acts.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
