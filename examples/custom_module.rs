@@ -1,7 +1,7 @@
 //! A third party's module: an entity, an operation with a permission, and a handler of somebody else's event.
 //! It needs no table and no SQL: its rows live in the shared records table.
 
-use crm_core::access::{Actor, Principal, Scope, Target};
+use crm_core::access::{Actor, Principal, Reach, Target};
 use crm_core::customers::event::CustomerCreated;
 use crm_core::customers::{CustomerId, NewCustomer};
 use crm_core::kernel::page::Limit;
@@ -24,6 +24,7 @@ crm_core::entity! {
     /// A note about a customer.
     pub struct Note {
         kind: "notes.note", records: [customer_id], key: (id: NoteId), columns: note, version: version, personal: [text],
+        scoped: { customer: customer_id },
     } {
         /// Its id.
         id: NoteId,
@@ -58,17 +59,16 @@ trait Notes {
 
 impl Notes for UnitOfWork<'_> {
     fn write_note(&mut self, customer: CustomerId, text: &str) -> Result<Note> {
-        self.require(WRITE, &Target::customer(customer))?;
+        let mut permit = self.permit(WRITE, &Target::customer(customer))?;
         let text = crm_core::kernel::input::required_text("text", text, 2_000)?;
-        let note = Note { id: self.new_id(), version: Version::FIRST, customer_id: customer, text };
-        self.insert(&note)?;
-        self.emit(&NoteWritten { customer })?;
+        let note = Note { id: permit.new_id(), version: Version::FIRST, customer_id: customer, text };
+        permit.insert(&note)?;
+        permit.emit(&NoteWritten { customer })?;
         Ok(note)
     }
 
     fn notes_of(&mut self, customer: CustomerId) -> Result<Vec<Note>> {
-        self.require(READ, &Target::customer(customer))?;
-        Ok(self.select(note::customer_id.eq(customer)).page(Limit::default(), None)?.items)
+        Ok(self.within(READ)?.select(note::customer_id.eq(customer)).page(Limit::default(), None)?.items)
     }
 }
 
@@ -108,11 +108,11 @@ async fn main() -> Result<()> {
         crm.run(&Actor::system(), "create", |work| work.customers().create(NewCustomer::person("سارا کریمی"))).await?;
     let id = customer.id;
 
-    let clerk = Actor::new(Principal::User(uuid::Uuid::nil())).granted(READ, Scope::All);
+    let clerk = Actor::new(Principal::User(uuid::Uuid::nil().into())).granted(READ, Reach::all());
     let refused = crm.run(&clerk, "note", move |work| work.write_note(id, "Prefers mornings.")).await;
     println!("a clerk who may only read: {}", refused.err().map_or_else(String::new, |error| error.to_string()));
 
-    let writer = clerk.granted(WRITE, Scope::All);
+    let writer = clerk.granted(WRITE, Reach::all());
     crm.run(&writer, "note", move |work| work.write_note(id, "Prefers mornings.")).await?;
     let notes = crm.read(&writer, "notes", move |work| work.notes_of(id)).await?;
     for note in &notes {

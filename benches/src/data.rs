@@ -226,6 +226,7 @@ impl Shop {
             national_id: None,
             birth_date: None,
             branch_id: self.branches.get(number % self.branches.len()).copied(),
+            owner_id: None,
             referrer_id: None,
             locale: None,
             created_at: self.opened,

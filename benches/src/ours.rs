@@ -4,11 +4,11 @@
 
 use std::time::{Duration, Instant};
 
-use crm_core::access::Actor;
+use crm_core::access::{Actor, Target};
 use crm_core::customers::CustomerId;
 use crm_core::journal::JournalQuery;
 use crm_core::kernel::page::{Cursor, CursorValue, Limit};
-use crm_core::module::{Manifest, Module, Registry};
+use crm_core::module::{Manifest, Module, Permission, Registry};
 use crm_core::purchases::event::PurchaseRecorded;
 use crm_core::{Crm, Error};
 use crm_storage_diesel::DieselStorage;
@@ -19,17 +19,20 @@ use crate::reads::{FOUND, JournalPage, PAGE, Reads};
 use crate::rows::{TOPIC, thank_you};
 use crate::variant::{Role, Variant, call_until};
 
+/// Permission to thank customers.
+const THANK: Permission = Permission { name: "bench.thank", about: "thank customers" };
+
 /// Sends a message for every purchase, as an application's own module would.
 struct ThankYou;
 
 impl Module for ThankYou {
     fn manifest(&self) -> Manifest {
-        Manifest { name: "bench", requires: &["core"], ..Manifest::default() }
+        Manifest { name: "bench", requires: &["core"], permissions: &[THANK], ..Manifest::default() }
     }
 
     fn install(&self, registry: &mut Registry) -> crm_core::Result<()> {
         registry.on("thank the customer", |work, event: &PurchaseRecorded| {
-            work.outbox().send(TOPIC, thank_you(event)).map(|_| ())
+            work.permit(THANK.name, &Target::branch(event.branch))?.send(TOPIC, thank_you(event)).map(|_| ())
         });
         Ok(())
     }

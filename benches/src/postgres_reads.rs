@@ -13,7 +13,7 @@ use crate::reads::{FOUND, JournalPage, QueryPlan, Reads, SearchSql, Term, after_
 use crate::{Result, postgres_store};
 
 const CUSTOMERS: &str = "SELECT id, version, kind, stage, name, folded_name, phone, email, card_no, national_id, \
-     birth_date, branch_id, referrer_id, locale, created_at FROM crm_customers WHERE id = ANY($1)";
+     birth_date, branch_id, owner_id, referrer_id, locale, created_at FROM crm_customers WHERE id = ANY($1)";
 
 /// A connection that reads.
 pub struct PostgresReads {

@@ -1,16 +1,19 @@
 //! Who acts, and what they may do. Deny is the default.
 //!
-//! This is the seam every operation passes: [`UnitOfWork::require`](crate::work::UnitOfWork::require) asks it. Roles,
-//! groups and credentials are built on top and end in an [`Actor`] with its grants.
+//! An [`Actor`] is a principal with its grants, each with its [`Reach`]. Every operation asks it for a
+//! [`Permit`](crate::work::Permit), and there is no way to the rows without one. Roles, groups and credentials are built
+//! on top, and end in an actor.
+
+mod reach;
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
-use crate::branches::BranchId;
+pub use reach::{Reach, Region, Scoped, Target};
+
 use crate::customers::CustomerId;
 use crate::{Error, Result};
 
@@ -28,7 +31,7 @@ pub enum Principal {
     /// A module, when it handles an event.
     Module(Cow<'static, str>),
     /// A member of staff.
-    User(Uuid),
+    User(UserId),
     /// A customer or partner who serves themselves.
     Customer(CustomerId),
     /// Nobody who is known.
@@ -47,95 +50,66 @@ impl std::fmt::Display for Principal {
     }
 }
 
-/// How far a grant reaches.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Scope {
-    /// Every record.
-    All,
-    /// Records of these places of business.
-    Branches(BTreeSet<BranchId>),
-    /// Records of this one customer.
-    Own(CustomerId),
-}
+/// Permissions by name, and how far each reaches.
+pub type Grants = HashMap<Cow<'static, str>, Reach>;
 
-/// What an operation touches, as far as scopes are concerned.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Target {
-    /// The place of business, if the record belongs to one.
-    pub branch: Option<BranchId>,
-    /// The customer, if the record belongs to one.
-    pub customer: Option<CustomerId>,
-}
-
-impl Target {
-    /// Something that belongs to no branch and no customer: only [`Scope::All`] reaches it.
-    pub const ANY: Self = Self { branch: None, customer: None };
-
-    /// A record of a branch.
-    pub fn branch(branch: BranchId) -> Self {
-        Self { branch: Some(branch), customer: None }
-    }
-
-    /// A record of a customer.
-    pub fn customer(customer: CustomerId) -> Self {
-        Self { branch: None, customer: Some(customer) }
-    }
-}
-
-impl Scope {
-    /// Whether a grant of this scope covers the target.
-    pub fn covers(&self, target: &Target) -> bool {
-        match self {
-            Self::All => true,
-            Self::Branches(branches) => target.branch.is_some_and(|branch| branches.contains(&branch)),
-            Self::Own(customer) => target.customer == Some(*customer),
-        }
-    }
-}
-
-/// A principal with its grants: every unit of work carries one.
+/// A principal with its grants: every unit of work carries one. Cheap to clone.
 ///
 /// ```
-/// use crm_core::access::{Actor, Principal, Scope, Target};
-/// let clerk = Actor::new(Principal::User(uuid::Uuid::nil())).granted("customers.read", Scope::All);
-/// assert!(clerk.may("customers.read", &Target::ANY));
-/// assert!(!clerk.may("customers.write", &Target::ANY), "deny is the default");
+/// use crm_core::access::{Actor, Principal, Reach, Region, Target, UserId};
+/// use crm_core::branches::BranchId;
+/// let here = BranchId::from(uuid::Uuid::from_u128(1));
+/// let clerk = Actor::new(Principal::User(UserId::from(uuid::Uuid::from_u128(7))))
+///     .granted("catalog.read", Reach::all())
+///     .granted("customers.read", Region::branches([here]));
+/// assert!(clerk.may("catalog.read", &Target::ANY));
+/// assert!(clerk.may("customers.read", &Target::branch(here)));
+/// assert!(!clerk.may("customers.read", &Target::ANY), "no further than it reaches");
+/// assert!(!clerk.may("customers.write", &Target::branch(here)), "deny is the default");
 /// ```
 #[derive(Debug, Clone)]
 pub struct Actor {
     principal: Principal,
-    grants: Grants,
+    rights: Rights,
 }
 
 #[derive(Debug, Clone)]
-enum Grants {
+enum Rights {
     Everything,
-    Some(Arc<BTreeMap<Cow<'static, str>, Scope>>),
+    Granted(Arc<Grants>),
 }
+
+/// What the system may do.
+static EVERYTHING: Reach = Reach::all();
 
 impl Actor {
     /// An actor without a single grant.
     pub fn new(principal: Principal) -> Self {
-        Self { principal, grants: Grants::Some(Arc::default()) }
+        Self::with_grants(principal, Grants::default())
+    }
+
+    /// An actor with these grants. Takes an `Arc` too, so that grants compiled once serve every request.
+    pub fn with_grants(principal: Principal, grants: impl Into<Arc<Grants>>) -> Self {
+        Self { principal, rights: Rights::Granted(grants.into()) }
     }
 
     /// The host application itself, which may do everything. For set-up, maintenance and tests; never for a request
     /// that came from a person.
     pub fn system() -> Self {
-        Self { principal: Principal::System, grants: Grants::Everything }
+        Self { principal: Principal::System, rights: Rights::Everything }
     }
 
     /// The same actor with one more grant. A second grant of a permission replaces the first.
     #[must_use]
-    pub fn granted(self, permission: impl Into<Cow<'static, str>>, scope: Scope) -> Self {
-        let grants = match self.grants {
-            Grants::Everything => Grants::Everything,
-            Grants::Some(mut grants) => {
-                Arc::make_mut(&mut grants).insert(permission.into(), scope);
-                Grants::Some(grants)
+    pub fn granted(self, permission: impl Into<Cow<'static, str>>, reach: impl Into<Reach>) -> Self {
+        let rights = match self.rights {
+            Rights::Everything => Rights::Everything,
+            Rights::Granted(mut grants) => {
+                Arc::make_mut(&mut grants).insert(permission.into(), reach.into());
+                Rights::Granted(grants)
             }
         };
-        Self { grants, ..self }
+        Self { rights, ..self }
     }
 
     /// Who this is.
@@ -143,22 +117,21 @@ impl Actor {
         &self.principal
     }
 
-    /// How far this actor's grant of a permission reaches: the condition to put into a query.
+    /// How far this actor's grant of a permission reaches.
     ///
     /// # Errors
-    /// [`Error::Denied`] without a grant.
-    pub fn scope(&self, permission: &'static str) -> Result<&Scope> {
-        match &self.grants {
-            Grants::Everything => Ok(&Scope::All),
-            Grants::Some(grants) => {
-                grants.get(permission).ok_or(Error::Denied { permission: Cow::Borrowed(permission) })
-            }
-        }
+    /// [`Error::Denied`] without a grant, or with one that can cover no record at all.
+    pub fn reach(&self, permission: &'static str) -> Result<&Reach> {
+        let reach = match &self.rights {
+            Rights::Everything => Some(&EVERYTHING),
+            Rights::Granted(grants) => grants.get(permission).filter(|reach| !reach.is_empty()),
+        };
+        reach.ok_or(Error::Denied { permission: Cow::Borrowed(permission) })
     }
 
     /// Whether this actor may do this to the target.
     pub fn may(&self, permission: &'static str, target: &Target) -> bool {
-        self.scope(permission).is_ok_and(|scope| scope.covers(target))
+        self.reach(permission).is_ok_and(|reach| reach.covers(target))
     }
 
     /// The same as [`may`](Self::may), as an error to pass on.
@@ -167,5 +140,10 @@ impl Actor {
     /// [`Error::Denied`]
     pub fn require(&self, permission: &'static str, target: &Target) -> Result<()> {
         if self.may(permission, target) { Ok(()) } else { Err(Error::Denied { permission: Cow::Borrowed(permission) }) }
+    }
+
+    /// Whether this is [`system`](Self::system): no grant makes an actor that.
+    pub(crate) fn is_system(&self) -> bool {
+        matches!(self.rights, Rights::Everything)
     }
 }

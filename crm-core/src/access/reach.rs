@@ -48,8 +48,13 @@ pub struct Region {
 
 impl Region {
     /// Every record.
-    pub fn all() -> Self {
-        Self { all: true, ..Self::default() }
+    pub const fn all() -> Self {
+        Self { all: true, branches: BTreeSet::new(), customers: BTreeSet::new(), owners: BTreeSet::new() }
+    }
+
+    /// No record at all.
+    pub const fn none() -> Self {
+        Self { all: false, branches: BTreeSet::new(), customers: BTreeSet::new(), owners: BTreeSet::new() }
     }
 
     /// The records of some branches.
@@ -100,8 +105,13 @@ pub struct Reach {
 
 impl Reach {
     /// Every record.
-    pub fn all() -> Self {
-        Self::from(Region::all())
+    pub const fn all() -> Self {
+        Self { allowed: Region::all(), forbidden: Region::none() }
+    }
+
+    /// No record at all.
+    pub const fn none() -> Self {
+        Self { allowed: Region::none(), forbidden: Region::none() }
     }
 
     /// Whether the record is covered.

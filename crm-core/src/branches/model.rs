@@ -14,6 +14,7 @@ crate::entity! {
     /// A place of business.
     pub struct Branch {
         kind: "branch", table: "crm_branches", key: (id: BranchId), columns: branch, version: version,
+        scoped: { branch: id },
     } {
         /// Its id.
         id: BranchId,

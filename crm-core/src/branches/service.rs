@@ -2,7 +2,7 @@
 
 use super::event::BranchOpened;
 use super::model::{Branch, BranchId, branch};
-use crate::access::{Scope, Target};
+use crate::access::Target;
 use crate::kernel::calendar::Calendar;
 use crate::kernel::currency::Currency;
 use crate::kernel::input::required_text;
@@ -63,11 +63,11 @@ impl Branches<'_, '_> {
     /// currency that is not known; [`Error::Denied`] without [`WRITE`].
     #[expect(clippy::needless_pass_by_value, reason = "what is new is handed over")]
     pub fn create(&mut self, new: NewBranch) -> Result<Branch> {
-        self.0.require(WRITE, &Target::ANY)?;
+        let mut work = self.0.permit(WRITE, &Target::ANY)?;
         let currency = Currency::new(&new.currency)?;
-        self.0.currencies().get(currency)?;
+        work.currencies().get(currency)?;
         let branch = Branch {
-            id: self.0.new_id(),
+            id: work.new_id(),
             version: Version::FIRST,
             name: required_text("name", &new.name, 200)?,
             zone: Zone::new(&new.zone)?,
@@ -76,33 +76,30 @@ impl Branches<'_, '_> {
             cutoff: new.cutoff,
             active: true,
         };
-        self.0.insert(&branch)?;
-        self.0.emit(&BranchOpened { branch: branch.id })?;
+        work.insert(&branch)?;
+        work.emit(&BranchOpened { branch: branch.id })?;
         Ok(branch)
     }
 
     /// Stores the changes of a branch. Its currency cannot change, for purchases were recorded in it.
     ///
     /// # Errors
-    /// [`Error::Conflict`] when it was changed meanwhile.
+    /// [`Error::Conflict`] when it was changed meanwhile; [`Error::NotFound`], also where the actor may not change it.
     pub fn update(&mut self, branch: &mut Branch) -> Result<()> {
-        self.0.require(WRITE, &Target::branch(branch.id))?;
+        let (mut work, before) = self.0.permit_on::<Branch>(WRITE, branch.id)?;
         branch.name = required_text("name", &branch.name, 200)?;
-        if self.0.get::<Branch>(branch.id)?.currency != branch.currency {
+        if before.currency != branch.currency {
             return Err(Error::invalid("currency", "branch.currency_fixed"));
         }
-        self.0.update(branch)
+        work.update(branch)
     }
 
     /// The branch with this id.
     ///
     /// # Errors
-    /// [`Error::NotFound`] also where the actor may not see it.
+    /// [`Error::NotFound`], also where the actor may not see it.
     pub fn get(&mut self, id: BranchId) -> Result<Branch> {
-        if !self.0.scope(READ)?.covers(&Target::branch(id)) {
-            return Err(Error::not_found("branch", id));
-        }
-        self.0.get(id)
+        self.0.within(READ)?.get(id)
     }
 
     /// One page of branches by name, narrowed to what the actor may see.
@@ -110,11 +107,6 @@ impl Branches<'_, '_> {
     /// # Errors
     /// [`Error::Denied`] without [`READ`].
     pub fn page(&mut self, limit: Limit, after: Option<&Cursor>) -> Result<Page<Branch>> {
-        let visible = match self.0.scope(READ)? {
-            Scope::All => Filter::all(),
-            Scope::Branches(branches) => branch::id.is_in(branches.iter().copied()),
-            Scope::Own(_) => Filter::none(),
-        };
-        self.0.select(visible).order_by(branch::name).page(limit, after)
+        self.0.within(READ)?.select(Filter::all()).order_by(branch::name).page(limit, after)
     }
 }

@@ -97,7 +97,7 @@ crate::entity! {
     /// How much of a product is at a branch: the sum of its movements.
     pub struct Stock {
         kind: "stock", table: "crm_stock", key: (product_id: ProductId, branch_id: BranchId), columns: stock_level,
-        counters: [on_hand],
+        counters: [on_hand], scoped: { branch: branch_id },
     } {
         /// The product.
         product_id: ProductId,
@@ -125,6 +125,7 @@ crate::entity! {
     pub struct StockMovement {
         kind: "stock_movement", table: "crm_stock_movements",
         key: (product_id: ProductId, branch_id: BranchId, id: StockMovementId), columns: stock_movement,
+        scoped: { branch: branch_id },
     } {
         /// The product.
         product_id: ProductId,

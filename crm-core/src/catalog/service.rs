@@ -9,7 +9,7 @@ use crate::access::Target;
 use crate::kernel::input::{folded, required_text};
 use crate::kernel::money::Money;
 use crate::kernel::page::{Cursor, Limit, Page};
-use crate::work::{Filter, UnitOfWork, Version};
+use crate::work::{Filter, Permit, UnitOfWork, Version};
 use crate::{Error, Result};
 
 /// Permission to create and change categories and products.
@@ -63,11 +63,11 @@ impl Catalog<'_, '_> {
     /// # Errors
     /// [`Error::AlreadyExists`] when a sister has the same name; [`Error::Invalid`] when the tree is too deep.
     pub fn create_category(&mut self, parent: Option<CategoryId>, name: &str) -> Result<Category> {
-        self.0.require(WRITE, &Target::ANY)?;
+        let mut work = self.0.permit(WRITE, &Target::ANY)?;
         let name = required_text("name", name, 200)?;
-        let above = parent.map(|parent| self.0.get::<Category>(parent)).transpose()?;
+        let above = parent.map(|parent| work.get::<Category>(parent)).transpose()?;
         let folded_name = folded("name", &name)?;
-        let id = self.0.new_id();
+        let id = work.new_id();
         let category = Category {
             id,
             version: Version::FIRST,
@@ -76,8 +76,8 @@ impl Catalog<'_, '_> {
             folded_name,
             name,
         };
-        self.touch(above)?;
-        self.0.insert(&category)?;
+        touch(&mut work, above)?;
+        work.insert(&category)?;
         Ok(category)
     }
 
@@ -87,43 +87,37 @@ impl Catalog<'_, '_> {
     /// # Errors
     /// [`Error::Invalid`] when the new parent lies below the category, or the tree would be too deep.
     pub fn move_category(&mut self, id: CategoryId, parent: Option<CategoryId>) -> Result<Category> {
-        self.0.require(WRITE, &Target::ANY)?;
+        let mut work = self.0.permit(WRITE, &Target::ANY)?;
         // In the order of their ids (S-33).
         if let Some(parent) = parent.filter(|parent| *parent < id) {
-            self.0.lock::<Category>(parent)?;
+            work.lock::<Category>(parent)?;
         }
-        let category: Category = self.0.lock(id)?;
-        let above = parent.map(|parent| self.0.lock::<Category>(parent)).transpose()?;
+        let category: Category = work.lock(id)?;
+        let above = parent.map(|parent| work.lock::<Category>(parent)).transpose()?;
         rules::check_move(&category, above.as_ref())?;
         let (old_path, new_path) = (category.path.clone(), rules::path_under(above.as_ref(), id)?);
-        let mut subtree = self.0.select(category::path.starts_with(&old_path)).all()?;
+        let mut subtree = work.select(category::path.starts_with(&old_path)).all()?;
         for node in &mut subtree {
             node.path = rules::moved_path(&node.path, &old_path, &new_path)?;
             if node.id == id {
                 node.parent = parent.unwrap_or(Uuid::nil().into());
             }
         }
-        self.touch(above)?;
+        touch(&mut work, above)?;
         for node in &mut subtree {
-            self.0.update(node)?;
+            work.update(node)?;
         }
-        let moved_at = self.0.now();
+        let moved_at = work.now();
         let history = CategoryMove {
             category_id: id,
-            id: self.0.new_id(),
+            id: work.new_id(),
             old_path: old_path.clone(),
             new_path: new_path.clone(),
             moved_at,
         };
-        self.0.insert(&history)?;
-        self.0.emit(&CategoryMoved { category: id, old_path, new_path })?;
-        self.0.get(id)
-    }
-
-    /// Moves the version of a category on that gets another child: whoever moves it at the same time does not know the
-    /// child, whose path would stay behind.
-    fn touch(&mut self, parent: Option<Category>) -> Result<()> {
-        parent.map_or(Ok(()), |mut parent| self.0.update(&mut parent))
+        work.insert(&history)?;
+        work.emit(&CategoryMoved { category: id, old_path, new_path })?;
+        work.get(id)
     }
 
     /// A category with everything below it, parents before children.
@@ -131,9 +125,9 @@ impl Catalog<'_, '_> {
     /// # Errors
     /// [`Error::NotFound`]
     pub fn subtree(&mut self, id: CategoryId) -> Result<Vec<Category>> {
-        self.0.require(READ, &Target::ANY)?;
-        let top: Category = self.0.get(id)?;
-        self.0.select(category::path.starts_with(top.path)).order_by(category::path).all()
+        let mut work = self.0.permit(READ, &Target::ANY)?;
+        let top: Category = work.get(id)?;
+        work.select(category::path.starts_with(top.path)).order_by(category::path).all()
     }
 
     /// Adds a product.
@@ -142,16 +136,16 @@ impl Catalog<'_, '_> {
     /// [`Error::AlreadyExists`] when the article number is taken; [`Error::Invalid`] for a negative price.
     #[expect(clippy::needless_pass_by_value, reason = "what is new is handed over")]
     pub fn create_product(&mut self, new: NewProduct) -> Result<Product> {
-        self.0.require(WRITE, &Target::ANY)?;
+        let mut work = self.0.permit(WRITE, &Target::ANY)?;
         if new.price.minor() < 0 {
             return Err(Error::invalid("price", "product.price_negative"));
         }
-        self.0.currencies().get(new.price.currency())?;
+        work.currencies().get(new.price.currency())?;
         if let Some(category) = new.category {
-            self.0.get::<Category>(category)?;
+            work.get::<Category>(category)?;
         }
         let product = Product {
-            id: self.0.new_id(),
+            id: work.new_id(),
             version: Version::FIRST,
             sku: required_text("sku", &new.sku, 64)?,
             name: required_text("name", &new.name, 300)?,
@@ -162,7 +156,7 @@ impl Catalog<'_, '_> {
             oversell: new.oversell,
             active: true,
         };
-        self.0.insert(&product)?;
+        work.insert(&product)?;
         Ok(product)
     }
 
@@ -171,17 +165,17 @@ impl Catalog<'_, '_> {
     /// # Errors
     /// [`Error::Conflict`] when it was changed meanwhile; [`Error::AlreadyExists`] when the article number is taken.
     pub fn update_product(&mut self, product: &mut Product) -> Result<()> {
-        self.0.require(WRITE, &Target::ANY)?;
+        let mut work = self.0.permit(WRITE, &Target::ANY)?;
         if product.price_minor < 0 {
             return Err(Error::invalid("price", "product.price_negative"));
         }
         product.sku = required_text("sku", &product.sku, 64)?;
         product.name = required_text("name", &product.name, 300)?;
-        self.0.currencies().get(product.currency)?;
+        work.currencies().get(product.currency)?;
         if let Some(category) = product.category_id {
-            self.0.get::<Category>(category)?;
+            work.get::<Category>(category)?;
         }
-        self.0.update(product)
+        work.update(product)
     }
 
     /// The product with this id.
@@ -189,8 +183,7 @@ impl Catalog<'_, '_> {
     /// # Errors
     /// [`Error::NotFound`]
     pub fn product(&mut self, id: ProductId) -> Result<Product> {
-        self.0.require(READ, &Target::ANY)?;
-        self.0.get(id)
+        self.0.permit(READ, &Target::ANY)?.get(id)
     }
 
     /// The product with this article number.
@@ -198,8 +191,8 @@ impl Catalog<'_, '_> {
     /// # Errors
     /// [`Error::NotFound`]
     pub fn product_by_sku(&mut self, sku: &str) -> Result<Product> {
-        self.0.require(READ, &Target::ANY)?;
-        let found = self.0.select(product::sku.eq(sku.trim())).first()?;
+        let mut work = self.0.permit(READ, &Target::ANY)?;
+        let found = work.select(product::sku.eq(sku.trim())).first()?;
         found.ok_or_else(|| Error::not_found("product", "with this article number"))
     }
 
@@ -213,8 +206,14 @@ impl Catalog<'_, '_> {
         limit: Limit,
         after: Option<&Cursor>,
     ) -> Result<Page<Product>> {
-        self.0.require(READ, &Target::ANY)?;
+        let mut work = self.0.permit(READ, &Target::ANY)?;
         let filter = category.map_or_else(Filter::all, |category| product::category_id.eq(category));
-        self.0.select(filter).order_by(product::sku).page(limit, after)
+        work.select(filter).order_by(product::sku).page(limit, after)
     }
+}
+
+/// Moves the version of a category on that gets another child: whoever moves it at the same time does not know the
+/// child, whose path would stay behind.
+fn touch(work: &mut Permit<'_, '_>, parent: Option<Category>) -> Result<()> {
+    parent.map_or(Ok(()), |mut parent| work.update(&mut parent))
 }

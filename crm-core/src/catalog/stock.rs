@@ -9,7 +9,7 @@ use crate::access::Target;
 use crate::branches::{Branch, BranchId};
 use crate::kernel::page::{Cursor, Limit, Page};
 use crate::module::Violation;
-use crate::work::{Filter, UnitOfWork};
+use crate::work::{Filter, Permit};
 use crate::{Error, Result};
 
 /// Permission to receive and correct stock.
@@ -39,14 +39,14 @@ impl Catalog<'_, '_> {
     }
 
     fn book(&mut self, product: ProductId, branch: BranchId, quantity: i64, movement: Movement) -> Result<()> {
-        self.0.require(STOCK, &Target::branch(branch))?;
-        self.0.get::<Branch>(branch)?;
-        let product: Product = self.0.get(product)?;
+        let mut work = self.0.permit(STOCK, &Target::branch(branch))?;
+        work.get::<Branch>(branch)?;
+        let product: Product = work.get(product)?;
         if !product.stocked {
             return Err(Error::invalid("product", "stock.not_counted"));
         }
-        self.0.move_stock(&[(&product, quantity)], branch, movement, None)?;
-        self.0.emit(&StockMoved { product: product.id, branch, quantity, movement })?;
+        work.move_stock(&[(&product, quantity)], branch, movement, None)?;
+        work.emit(&StockMoved { product: product.id, branch, quantity, movement })?;
         Ok(())
     }
 
@@ -55,8 +55,8 @@ impl Catalog<'_, '_> {
     /// # Errors
     /// [`Error::Denied`] without [`READ`].
     pub fn on_hand(&mut self, product: ProductId, branch: BranchId) -> Result<i64> {
-        self.0.require(READ, &Target::branch(branch))?;
-        Ok(self.0.find::<Stock>(&(product, branch))?.map_or(0, |stock| stock.on_hand))
+        let mut work = self.0.permit(READ, &Target::branch(branch))?;
+        Ok(work.find::<Stock>(&(product, branch))?.map_or(0, |stock| stock.on_hand))
     }
 
     /// One page of what came and went of a product at a branch, the latest first.
@@ -70,14 +70,14 @@ impl Catalog<'_, '_> {
         limit: Limit,
         after: Option<&Cursor>,
     ) -> Result<Page<StockMovement>> {
-        self.0.require(READ, &Target::branch(branch))?;
+        let mut work = self.0.permit(READ, &Target::branch(branch))?;
         let filter = stock_movement::product_id.eq(product).and(stock_movement::branch_id.eq(branch));
-        self.0.select(filter).order_by(stock_movement::id).descending().page(limit, after)
+        work.select(filter).order_by(stock_movement::id).descending().page(limit, after)
     }
 }
 
-impl UnitOfWork<'_> {
-    /// Writes movements and their sums, for products whose stock is counted. The caller has asked for permission.
+impl Permit<'_, '_> {
+    /// Writes movements and their sums, for products whose stock is counted.
     pub(crate) fn move_stock(
         &mut self,
         moves: &[(&Product, i64)],
@@ -115,7 +115,7 @@ impl UnitOfWork<'_> {
 }
 
 /// Every counter is the sum of its movements, and not below zero where it may not be.
-pub fn stock_matches_movements(work: &mut UnitOfWork<'_>) -> Result<Vec<Violation>> {
+pub fn stock_matches_movements(work: &mut Permit<'_, '_>) -> Result<Vec<Violation>> {
     let mut sums = std::collections::BTreeMap::<(ProductId, BranchId), i64>::new();
     work.select(Filter::<StockMovement>::all()).for_each(|movement| {
         let sum = sums.entry((movement.product_id, movement.branch_id)).or_default();

@@ -11,7 +11,7 @@ use crate::customers::{Customer, NewCustomer};
 use crate::kernel::currency::Currency;
 use crate::kernel::money::Money;
 use crate::kernel::time::{ManualClock, Timestamp};
-use crate::work::{Job, Mode, Ran, Storage, Tx, UnitOfWork, Verdict};
+use crate::work::{Job, Mode, Permit, Ran, Storage, Tx, UnitOfWork, Verdict};
 use crate::{Crm, Result};
 
 /// Gives a fresh, empty store each time it is called.
@@ -41,9 +41,9 @@ impl Bench {
         Self { crm, storage, clock }
     }
 
-    /// Runs a job as the system.
-    pub fn run<T: Send + 'static>(&self, job: impl Fn(&mut UnitOfWork<'_>) -> Result<T> + Send + 'static) -> Result<T> {
-        self.run_as(&Actor::system(), job)
+    /// Runs a job as the system, which may have any row.
+    pub fn run<T: Send + 'static>(&self, job: impl Fn(&mut Permit<'_, '_>) -> Result<T> + Send + 'static) -> Result<T> {
+        self.run_as(&Actor::system(), move |work| job(&mut work.unrestricted()?))
     }
 
     /// Runs a job as somebody.
@@ -58,9 +58,9 @@ impl Bench {
     /// Reads as the system.
     pub fn read<T: Send + 'static>(
         &self,
-        job: impl Fn(&mut UnitOfWork<'_>) -> Result<T> + Send + 'static,
+        job: impl Fn(&mut Permit<'_, '_>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        self.crm.blocking().read(&Actor::system(), "conformance", job)
+        self.crm.blocking().read(&Actor::system(), "conformance", move |work| job(&mut work.unrestricted()?))
     }
 
     /// Runs a job on the port itself, and returns what it returned last beside how it ended.

@@ -6,11 +6,12 @@ use uuid::Uuid;
 
 use super::bench::{Bench, Factory};
 use super::race::{Turn, race};
-use super::sample::{Specimen, SpecimenId, specimen};
+use super::sample::{COLLECT, Specimen, SpecimenId, specimen};
 use super::transactions::stored;
+use crate::access::{Actor, Principal, Reach, Target};
 use crate::branches::BranchId;
 use crate::catalog::{Product, ProductId, Stock, stock_level};
-use crate::work::{Filter, UnitOfWork};
+use crate::work::{Filter, Permit};
 use crate::{Error, ErrorKind, Result};
 
 const WORKERS: usize = 16;
@@ -109,9 +110,9 @@ pub fn floors_are_exact(factory: Factory<'_>) {
 }
 
 /// What each of many jobs does that come at once.
-fn mixed(work: &mut UnitOfWork<'_>, turn: Turn, taken: &Product) -> Result<()> {
+fn mixed(work: &mut Permit<'_, '_>, turn: Turn, taken: &Product) -> Result<()> {
     let n = turn.round * 1000 + turn.worker;
-    let insert = |work: &mut UnitOfWork<'_>| work.insert(&Specimen::new(name(n), "mixed", n as i64));
+    let insert = |work: &mut Permit<'_, '_>| work.insert(&Specimen::new(name(n), "mixed", n as i64));
     insert(work)?;
     match turn.worker % 8 {
         4 => Err(Error::invalid("conformance", "conformance.asked_for")),
@@ -193,9 +194,11 @@ pub fn commands_are_done_once(factory: Factory<'_>) {
         assert_eq!(count(), 3 + n as u64);
     }
     // Another actor's key is another key.
-    let other = crate::access::Actor::new(crate::access::Principal::User(Uuid::nil()));
-    let theirs =
-        bench.run_as(&other, |work| work.once("conformance.put", "a", &1_u32, |_| Ok(SpecimenId::from(Uuid::nil()))));
+    let other = Actor::new(Principal::User(Uuid::nil().into())).granted(COLLECT, Reach::all());
+    let theirs = bench.run_as(&other, |work| {
+        let mut permit = work.permit(COLLECT, &Target::ANY)?;
+        permit.once("conformance.put", "a", &1_u32, |_| Ok(SpecimenId::from(Uuid::nil())))
+    });
     assert_eq!(theirs.unwrap(), name(0));
     for key in [String::new(), "x".repeat(256)] {
         let refused = bench.run(move |work| work.once("conformance.put", &key, &1_u32, |_| Ok(())));

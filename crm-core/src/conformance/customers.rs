@@ -2,7 +2,7 @@
 
 use super::bench::{Bench, Factory};
 use super::purchases::{receive, sale};
-use crate::access::{Actor, Principal, Scope};
+use crate::access::{Actor, Principal, Region};
 use crate::customers::{Customer, CustomerId, Identifiers, NewCustomer, READ, SearchField, Stage, customer};
 use crate::journal::JournalQuery;
 use crate::kernel::page::Limit;
@@ -136,10 +136,10 @@ pub fn are_identified(factory: Factory<'_>) {
     let by_phone = |actor: &Actor| bench.run_as(actor, |work| work.customers().by_phone("+48601234567"));
     assert_eq!(by_phone(&Actor::system()).unwrap_err().kind(), ErrorKind::Invalid);
     // Whom an actor may not see is not there: neither the refusal nor an id tells.
-    let seeing = |scope| Actor::new(Principal::Anonymous).granted(READ, scope);
-    let nobody = by_phone(&seeing(Scope::Branches([].into()))).unwrap_err();
+    let seeing = |region: Region| Actor::new(Principal::Anonymous).granted(READ, region);
+    let nobody = by_phone(&seeing(Region::branches([uuid::Uuid::max().into()]))).unwrap_err();
     assert_eq!(nobody.to_string(), "customer with this phone not found");
-    assert_eq!(by_phone(&seeing(Scope::Own(two.id))).unwrap().id, two.id);
+    assert_eq!(by_phone(&seeing(Region::customer(two.id))).unwrap().id, two.id);
 }
 
 /// Cards and national ids are one customer's, however they are written; phones and addresses may be shared.

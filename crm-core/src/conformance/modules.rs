@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::bench::{Bench, Factory, at};
 use super::race::race;
 use super::sample::{Specimen, SpecimenFound, specimen};
-use crate::access::{Actor, Principal, Scope};
+use crate::access::{Actor, Principal, Reach, Region, Target};
 use crate::customers::NewCustomer;
 use crate::journal::{JournalEntry, JournalQuery};
 use crate::kernel::page::Limit;
@@ -55,8 +55,9 @@ pub fn a_handler_fails_its_emitter(factory: Factory<'_>) {
 /// A handler has the grants of its module, not those of whoever emits.
 pub fn handlers_act_as_their_module(factory: Factory<'_>) {
     let bench = Bench::open(factory);
-    let nobody = Actor::new(Principal::Anonymous);
-    let emitted = bench.run_as(&nobody, |work| {
+    let finder = Actor::new(Principal::Anonymous).granted("conformance.find", Reach::all());
+    let emitted = bench.run_as(&finder, |work| {
+        let mut work = work.permit("conformance.find", &Target::ANY)?;
         work.emit(&SpecimenFound { specimen: Uuid::nil().into(), size: 5 })?;
         assert_eq!(work.actor().principal(), &Principal::Anonymous, "and back again");
         Ok(())
@@ -126,15 +127,15 @@ pub fn the_journal_tells_all(factory: Factory<'_>) {
     assert_eq!(told(between, 3).len(), 4);
     let branch = customers[1].branch_id.unwrap();
     // Who may see one branch, or only themselves, is told of that.
-    for (scope, expected) in [(Scope::Branches([branch].into()), 1), (Scope::Own(customers[1].id), 1)] {
-        let actor = Actor::new(Principal::User(Uuid::nil())).granted(crate::journal::READ, scope);
+    for (region, expected) in [(Region::branches([branch]), 1), (Region::customer(customers[1].id), 1)] {
+        let actor = Actor::new(Principal::User(Uuid::nil().into())).granted(crate::journal::READ, region);
         let page = bench.run_as(&actor, |work| work.journal().page(&JournalQuery::default(), Limit::default(), None));
         assert_eq!(page.unwrap().items.len(), expected);
     }
 }
 
 fn send(bench: &Bench, topic: &'static str) -> OutboxId {
-    bench.run(move |work| work.outbox().send(topic, serde_json::json!({ "to": topic }))).unwrap()
+    bench.run(move |work| work.send(topic, serde_json::json!({ "to": topic }))).unwrap()
 }
 
 fn claim(bench: &Bench) -> Vec<OutboxMessage> {
@@ -146,7 +147,7 @@ fn claim(bench: &Bench) -> Vec<OutboxMessage> {
 pub fn the_outbox_delivers(factory: Factory<'_>) {
     let bench = Bench::open(factory);
     let dropped: Result<()> = bench.run(|work| {
-        work.outbox().send("email", serde_json::json!(null))?;
+        work.send("email", serde_json::json!(null))?;
         Err(Error::invalid("conformance", "conformance.asked_for"))
     });
     assert!(dropped.is_err());
@@ -183,7 +184,7 @@ pub fn the_outbox_delivers(factory: Factory<'_>) {
     let actor = Actor::new(Principal::Module("worker".into()));
     let refused = bench.run_as(&actor, |work| work.outbox().claim(Limit::default(), Duration::from_secs(1)));
     assert_eq!(refused.unwrap_err().kind(), ErrorKind::Denied);
-    let worker = actor.granted(DELIVER, Scope::All);
+    let worker = actor.granted(DELIVER, Region::all());
     assert!(bench.run_as(&worker, |work| work.outbox().claim(Limit::default(), Duration::ZERO)).is_ok());
 }
 

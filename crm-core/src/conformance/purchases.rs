@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::bench::{Bench, Factory, at, zloty};
 use super::race::race;
-use crate::access::{Actor, Principal, Scope};
+use crate::access::{Actor, Principal, Region};
 use crate::branches::{BranchId, NewBranch};
 use crate::catalog::{Movement, NewProduct, Product, ProductId, StockMovement, stock_movement};
 use crate::customers::{NewCustomer, Stage};
@@ -142,7 +142,7 @@ pub fn are_paid_exactly(factory: Factory<'_>) {
     }
     let wrong = NewPurchase { expected_total: Some(zloty(3997)), ..new.clone() };
     assert_eq!(record(&bench, &wrong, "bad").unwrap_err().kind(), ErrorKind::Invalid);
-    let clerk = Actor::new(Principal::User(uuid::Uuid::nil())).granted(crate::purchases::RECORD, Scope::All);
+    let clerk = Actor::new(Principal::User(uuid::Uuid::nil().into())).granted(crate::purchases::RECORD, Region::all());
     let cheaper = NewPurchase {
         lines: vec![NewLine { unit_price: Some(zloty(1)), ..NewLine::of(product.id, 1) }],
         receipt_no: "cheap".into(),
@@ -151,7 +151,7 @@ pub fn are_paid_exactly(factory: Factory<'_>) {
     let again = cheaper.clone();
     let refused = bench.run_as(&clerk, move |work| work.purchases().record(&again, "cheap"));
     assert_eq!(refused.unwrap_err().kind(), ErrorKind::Denied);
-    let manager = clerk.granted(crate::purchases::SET_PRICE, Scope::Branches([branch].into()));
+    let manager = clerk.granted(crate::purchases::SET_PRICE, Region::branches([branch]));
     let receipt = bench.run_as(&manager, move |work| work.purchases().record(&cheaper, "cheap")).unwrap();
     assert_eq!(receipt.total, zloty(1));
     bench.verify();

@@ -17,7 +17,7 @@ use crate::kernel::currency::Currency;
 use crate::kernel::page::{Cursor, CursorValue, Limit};
 use crate::kernel::time::{CivilDate, Timestamp};
 use crate::work::{
-    Col, Column, ColumnType, Comparison, Criteria, Direction, Entity, Filter, Query, Row, Select, UnitOfWork, Value,
+    Col, Column, ColumnType, Comparison, Criteria, Direction, Entity, Filter, Permit, Query, Row, Select, Value,
     Version,
 };
 
@@ -92,7 +92,7 @@ fn runner() -> TestRunner {
 }
 
 fn ordered<'w, 't, E: Entity>(
-    work: &'w mut UnitOfWork<'t>,
+    work: &'w mut Permit<'_, 't>,
     filter: Filter<E>,
     order: &[usize],
     descending: bool,
@@ -192,6 +192,7 @@ pub fn filters_of_customers(factory: Factory<'_>) {
             national_id: None,
             birth_date: days.map(|days| CivilDate::from_days(days).unwrap()),
             branch_id: home.then_some(branch),
+            owner_id: None,
             referrer_id: None,
             locale,
             created_at: Timestamp::from_micros(micros).unwrap(),

@@ -13,7 +13,7 @@ use crate::kernel::currency::Currency;
 use crate::kernel::page::Limit;
 use crate::kernel::time::{CivilDate, Timestamp};
 use crate::module::OutboxMessage;
-use crate::work::{Entity, Filter, Json, UnitOfWork, Version};
+use crate::work::{Entity, Filter, Json, Permit, Version};
 use crate::{Error, ErrorKind, Result};
 
 /// Texts in the languages the library is made for, and what is hard on a database.
@@ -95,6 +95,7 @@ pub fn tables_keep_every_column(factory: Factory<'_>) {
                 national_id: None,
                 birth_date: (n % 2 == 0).then_some(CivilDate::MIN),
                 branch_id: (n % 2 == 1).then_some(branch.id),
+                owner_id: (n % 2 == 0).then_some(id.into()),
                 referrer_id: (n > 1).then_some(uuid::Uuid::from_u128(1).into()),
                 locale: None,
                 created_at: Timestamp::MAX,
@@ -146,6 +147,7 @@ pub fn tables_keep_every_column(factory: Factory<'_>) {
         birth_date: Some(CivilDate::new(1979, 2, 11).unwrap()),
         national_id: Some("0499370899".into()),
         locale: Some("he-IL".into()),
+        owner: Some(uuid::Uuid::max().into()),
         ..NewCustomer::person("שרה כהן").with_phone("+972 50 234 5678").with_email("sara@example.org").with_card("C 1")
     };
     let customer = bench.customer(full);
@@ -201,7 +203,7 @@ pub fn deleted_is_gone(factory: Factory<'_>) {
     let bench = Bench::open(factory);
     let gone = specimen(&bench, "gone", 1);
     let kind = |result: Result<()>| result.unwrap_err().kind();
-    let of = |job: fn(&mut UnitOfWork<'_>, &mut Specimen) -> Result<()>| {
+    let of = |job: fn(&mut Permit<'_, '_>, &mut Specimen) -> Result<()>| {
         let gone = gone.clone();
         bench.run(move |work| job(work, &mut gone.clone()))
     };

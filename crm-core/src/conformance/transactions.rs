@@ -8,14 +8,14 @@ use crate::access::Actor;
 use crate::catalog::{NewProduct, Product};
 use crate::customers::{Customer, NewCustomer};
 use crate::kernel::page::Limit;
-use crate::work::{Entity, Filter, UnitOfWork};
+use crate::work::{Entity, Filter, Permit};
 use crate::{Error, ErrorKind, Result};
 
 fn specimen(n: u128) -> Specimen {
     Specimen::new(Uuid::from_u128(n).into(), "work", 0)
 }
 
-fn insert(work: &mut UnitOfWork<'_>, n: u128) -> Result<()> {
+fn insert(work: &mut Permit<'_, '_>, n: u128) -> Result<()> {
     work.insert(&specimen(n))
 }
 
@@ -43,14 +43,16 @@ pub fn a_failed_job_leaves_nothing(factory: Factory<'_>) {
     }
     let bench = Bench::open(factory);
     let own = bench.crm.blocking().run(&Actor::system(), "host", |work| {
-        insert(work, 1)?;
+        let mut work = work.unrestricted()?;
+        insert(&mut work, 1)?;
         work.branches().create(crate::branches::NewBranch::named("x", "UTC", "EUR"))?;
         Err::<(), _>(HostError::Own(7))
     });
     assert!(matches!(own, Err(HostError::Own(7))));
     let taken = bench.crm.blocking().run(&Actor::system(), "host", |work| {
-        insert(work, 1)?;
-        insert(work, 1)?;
+        let mut work = work.unrestricted()?;
+        insert(&mut work, 1)?;
+        insert(&mut work, 1)?;
         Ok::<_, HostError>(())
     });
     assert!(matches!(taken, Err(HostError::Crm(Error::AlreadyExists { .. }))));
@@ -151,7 +153,7 @@ pub fn reads_refuse_writes(factory: Factory<'_>) {
     let branch = bench.branch("read").id;
     let product = bench.goods("read", 1);
     super::purchases::receive(&bench, &product, branch, 5);
-    type Write = Box<dyn Fn(&mut UnitOfWork<'_>) -> Result<()> + Send>;
+    type Write = Box<dyn Fn(&mut Permit<'_, '_>) -> Result<()> + Send>;
     let writes: Vec<Write> = vec![
         Box::new(|work| insert(work, 2)),
         Box::new(|work| work.update(&mut specimen(1))),

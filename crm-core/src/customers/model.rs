@@ -1,5 +1,6 @@
 //! Customers and what they are found by.
 
+use crate::access::UserId;
 use crate::branches::BranchId;
 use crate::kernel::email::Email;
 use crate::kernel::phone::Phone;
@@ -39,6 +40,7 @@ crate::entity! {
         kind: "customer", table: "crm_customers", key: (id: CustomerId), columns: customer, version: version,
         unique: { card: [card_no], national_id: [national_id] },
         personal: [name, folded_name, phone, email, card_no, national_id, birth_date],
+        scoped: { branch: branch_id, customer: id, owner: owner_id },
     } {
         /// Its id.
         id: CustomerId,
@@ -64,6 +66,8 @@ crate::entity! {
         birth_date: Option<CivilDate>,
         /// The branch that looks after this customer.
         branch_id: Option<BranchId>,
+        /// The user who is responsible for this customer.
+        owner_id: Option<UserId>,
         /// Who brought this customer.
         referrer_id: Option<CustomerId>,
         /// The language to write in, a BCP 47 tag.

@@ -1,16 +1,15 @@
 //! One box that finds customers by name, phone or its end, e-mail, card, national id or receipt number, and says why (C05, N-17).
 
-use super::model::{Customer, CustomerId, SearchField, SearchKey, search_key};
+use super::model::{Customer, SearchField, SearchKey, search_key};
 use super::rules::search_keys;
 use super::service::{Customers, READ};
-use crate::access::{Scope, Target};
 use crate::kernel::email::Email;
 use crate::kernel::page::Limit;
 use crate::kernel::phone::Phone;
 use crate::kernel::text::{fold, fold_digits, words};
 use crate::module::Violation;
 use crate::purchases::{Purchase, purchase};
-use crate::work::{Entity, Filter, UnitOfWork};
+use crate::work::{Entity, Filter, Permit, Within};
 use crate::{Error, Result};
 
 /// Keys looked at for one field of one search, whatever is typed: the bound on its cost.
@@ -50,36 +49,35 @@ impl Customers<'_, '_> {
     /// # Errors
     /// [`Error::Denied`] without [`READ`]; [`Error::Invalid`] for an empty term or one of more than 200 bytes.
     pub fn search(&mut self, term: &str, limit: Limit) -> Result<Vec<Match>> {
-        let scope = self.0.scope(READ)?.clone();
+        let mut visible = self.0.within(READ)?;
         if term.trim().is_empty() || term.len() > 200 {
             return Err(Error::invalid("term", "search.length"));
         }
-        let mut hunt = Hunt { term, scope, limit, found: Vec::new() };
+        let mut hunt = Hunt { visible: &mut visible, term, limit, found: Vec::new() };
         let code = code(term);
         if !code.is_empty() {
-            self.hunt(&mut hunt, SearchField::Card, &exactly(SearchField::Card, &code))?;
-            self.hunt(&mut hunt, SearchField::NationalId, &exactly(SearchField::NationalId, &code))?;
+            hunt.through(SearchField::Card, &exactly(SearchField::Card, &code))?;
+            hunt.through(SearchField::NationalId, &exactly(SearchField::NationalId, &code))?;
         }
         let receipt = purchase::receipt_no.eq(fold_digits(term.trim()));
-        let purchases = self.0.select::<Purchase>(receipt).order_by(purchase::receipt_no).page(limit, None)?;
-        let buyers: Vec<_> = purchases.items.into_iter().filter_map(|purchase| purchase.customer_id).collect();
-        self.take(&mut hunt, SearchField::Receipt, &buyers)?;
+        let buyers = hunt.visible.led_to(receipt, limit, None, |purchase: Purchase| purchase.customer_id)?;
+        hunt.take(SearchField::Receipt, buyers.items);
         if let Ok(email) = Email::parse(term.trim()) {
-            self.hunt(&mut hunt, SearchField::Email, &exactly(SearchField::Email, &email.canonical()))?;
+            hunt.through(SearchField::Email, &exactly(SearchField::Email, &email.canonical()))?;
         }
         if let Some(end) = phone_end(term) {
-            self.hunt(&mut hunt, SearchField::Phone, &beginning(SearchField::Phone, &end))?;
+            hunt.through(SearchField::Phone, &beginning(SearchField::Phone, &end))?;
         }
         let folded = fold(term);
         let mut parts = words(&folded);
         match (parts.next(), parts.next()) {
-            (Some(first), None) => self.hunt(&mut hunt, SearchField::Name, &beginning(SearchField::Name, first))?,
+            (Some(first), None) => hunt.through(SearchField::Name, &beginning(SearchField::Name, first))?,
             (Some(first), Some(second)) => {
                 let before = hunt.found.len();
-                self.hunt(&mut hunt, SearchField::Name, &beginning(SearchField::Name, &format!("{first} {second}")))?;
+                hunt.through(SearchField::Name, &beginning(SearchField::Name, &format!("{first} {second}")))?;
                 if hunt.found.len() == before {
                     // Both words may be only begun: look at the first few who have the one.
-                    self.hunt(&mut hunt, SearchField::Name, &beginning(SearchField::Name, first))?;
+                    hunt.through(SearchField::Name, &beginning(SearchField::Name, first))?;
                 }
             }
             (None, _) => {}
@@ -94,7 +92,7 @@ impl Customers<'_, '_> {
     /// phone or e-mail address is shared and nothing else decides, `identifiers.contradict` when two of them mean
     /// different customers (C02).
     pub fn identify(&mut self, identifiers: &Identifiers) -> Result<Customer> {
-        let scope = self.0.scope(READ)?.clone();
+        let mut visible = self.0.within(READ)?;
         let mut exact = Vec::new();
         if let Some(card) = &identifiers.card {
             exact.push((SearchField::Card, code(card)));
@@ -109,24 +107,26 @@ impl Customers<'_, '_> {
         if let Some(email) = &identifiers.email {
             exact.push((SearchField::Email, Email::parse(email)?.canonical()));
         }
-        let mut meant: Option<Vec<CustomerId>> = None;
+        let mut meant: Option<Vec<Customer>> = None;
         for (field, token) in exact {
             // Whom the actor may not see is not there, or the kind of refusal would tell.
-            let having = self.having(field, &token)?;
-            let having = self.within(&scope, having)?;
+            let having = visible.led_to(exactly(field, &token), many(), None, |key| Some(key.customer_id))?;
+            let having: Vec<Customer> = having.items;
             if having.is_empty() {
                 return Err(Error::not_found("customer", format!("with this {field}")));
             }
             meant = Some(match meant {
                 None => having,
-                Some(before) => before.into_iter().filter(|id| having.contains(id)).collect(),
+                Some(before) => {
+                    before.into_iter().filter(|known| having.iter().any(|one| one.id == known.id)).collect()
+                }
             });
         }
-        match meant.as_deref() {
-            None => Err(Error::invalid("identifiers", "identifiers.none")),
-            Some([]) => Err(Error::invalid("identifiers", "identifiers.contradict")),
-            Some([one]) => self.get(*one),
-            Some(_) => Err(Error::invalid("identifiers", "identifiers.ambiguous")),
+        let mut meant = meant.ok_or_else(|| Error::invalid("identifiers", "identifiers.none"))?;
+        match (meant.pop(), meant.is_empty()) {
+            (None, _) => Err(Error::invalid("identifiers", "identifiers.contradict")),
+            (Some(one), true) => Ok(one),
+            (Some(_), false) => Err(Error::invalid("identifiers", "identifiers.ambiguous")),
         }
     }
 
@@ -137,25 +137,30 @@ impl Customers<'_, '_> {
     pub fn by_phone(&mut self, phone: &str) -> Result<Customer> {
         self.identify(&Identifiers { phone: Some(phone.to_owned()), ..Identifiers::default() })
     }
+}
 
-    fn within(&mut self, scope: &Scope, ids: Vec<CustomerId>) -> Result<Vec<CustomerId>> {
-        if *scope == Scope::All {
-            return Ok(ids);
-        }
-        let customers = self.0.get_many::<Customer>(&ids)?.into_iter().flatten();
-        let target = |customer: &Customer| Target { branch: customer.branch_id, customer: Some(customer.id) };
-        Ok(customers.filter(|customer| scope.covers(&target(customer))).map(|customer| customer.id).collect())
-    }
+/// A search on its way.
+struct Hunt<'h, 'w, 't> {
+    visible: &'h mut Within<'w, 't>,
+    term: &'h str,
+    limit: Limit,
+    found: Vec<Match>,
+}
 
+impl Hunt<'_, '_, '_> {
     /// Adds those who have these keys, a page of keys at a time, until enough are found.
-    fn hunt(&mut self, hunt: &mut Hunt<'_>, field: SearchField, keys: &Filter<SearchKey>) -> Result<()> {
+    fn through(&mut self, field: SearchField, keys: &Filter<SearchKey>) -> Result<()> {
         let mut after = None;
         let mut looked_at = 0;
-        while hunt.found.len() < hunt.limit.get() && looked_at < MAX_KEYS {
-            let page = self.0.select(keys.clone()).page(hunt.limit, after.as_ref())?;
-            looked_at += page.items.len();
-            let ids: Vec<_> = page.items.into_iter().map(|key| key.customer_id).collect();
-            self.take(hunt, field, &ids)?;
+        while self.found.len() < self.limit.get() && looked_at < MAX_KEYS {
+            let found = &self.found;
+            let lead = |key: SearchKey| {
+                let known = found.iter().any(|known| known.customer.id == key.customer_id);
+                (!known).then_some(key.customer_id)
+            };
+            let page = self.visible.led_to(keys.clone(), self.limit, after.as_ref(), lead)?;
+            self.take(field, page.items);
+            looked_at += self.limit.get();
             after = page.next;
             if after.is_none() {
                 break;
@@ -164,39 +169,16 @@ impl Customers<'_, '_> {
         Ok(())
     }
 
-    /// Adds those of these customers whom the actor may see and the term means.
-    fn take(&mut self, hunt: &mut Hunt<'_>, field: SearchField, ids: &[CustomerId]) -> Result<()> {
-        let mut fresh: Vec<CustomerId> = Vec::new();
-        for id in ids {
-            if !fresh.contains(id) && !hunt.found.iter().any(|known| known.customer.id == *id) {
-                fresh.push(*id);
+    /// Adds those of these customers whom the term means.
+    fn take(&mut self, field: SearchField, customers: Vec<Customer>) {
+        for customer in customers {
+            let known = self.found.iter().any(|known| known.customer.id == customer.id);
+            let meant = field != SearchField::Name || has_all_words(&customer, self.term);
+            if self.found.len() < self.limit.get() && meant && !known {
+                self.found.push(Match { customer, field });
             }
         }
-        for customer in self.0.get_many::<Customer>(&fresh)?.into_iter().flatten() {
-            let target = Target { branch: customer.branch_id, customer: Some(customer.id) };
-            let meant = field != SearchField::Name || has_all_words(&customer, hunt.term);
-            if hunt.found.len() < hunt.limit.get() && meant && hunt.scope.covers(&target) {
-                hunt.found.push(Match { customer, field });
-            }
-        }
-        Ok(())
     }
-
-    /// Who has exactly this key: the first few.
-    fn having(&mut self, field: SearchField, token: &str) -> Result<Vec<CustomerId>> {
-        let keys = self.0.select(exactly(field, token)).page(many(), None)?.items;
-        let mut ids: Vec<CustomerId> = keys.into_iter().map(|key| key.customer_id).collect();
-        ids.dedup();
-        Ok(ids)
-    }
-}
-
-/// A search on its way.
-struct Hunt<'s> {
-    term: &'s str,
-    scope: Scope,
-    limit: Limit,
-    found: Vec<Match>,
 }
 
 fn exactly(field: SearchField, token: &str) -> Filter<SearchKey> {
@@ -233,7 +215,7 @@ fn has_all_words(customer: &Customer, term: &str) -> bool {
 }
 
 /// Every customer is found by exactly what its record says.
-pub fn search_keys_agree(work: &mut UnitOfWork<'_>) -> Result<Vec<Violation>> {
+pub fn search_keys_agree(work: &mut Permit<'_, '_>) -> Result<Vec<Violation>> {
     let report = |what: String| Violation { invariant: "customers.search_keys", what };
     let mut violations = Vec::new();
     let mut expected = 0_u64;

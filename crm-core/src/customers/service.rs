@@ -3,7 +3,7 @@
 use super::event::{CustomerChanged, CustomerCreated, StageReached};
 use super::model::{Customer, CustomerId, CustomerKind, Relation, SearchKey, Stage, customer, relation};
 use super::rules::search_keys;
-use crate::access::{Scope, Target};
+use crate::access::{Scoped, Target, UserId};
 use crate::branches::{Branch, BranchId};
 use crate::kernel::email::Email;
 use crate::kernel::input::{fold_code, folded, required_text};
@@ -42,6 +42,8 @@ pub struct NewCustomer {
     pub birth_date: Option<CivilDate>,
     /// The branch that looks after this customer.
     pub branch: Option<BranchId>,
+    /// The user who is responsible for this customer.
+    pub owner: Option<UserId>,
     /// Who brought this customer.
     pub referrer: Option<CustomerId>,
     /// The language to write in.
@@ -62,6 +64,7 @@ impl NewCustomer {
             national_id: None,
             birth_date: None,
             branch: None,
+            owner: None,
             referrer: None,
             locale: None,
         }
@@ -109,12 +112,13 @@ impl Customers<'_, '_> {
     /// id is another customer's.
     pub fn create(&mut self, new: NewCustomer) -> Result<Customer> {
         let id = self.0.new_id();
-        self.0.require(WRITE, &Target { branch: new.branch, customer: Some(id) })?;
+        let target = Target { branch: new.branch, customer: Some(id), owner: new.owner };
+        let mut work = self.0.permit(WRITE, &target)?;
         if let Some(branch) = new.branch {
-            self.0.get::<Branch>(branch)?;
+            work.get::<Branch>(branch)?;
         }
         if let Some(referrer) = new.referrer {
-            self.0.get::<Customer>(referrer)?;
+            work.get::<Customer>(referrer)?;
         }
         let mut customer = Customer {
             id,
@@ -129,46 +133,44 @@ impl Customers<'_, '_> {
             national_id: new.national_id,
             birth_date: new.birth_date,
             branch_id: new.branch,
+            owner_id: new.owner,
             referrer_id: new.referrer,
             locale: new.locale,
-            created_at: self.0.now(),
+            created_at: work.now(),
         };
         normalise(&mut customer)?;
-        self.0.insert(&customer)?;
-        self.0.insert_all(&search_keys(&customer))?;
-        self.0.emit(&CustomerCreated { customer: id, stage: customer.stage })?;
+        work.insert(&customer)?;
+        work.insert_all(&search_keys(&customer))?;
+        work.emit(&CustomerCreated { customer: id, stage: customer.stage })?;
         Ok(customer)
     }
 
     /// Stores the changes of a customer, and what it is found by.
     ///
     /// # Errors
-    /// [`Error::Conflict`] when it was changed meanwhile; otherwise as [`create`](Self::create).
+    /// [`Error::Conflict`] when it was changed meanwhile; [`Error::NotFound`], also where the actor may not change the
+    /// customer; [`Error::Denied`] without any grant, or where the customer goes to a branch or user that the actor's
+    /// grant does not reach; otherwise as [`create`](Self::create).
     pub fn update(&mut self, customer: &mut Customer) -> Result<()> {
-        // Who may write nothing learns nothing, not even who exists.
-        self.0.scope(WRITE)?;
-        let before: Customer = self.0.get(customer.id)?;
-        self.0.require(WRITE, &Target { branch: before.branch_id, customer: Some(customer.id) })?;
-        if customer.branch_id != before.branch_id {
-            // Handing a customer over needs the right to write at both branches.
-            self.0.require(WRITE, &Target { branch: customer.branch_id, customer: Some(customer.id) })?;
-        }
+        let (mut work, before) = self.0.permit_on::<Customer>(WRITE, customer.id)?;
+        // Handing a customer over takes a grant at both ends.
+        work.actor().require(WRITE, &customer.target())?;
         normalise(customer)?;
         customer.created_at = before.created_at;
         let columns = changed_columns(&before, customer);
         if columns.is_empty() {
             return Ok(());
         }
-        self.0.update(customer)?;
+        work.update(customer)?;
         let (old, new) = (search_keys(&before), search_keys(customer));
         for key in old.iter().filter(|key| !new.contains(key)) {
-            self.0.delete(key)?;
+            work.delete(key)?;
         }
         let added: Vec<SearchKey> = new.into_iter().filter(|key| !old.contains(key)).collect();
-        self.0.insert_all(&added)?;
-        self.0.emit(&CustomerChanged { customer: customer.id, columns })?;
+        work.insert_all(&added)?;
+        work.emit(&CustomerChanged { customer: customer.id, columns })?;
         if before.stage != customer.stage {
-            self.0.emit(&StageReached { customer: customer.id, from: before.stage, to: customer.stage })?;
+            work.emit(&StageReached { customer: customer.id, from: before.stage, to: customer.stage })?;
         }
         Ok(())
     }
@@ -178,10 +180,7 @@ impl Customers<'_, '_> {
     /// # Errors
     /// [`Error::NotFound`], also where the actor may not see it.
     pub fn get(&mut self, id: CustomerId) -> Result<Customer> {
-        let scope = self.0.scope(READ)?.clone();
-        let customer: Customer = self.0.get(id)?;
-        let target = Target { branch: customer.branch_id, customer: Some(id) };
-        if scope.covers(&target) { Ok(customer) } else { Err(Error::not_found("customer", id)) }
+        self.0.within(READ)?.get(id)
     }
 
     /// One page of customers by folded name, narrowed to what the actor may see.
@@ -189,26 +188,23 @@ impl Customers<'_, '_> {
     /// # Errors
     /// [`Error::Denied`] without [`READ`].
     pub fn page(&mut self, filter: Filter<Customer>, limit: Limit, after: Option<&Cursor>) -> Result<Page<Customer>> {
-        let visible = visible(self.0.scope(READ)?);
-        self.0.select(visible.and(filter)).order_by(customer::folded_name).page(limit, after)
+        self.0.within(READ)?.select(filter).order_by(customer::folded_name).page(limit, after)
     }
 
     /// Notes that one customer is `role` of another: `employee`, `spouse`.
     ///
     /// # Errors
-    /// [`Error::AlreadyExists`] when that is known; [`Error::Invalid`] when both are one.
+    /// [`Error::AlreadyExists`] when that is known; [`Error::Invalid`] when both are one; [`Error::NotFound`], also where
+    /// the actor may not change one of them.
     pub fn relate(&mut self, from: CustomerId, role: &str, to: CustomerId) -> Result<()> {
-        self.0.scope(WRITE)?;
-        for id in [from, to] {
-            let customer: Customer = self.0.get(id)?;
-            self.0.require(WRITE, &Target { branch: customer.branch_id, customer: Some(id) })?;
-        }
+        self.0.within(WRITE)?.get::<Customer>(from)?;
+        let (mut work, _) = self.0.permit_on::<Customer>(WRITE, to)?;
         if from == to {
             return Err(Error::invalid("to", "relation.to_itself"));
         }
         let role = required_text("role", role, 60)?;
-        let created_at = self.0.now();
-        self.0.insert(&Relation { from_id: from, role, to_id: to, created_at })
+        let created_at = work.now();
+        work.insert(&Relation { from_id: from, role, to_id: to, created_at })
     }
 
     /// What is known of whose this customer is: employees, spouses, subsidiaries.
@@ -216,17 +212,8 @@ impl Customers<'_, '_> {
     /// # Errors
     /// [`Error::NotFound`], also where the actor may not see the customer.
     pub fn relations(&mut self, id: CustomerId) -> Result<Vec<Relation>> {
-        self.get(id)?;
-        self.0.select(relation::from_id.eq(id).or(relation::to_id.eq(id))).all()
-    }
-}
-
-/// The customers within a scope.
-pub(super) fn visible(scope: &Scope) -> Filter<Customer> {
-    match scope {
-        Scope::All => Filter::all(),
-        Scope::Branches(branches) => customer::branch_id.is_in(branches.iter().copied()),
-        Scope::Own(own) => customer::id.eq(*own),
+        let (mut work, _) = self.0.permit_on::<Customer>(READ, id)?;
+        work.select(relation::from_id.eq(id).or(relation::to_id.eq(id))).all()
     }
 }
 

@@ -12,9 +12,10 @@ crate::id! {
 }
 
 crate::entity! {
-    /// Something that happened. Written by [`UnitOfWork::emit`](crate::work::UnitOfWork::emit), never changed.
+    /// Something that happened. Written by [`Permit::emit`](crate::work::Permit::emit), never changed.
     pub struct JournalEntry {
         kind: "journal", table: "crm_journal", key: (occurred_at: Timestamp, id: JournalEntryId), columns: journal_entry,
+        scoped: { branch: branch_id, customer: customer_id },
     } {
         /// When it happened (S-48).
         occurred_at: Timestamp,

@@ -2,7 +2,6 @@
 
 use super::model::{JournalEntry, journal_entry};
 use crate::Result;
-use crate::access::Scope;
 use crate::customers::CustomerId;
 use crate::kernel::page::{Cursor, Limit, Page};
 use crate::kernel::time::Timestamp;
@@ -40,8 +39,7 @@ impl Journal<'_, '_> {
     /// # Errors
     /// [`crate::Error::Denied`] without the permission [`READ`].
     pub fn page(&mut self, query: &JournalQuery, limit: Limit, after: Option<&Cursor>) -> Result<Page<JournalEntry>> {
-        let filter = visible(self.0.scope(READ)?).and(query.filter());
-        self.0.select(filter).order_by(journal_entry::occurred_at).descending().page(limit, after)
+        self.0.within(READ)?.select(query.filter()).order_by(journal_entry::occurred_at).descending().page(limit, after)
     }
 }
 
@@ -64,13 +62,5 @@ impl JournalQuery {
             filter = filter.and(journal_entry::occurred_at.lt(until));
         }
         filter
-    }
-}
-
-fn visible(scope: &Scope) -> Filter<JournalEntry> {
-    match scope {
-        Scope::All => Filter::all(),
-        Scope::Branches(branches) => journal_entry::branch_id.is_in(branches.iter().copied()),
-        Scope::Own(customer) => journal_entry::customer_id.eq(*customer),
     }
 }

@@ -7,7 +7,7 @@ use crate::branches::BranchId;
 use crate::customers::CustomerId;
 use crate::journal::{JournalEntry, JournalEntryId};
 use crate::kernel::time::Timestamp;
-use crate::work::{Json, UnitOfWork};
+use crate::work::{Json, Permit};
 use crate::{Error, Result};
 
 /// Something that happened. A plain struct; its serialised form is what the journal keeps.
@@ -43,7 +43,7 @@ pub struct Reference {
     pub id: Uuid,
 }
 
-impl UnitOfWork<'_> {
+impl Permit<'_, '_> {
     /// Tells what happened: appends it to the journal and hands it to the modules that listen, in the order that
     /// [`Crm::describe`](crate::Crm::describe) prints. An error of a handler fails the unit of work.
     ///

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::access::Target;
 use crate::kernel::page::Limit;
 use crate::kernel::time::Timestamp;
-use crate::work::{Json, UnitOfWork, Version};
+use crate::work::{Json, Permit, UnitOfWork, Version};
 use crate::{Error, Result};
 
 /// Permission to take messages from the outbox and to report on them.
@@ -55,37 +55,19 @@ impl<'t> UnitOfWork<'t> {
 }
 
 impl Outbox<'_, '_> {
-    /// Puts a message in. It leaves only if this unit of work commits. No permission of its own: the operation that
-    /// sends has been allowed.
-    pub fn send(&mut self, topic: &str, payload: serde_json::Value) -> Result<OutboxId> {
-        let id = self.0.new_id();
-        let message = OutboxMessage {
-            id,
-            version: Version::FIRST,
-            topic: topic.to_owned(),
-            payload: Json(payload),
-            due_at: self.0.now(),
-            attempts: 0,
-            last_error: None,
-            dead: false,
-        };
-        self.0.insert(&message)?;
-        Ok(id)
-    }
-
     /// Takes what is due, the oldest first, for as long as `lease`: nobody else gets it before.
     ///
     /// # Errors
     /// [`Error::Denied`] without [`DELIVER`]; [`Error::Conflict`] when two workers met, which the storage retries.
     pub fn claim(&mut self, limit: Limit, lease: Duration) -> Result<Vec<OutboxMessage>> {
-        self.0.require(DELIVER, &Target::ANY)?;
-        let until = self.0.now().checked_add(lease)?;
-        let due = outbox_message::dead.eq(false).and(outbox_message::due_at.le(self.0.now()));
-        let mut messages = self.0.select(due).order_by(outbox_message::due_at).page(limit, None)?.items;
+        let mut work = self.0.permit(DELIVER, &Target::ANY)?;
+        let until = work.now().checked_add(lease)?;
+        let due = outbox_message::dead.eq(false).and(outbox_message::due_at.le(work.now()));
+        let mut messages = work.select(due).order_by(outbox_message::due_at).page(limit, None)?.items;
         for message in &mut messages {
             message.due_at = until;
             message.attempts = message.attempts.saturating_add(1);
-            self.0.update(message)?;
+            work.update(message)?;
         }
         Ok(messages)
     }
@@ -95,9 +77,9 @@ impl Outbox<'_, '_> {
     /// # Errors
     /// [`Error::NotFound`] when somebody else has done so.
     pub fn delivered(&mut self, id: OutboxId) -> Result<()> {
-        self.0.require(DELIVER, &Target::ANY)?;
-        let message: OutboxMessage = self.0.get(id)?;
-        self.0.delete(&message)
+        let mut work = self.0.permit(DELIVER, &Target::ANY)?;
+        let message: OutboxMessage = work.get(id)?;
+        work.delete(&message)
     }
 
     /// Notes that a delivery failed, to be tried again at `retry_at`, or never without one.
@@ -105,16 +87,35 @@ impl Outbox<'_, '_> {
     /// # Errors
     /// [`Error::NotFound`] when it was delivered meanwhile.
     pub fn failed(&mut self, id: OutboxId, code: &str, retry_at: Option<Timestamp>) -> Result<()> {
-        self.0.require(DELIVER, &Target::ANY)?;
+        let mut work = self.0.permit(DELIVER, &Target::ANY)?;
         if code.len() > 200 {
             return Err(Error::invalid("code", "outbox.code_length"));
         }
-        let mut message: OutboxMessage = self.0.get(id)?;
+        let mut message: OutboxMessage = work.get(id)?;
         message.last_error = Some(code.to_owned());
         match retry_at {
             Some(at) => message.due_at = at,
             None => message.dead = true,
         }
-        self.0.update(&mut message)
+        work.update(&mut message)
+    }
+}
+
+impl Permit<'_, '_> {
+    /// Puts a message into the outbox. It leaves only if this unit of work commits.
+    pub fn send(&mut self, topic: &str, payload: serde_json::Value) -> Result<OutboxId> {
+        let id = self.new_id();
+        let message = OutboxMessage {
+            id,
+            version: Version::FIRST,
+            topic: topic.to_owned(),
+            payload: Json(payload),
+            due_at: self.now(),
+            attempts: 0,
+            last_error: None,
+            dead: false,
+        };
+        self.insert(&message)?;
+        Ok(id)
     }
 }

@@ -4,13 +4,14 @@ use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::event::Event;
-use crate::access::{Actor, Principal, Scope};
-use crate::work::{Home, Schema, UnitOfWork};
+use crate::access::{Actor, Principal, Reach};
+use crate::work::{Home, Permit, Schema, UnitOfWork};
 use crate::{Error, Result};
 
 /// A plug-in: data about itself, and one method that hooks it in.
 ///
-/// Operations of a module come as an extension trait on [`UnitOfWork`]; see the example `custom_module`.
+/// Operations of a module come as an extension trait on [`UnitOfWork`], and ask for a [`Permit`] like the core's own; see
+/// the example `custom_module`.
 pub trait Module: Send + Sync + 'static {
     /// What this module is and brings.
     fn manifest(&self) -> Manifest;
@@ -54,7 +55,7 @@ pub struct Invariant {
     pub name: &'static str,
     /// Looks for violations.
     #[expect(clippy::type_complexity, reason = "written once, read once")]
-    pub check: Box<dyn Fn(&mut UnitOfWork<'_>) -> Result<Vec<Violation>> + Send + Sync>,
+    pub check: Box<dyn Fn(&mut Permit<'_, '_>) -> Result<Vec<Violation>> + Send + Sync>,
 }
 
 /// A record that breaks an invariant.
@@ -115,7 +116,7 @@ impl Registry {
     pub fn invariant(
         &mut self,
         name: &'static str,
-        check: impl Fn(&mut UnitOfWork<'_>) -> Result<Vec<Violation>> + Send + Sync + 'static,
+        check: impl Fn(&mut Permit<'_, '_>) -> Result<Vec<Violation>> + Send + Sync + 'static,
     ) {
         self.installed.invariants.push(Invariant { name, check: Box::new(check) });
     }
@@ -132,7 +133,7 @@ impl Installed {
             let actor = own
                 .chain(manifest.uses.iter().copied())
                 .fold(Actor::new(Principal::Module(manifest.name.into())), |actor, name| {
-                    actor.granted(name, Scope::All)
+                    actor.granted(name, Reach::all())
                 });
             installed.events.extend(manifest.events);
             let mut registry = Registry { installing: manifest.clone(), actor, installed };

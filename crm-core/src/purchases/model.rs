@@ -25,7 +25,7 @@ crate::entity! {
     /// A purchase. Never changed once recorded.
     pub struct Purchase {
         kind: "purchase", table: "crm_purchases", key: (id: PurchaseId), columns: purchase,
-        unique: { receipt: [receipt_no, branch_id] },
+        unique: { receipt: [receipt_no, branch_id] }, scoped: { branch: branch_id, customer: customer_id },
     } {
         /// Its id.
         id: PurchaseId,

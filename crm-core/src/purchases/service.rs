@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::event::PurchaseRecorded;
 use super::model::{CASH, Purchase, PurchaseId, PurchaseLine, Tender, purchase, purchase_line, tender};
 use super::rules::{price_lines, split_tenders};
-use crate::access::{Scope, Target};
+use crate::access::Target;
 use crate::branches::{Branch, BranchId};
 use crate::catalog::{Movement, Product, ProductId, Stock};
 use crate::customers::event::StageReached;
@@ -16,7 +16,7 @@ use crate::kernel::page::{Cursor, Limit, Page};
 use crate::kernel::text::fold_digits;
 use crate::kernel::time::Timestamp;
 use crate::module::Violation;
-use crate::work::{CommandRecord, Filter, UnitOfWork};
+use crate::work::{CommandRecord, Filter, Permit, UnitOfWork};
 use crate::{Error, Result};
 
 /// Permission to record purchases.
@@ -143,16 +143,17 @@ impl Purchases<'_, '_> {
     /// [`Error::Invalid`] for input that breaks a rule, with `stock.insufficient` when there is not enough;
     /// [`Error::AlreadyExists`] when the branch has this receipt number; [`Error::IdempotencyMismatch`].
     pub fn record(&mut self, new: &NewPurchase, idempotency_key: &str) -> Result<Receipt> {
-        self.0.require(RECORD, &Target { branch: Some(new.branch), customer: new.customer })?;
+        let target = Target { branch: Some(new.branch), customer: new.customer, owner: None };
+        let mut work = self.0.permit(RECORD, &target)?;
         let products: Vec<ProductId> = new.lines.iter().map(|line| line.product).collect();
         let stock: Vec<_> = products.iter().map(|product| (*product, new.branch)).collect();
-        let command = self.0.command_key("purchases.record", idempotency_key);
-        self.0.expect::<CommandRecord>(&[command]);
-        self.0.expect::<Branch>(&[new.branch]);
-        self.0.expect::<Customer>(new.customer.as_slice());
-        self.0.expect::<Product>(&products);
-        self.0.expect::<Stock>(&stock);
-        self.0.once("purchases.record", idempotency_key, new, |work| record(work, new, &products))
+        let command = work.command_key("purchases.record", idempotency_key);
+        work.expect::<CommandRecord>(&[command]);
+        work.expect::<Branch>(&[new.branch]);
+        work.expect::<Customer>(new.customer.as_slice());
+        work.expect::<Product>(&products);
+        work.expect::<Stock>(&stock);
+        work.once("purchases.record", idempotency_key, new, |work| record(work, new, &products))
     }
 
     /// A purchase with its lines and tenders.
@@ -160,14 +161,9 @@ impl Purchases<'_, '_> {
     /// # Errors
     /// [`Error::NotFound`], also where the actor may not see it.
     pub fn get(&mut self, id: PurchaseId) -> Result<(Purchase, Vec<PurchaseLine>, Vec<Tender>)> {
-        let scope = self.0.scope(READ)?.clone();
-        let purchase: Purchase = self.0.get(id)?;
-        let target = Target { branch: Some(purchase.branch_id), customer: purchase.customer_id };
-        if !scope.covers(&target) {
-            return Err(Error::not_found("purchase", id));
-        }
-        let lines = self.0.select(purchase_line::purchase_id.eq(id)).all()?;
-        let tenders = self.0.select(tender::purchase_id.eq(id)).all()?;
+        let (mut work, purchase) = self.0.permit_on::<Purchase>(READ, id)?;
+        let lines = work.select(purchase_line::purchase_id.eq(id)).all()?;
+        let tenders = work.select(tender::purchase_id.eq(id)).all()?;
         Ok((purchase, lines, tenders))
     }
 
@@ -181,20 +177,11 @@ impl Purchases<'_, '_> {
         limit: Limit,
         after: Option<&Cursor>,
     ) -> Result<Page<Purchase>> {
-        let filter = visible(self.0.scope(READ)?).and(purchase::customer_id.eq(customer));
-        self.0.select(filter).descending().page(limit, after)
+        self.0.within(READ)?.select(purchase::customer_id.eq(customer)).descending().page(limit, after)
     }
 }
 
-fn visible(scope: &Scope) -> Filter<Purchase> {
-    match scope {
-        Scope::All => Filter::all(),
-        Scope::Branches(branches) => purchase::branch_id.is_in(branches.iter().copied()),
-        Scope::Own(customer) => purchase::customer_id.eq(*customer),
-    }
-}
-
-fn record(work: &mut UnitOfWork<'_>, new: &NewPurchase, product_ids: &[ProductId]) -> Result<Receipt> {
+fn record(work: &mut Permit<'_, '_>, new: &NewPurchase, product_ids: &[ProductId]) -> Result<Receipt> {
     if new.lines.is_empty() || new.lines.len() > MAX_LINES {
         return Err(Error::invalid("lines", "purchase.line_count"));
     }
@@ -202,7 +189,7 @@ fn record(work: &mut UnitOfWork<'_>, new: &NewPurchase, product_ids: &[ProductId
         return Err(Error::invalid("tenders", "purchase.tender_count"));
     }
     if new.lines.iter().any(|line| line.unit_price.is_some()) {
-        work.require(SET_PRICE, &Target::branch(new.branch))?;
+        work.actor().require(SET_PRICE, &Target::branch(new.branch))?;
     }
     let branch: Branch = work.get(new.branch)?;
     if !branch.active {
@@ -270,7 +257,7 @@ fn record(work: &mut UnitOfWork<'_>, new: &NewPurchase, product_ids: &[ProductId
 }
 
 /// Who buys is a customer (C01).
-fn first_purchase(work: &mut UnitOfWork<'_>, mut customer: Customer) -> Result<()> {
+fn first_purchase(work: &mut Permit<'_, '_>, mut customer: Customer) -> Result<()> {
     let from = customer.stage;
     if from == Stage::Customer {
         return Ok(());
@@ -282,7 +269,7 @@ fn first_purchase(work: &mut UnitOfWork<'_>, mut customer: Customer) -> Result<(
 }
 
 /// The lines and the tenders of every purchase sum to its total.
-pub fn sums_agree(work: &mut UnitOfWork<'_>) -> Result<Vec<Violation>> {
+pub fn sums_agree(work: &mut Permit<'_, '_>) -> Result<Vec<Violation>> {
     let mut lines = std::collections::BTreeMap::<PurchaseId, i64>::new();
     let mut tenders = lines.clone();
     work.select(Filter::<PurchaseLine>::all()).for_each(|line| {

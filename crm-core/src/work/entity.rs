@@ -64,9 +64,13 @@ where
 ///
 /// The header says the kind, where rows are kept (`table` with its name, or `records` with up to three columns that
 /// narrow a query), the key, and the name of the column module. `version` names the optimistic lock; it may be left out
-/// for rows that are never updated. `unique`, `counters` and `personal` may be left out too.
+/// for rows that are never updated. `unique`, `counters` and `personal` may be left out too. `scoped` says to whom a
+/// record belongs, by its columns: any of `branch`, `customer` and `owner`, in this order. It makes the entity
+/// [`Scoped`](crate::access::Scoped): lists of it are narrowed to what the actor may see.
 ///
 /// ```
+/// use crm_core::access::{Scoped, Target};
+/// use crm_core::customers::CustomerId;
 /// use crm_core::work::{Entity, Version};
 /// crm_core::id! {
 ///     /// Names a note.
@@ -76,23 +80,24 @@ where
 ///     /// A note about a customer, in the shared records table.
 ///     pub struct Note {
 ///         kind: "example.note", records: [about], key: (id: NoteId), columns: note, version: version,
-///         personal: [text],
+///         personal: [text], scoped: { customer: about },
 ///     } {
 ///         /// Its id.
 ///         id: NoteId,
 ///         /// The optimistic lock.
 ///         version: Version,
 ///         /// Whom it is about.
-///         about: uuid::Uuid,
+///         about: CustomerId,
 ///         /// What it says.
 ///         text: String,
 ///     }
 /// }
 /// # fn main() {
 /// assert_eq!(Note::SCHEMA.columns[2].name, "about");
-/// let about_nobody = note::about.eq(uuid::Uuid::nil());
-/// let sample = Note { id: uuid::Uuid::nil().into(), version: Version::FIRST, about: uuid::Uuid::nil(), text: "Ala".into() };
-/// assert!(about_nobody.matches(&sample));
+/// let nobody = CustomerId::from(uuid::Uuid::nil());
+/// let sample = Note { id: uuid::Uuid::nil().into(), version: Version::FIRST, about: nobody, text: "Ala".into() };
+/// assert!(note::about.eq(nobody).matches(&sample));
+/// assert_eq!(sample.target(), Target::customer(nobody));
 /// assert!(!format!("{sample:?}").contains("Ala"), "personal columns stay out of logs");
 /// # }
 /// ```
@@ -109,6 +114,9 @@ macro_rules! entity {
             $(, unique: { $($unique:ident: [$($unique_column:ident),+]),+ $(,)? })?
             $(, counters: [$($counter:ident),* $(,)?])?
             $(, personal: [$($personal:ident),* $(,)?])?
+            $(, scoped: {
+                $(branch: $branch:ident $(,)?)? $(customer: $customer:ident $(,)?)? $(owner: $owner:ident $(,)?)?
+            })?
             $(,)?
         } {
             $($(#[$field_meta:meta])* $field:ident: $type:ty),+ $(,)?
@@ -183,6 +191,25 @@ macro_rules! entity {
             }
         }
 
+        $(
+            impl $crate::access::Scoped for $name {
+                const BRANCH: Option<$crate::work::Col<Self, Option<$crate::branches::BranchId>>> =
+                    $crate::entity!(@option $($crate::work::Col::at($columns::$branch.position()))?);
+                const CUSTOMER: Option<$crate::work::Col<Self, Option<$crate::customers::CustomerId>>> =
+                    $crate::entity!(@option $($crate::work::Col::at($columns::$customer.position()))?);
+                const OWNER: Option<$crate::work::Col<Self, Option<$crate::access::UserId>>> =
+                    $crate::entity!(@option $($crate::work::Col::at($columns::$owner.position()))?);
+
+                fn target(&self) -> $crate::access::Target {
+                    $crate::access::Target {
+                        branch: $crate::entity!(@belongs $(self.$branch)?),
+                        customer: $crate::entity!(@belongs $(self.$customer)?),
+                        owner: $crate::entity!(@belongs $(self.$owner)?),
+                    }
+                }
+            }
+        )?
+
         impl ::std::fmt::Debug for $name {
             fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
                 let personal = <Self as $crate::work::Entity>::SCHEMA.personal;
@@ -207,6 +234,8 @@ macro_rules! entity {
     };
     (@option) => { None };
     (@option $value:expr) => { Some($value) };
+    (@belongs) => { None };
+    (@belongs $value:expr) => { ::std::convert::Into::into($value) };
     (@columns $name:ident; $at:expr;) => {};
     (@columns $name:ident; $at:expr; $field:ident: $type:ty, $($rest:tt)*) => {
         pub const $field: $crate::work::Col<$name, $type> = $crate::work::Col::at($at);

@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use super::permit::Permit;
 use super::unit_of_work::UnitOfWork;
 use super::value::Json;
 use crate::kernel::time::Timestamp;
@@ -35,7 +36,7 @@ crate::entity! {
     }
 }
 
-impl UnitOfWork<'_> {
+impl Permit<'_, '_> {
     /// Does a command once for each idempotency key: a repetition returns the stored outcome and does nothing.
     ///
     /// The key is scoped by the actor and the command, so two actors never meet. The outcome of a command that fails
@@ -73,8 +74,10 @@ impl UnitOfWork<'_> {
         })?;
         Ok(outcome)
     }
+}
 
-    /// The stored name of an idempotency key of this actor, to [expect](Self::expect) it.
+impl UnitOfWork<'_> {
+    /// The stored name of an idempotency key of this actor, to [expect](Permit::expect) it.
     pub fn command_key(&self, command: &str, key: &str) -> CommandKey {
         let mut digest = Sha256::new();
         for part in [self.principal().to_string().as_str(), command, key] {

@@ -5,20 +5,25 @@ use std::borrow::Cow;
 use uuid::Uuid;
 
 use super::entity::{Entity, EntityKey};
-use super::filter::{Col, Filter};
-use super::select::Select;
-use super::storage::{Addition, Lock, Tx};
-use super::value::{Field, Value};
-use crate::access::{Actor, Principal, Scope, Target};
+use super::filter::{Criteria, Filter};
+use super::permit::Permit;
+use super::storage::{Lock, Tx};
+use super::value::Value;
+use super::within::Within;
+use crate::access::{Actor, Principal, Scoped, Target};
 use crate::crm::Shared;
 use crate::kernel::currency::Currencies;
 use crate::kernel::time::Timestamp;
 use crate::{Error, Result};
 
-/// One transaction as operations see it: typed entities, an actor, a clock, and the journal.
+/// The name of the decision that [`UnitOfWork::unrestricted`] is. No permission: nobody can be granted it.
+const UNRESTRICTED: &str = "unrestricted";
+
+/// One transaction as operations see it: an actor, a clock, and the way to the rows by a decision.
 ///
 /// Operations of all nouns and modules hang on it as small views (`work.customers()`, `work.purchases()`), and compose
-/// into one transaction. It lives only inside the closure of [`Crm::run`](crate::Crm::run) and its relatives, which
+/// into one transaction. It has no rows of its own to give: an operation asks for a [`Permit`] or is [`Within`] what
+/// the actor may see. It lives only inside the closure of [`Crm::run`](crate::Crm::run) and its relatives, which
 /// commits; there is no commit to forget.
 pub struct UnitOfWork<'t> {
     pub(crate) tx: &'t mut dyn Tx,
@@ -63,20 +68,45 @@ impl<'t> UnitOfWork<'t> {
         self.shared.ids.next(self.now).into()
     }
 
-    /// Refuses unless the actor may do this to the target. Every operation begins with it.
+    /// The way to the rows for one operation: every operation begins with it. See [`Permit`].
     ///
     /// # Errors
-    /// [`Error::Denied`]
-    pub fn require(&self, permission: &'static str, target: &Target) -> Result<()> {
-        self.actor.require(permission, target)
+    /// [`Error::Denied`] unless the actor may do this to the target.
+    pub fn permit(&mut self, permission: &'static str, target: &Target) -> Result<Permit<'_, 't>> {
+        self.actor.require(permission, target)?;
+        Ok(Permit::new(self, permission))
     }
 
-    /// How far the actor's grant reaches: goes into the condition of every list.
+    /// The same for one record, which is loaded. Out of reach is the same as absent: the refusal tells nobody what is
+    /// there.
     ///
     /// # Errors
-    /// [`Error::Denied`] without a grant.
-    pub fn scope(&self, permission: &'static str) -> Result<&Scope> {
-        self.actor.scope(permission)
+    /// [`Error::Denied`] without any grant; [`Error::NotFound`] when the record is absent or out of reach.
+    #[expect(clippy::needless_pass_by_value, reason = "ids are small, and a reference at every call is noise")]
+    pub fn permit_on<E: Scoped>(&mut self, permission: &'static str, id: E::Id) -> Result<(Permit<'_, 't>, E)> {
+        let record = self.within(permission)?.find(&id)?.ok_or_else(|| missing::<E>(&id))?;
+        Ok((Permit::new(self, permission), record))
+    }
+
+    /// The way to lists: queries that are narrowed to what the actor's grant reaches. See [`Within`].
+    ///
+    /// # Errors
+    /// [`Error::Denied`] without any grant.
+    pub fn within(&mut self, permission: &'static str) -> Result<Within<'_, 't>> {
+        self.actor.reach(permission)?;
+        Ok(Within::new(self, permission))
+    }
+
+    /// The way to all rows for the host's own maintenance: for [`Actor::system`] alone.
+    ///
+    /// # Errors
+    /// [`Error::Denied`] for anybody else, whatever they are granted.
+    pub fn unrestricted(&mut self) -> Result<Permit<'_, 't>> {
+        if self.actor.is_system() {
+            Ok(Permit::new(self, UNRESTRICTED))
+        } else {
+            Err(Error::Denied { permission: UNRESTRICTED.into() })
+        }
     }
 
     /// Runs a part of the work as another actor: a module's handler acts as the module, with the module's grants.
@@ -87,10 +117,9 @@ impl<'t> UnitOfWork<'t> {
         done
     }
 
-    /// Runs a part of an operation that writes before it knows whether it will succeed. If it fails outside an
-    /// [`attempt`](Self::attempt), what it has written is there, so the whole unit of work fails.
-    pub(crate) fn whole<T>(&mut self, part: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
-        part(self).inspect_err(|_| self.half_done = true)
+    /// What has been written is there, though its operation failed: nothing of this unit of work may be committed.
+    pub(super) fn spoil(&mut self) {
+        self.half_done = true;
     }
 
     /// What becomes of a job that ends like this.
@@ -103,145 +132,56 @@ impl<'t> UnitOfWork<'t> {
         self.actor.principal()
     }
 
-    /// The entity with this id.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`]
-    #[expect(clippy::needless_pass_by_value, reason = "ids are small, and a reference at every call is noise")]
-    pub fn get<E: Entity>(&mut self, id: E::Id) -> Result<E> {
-        self.find(&id)?.ok_or_else(|| missing::<E>(&id))
-    }
-
-    /// The entity with this id, if there is one.
-    pub fn find<E: Entity>(&mut self, id: &E::Id) -> Result<Option<E>> {
-        Ok(self.get_many(std::slice::from_ref(id))?.into_iter().next().flatten())
-    }
-
-    /// The entities with these ids, in their order, `None` for each that does not exist.
-    pub fn get_many<E: Entity>(&mut self, ids: &[E::Id]) -> Result<Vec<Option<E>>> {
-        let keys: Vec<_> = ids.iter().map(EntityKey::to_key).collect();
-        let rows = self.tx.fetch(E::SCHEMA, &keys, Lock::None)?;
-        rows.into_iter().map(|row| row.map(E::from_row).transpose()).collect()
-    }
-
-    /// The entity with this id, locked: nobody else can change it until this unit of work has ended.
-    /// Lock rows of one kind in the order of their ids (S-33).
-    ///
-    /// # Errors
-    /// [`Error::NotFound`]
-    #[expect(clippy::needless_pass_by_value, reason = "ids are small, and a reference at every call is noise")]
-    pub fn lock<E: Entity>(&mut self, id: E::Id) -> Result<E> {
-        let row = self.tx.fetch(E::SCHEMA, &[id.to_key()], Lock::ForUpdate)?.into_iter().next().flatten();
-        row.map(E::from_row).transpose()?.ok_or_else(|| missing::<E>(&id))
-    }
-
-    /// Says which entities will be read soon, so that the rows of many jobs can be read at once. A hint for hot paths.
-    pub fn expect<E: Entity>(&mut self, ids: &[E::Id]) {
-        let keys: Vec<_> = ids.iter().map(EntityKey::to_key).collect();
-        self.tx.expect(E::SCHEMA, &keys);
-    }
-
-    /// Begins a query: `work.select(branch::active.eq(true)).order_by(branch::name).page(limit, None)`.
-    pub fn select<E: Entity>(&mut self, filter: Filter<E>) -> Select<'_, 't, E> {
-        Select::new(self, filter)
-    }
-
-    /// How many entities meet the condition.
-    pub fn count<E: Entity>(&mut self, filter: Filter<E>) -> Result<u64> {
-        let criteria = filter.into();
-        super::filter::Criteria::check(&criteria, E::SCHEMA)?;
-        self.tx.count(E::SCHEMA, &criteria)
-    }
-
-    /// Stores a new entity.
-    ///
-    /// # Errors
-    /// [`Error::AlreadyExists`], possibly only when the unit of work commits.
-    pub fn insert<E: Entity>(&mut self, entity: &E) -> Result<()> {
-        self.insert_all(std::slice::from_ref(entity))
-    }
-
-    /// Stores new entities in one batch.
-    ///
-    /// # Errors
-    /// [`Error::AlreadyExists`], possibly only when the unit of work commits.
-    pub fn insert_all<E: Entity>(&mut self, entities: &[E]) -> Result<()> {
-        if entities.is_empty() {
-            return Ok(());
-        }
-        self.tx.insert(E::SCHEMA, entities.iter().map(Entity::to_row).collect())
-    }
-
-    /// Stores the changes of an entity, and moves its version on. Counters are not written: see [`add`](Self::add).
-    ///
-    /// # Errors
-    /// [`Error::NotFound`] when it is gone, [`Error::Conflict`] when somebody changed it since it was read.
-    pub fn update<E: Entity>(&mut self, entity: &mut E) -> Result<()> {
-        let was = entity.version().ok_or_else(|| Error::invalid(E::SCHEMA.kind, "entity.unversioned"))?;
-        let id = entity.id();
-        let stored: E = self.get(id)?;
-        if stored.version() != Some(was) {
-            return Err(Error::Conflict { kind: E::SCHEMA.kind });
-        }
-        entity.set_version(was.next());
-        let written = self.tx.update(E::SCHEMA, vec![(entity.to_row(), was.to_value().as_int().unwrap_or_default())]);
-        written.inspect_err(|_| entity.set_version(was))
-    }
-
-    /// Removes an entity.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`] when it is gone already, [`Error::Conflict`] when somebody changed it since it was read.
-    pub fn delete<E: Entity>(&mut self, entity: &E) -> Result<()> {
-        let stored: E = self.get(entity.id())?;
-        if stored.version() != entity.version() {
-            return Err(Error::Conflict { kind: E::SCHEMA.kind });
-        }
-        let version = entity.version().and_then(|version| version.to_value().as_int());
-        self.tx.delete(E::SCHEMA, vec![(entity.id().to_key(), version)])
-    }
-
-    /// Adds to a counter, without losing what others add at the same time.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`] when there is no such entity; [`Error::Invalid`] with rule `counter.floor` when the result
-    /// would be below `floor`, `counter.overflow` when it would not fit.
-    pub fn add<E: Entity>(&mut self, id: &E::Id, counter: Col<E, i64>, amount: i64, floor: Option<i64>) -> Result<()> {
-        let key = id.to_key();
-        let column = counter.position();
-        let row = self.tx.fetch(E::SCHEMA, std::slice::from_ref(&key), Lock::None)?.into_iter().next().flatten();
-        let row = row.ok_or_else(|| missing::<E>(id))?;
-        let name = E::SCHEMA.columns.get(column).map_or("counter", |column| column.name);
-        let now = row.get(column).and_then(Value::as_int).unwrap_or_default();
-        let sum = now.checked_add(amount).ok_or_else(|| Error::invalid(name, "counter.overflow"))?;
-        if floor.is_some_and(|floor| sum < floor) {
-            return Err(Error::invalid(name, "counter.floor"));
-        }
-        self.tx.add(E::SCHEMA, vec![Addition { key, column, amount, floor }])
-    }
-
     /// Tries a part of the work: if it fails, nothing of it is kept and the rest can go on.
     ///
     /// Its errors show inside, also those a store finds only when it writes.
     pub fn attempt<T, Er: From<Error>>(&mut self, part: impl FnOnce(&mut Self) -> Result<T, Er>) -> Result<T, Er> {
+        let attempt = self.begin_attempt()?;
+        let tried = part(self);
+        self.end_attempt(attempt, tried)
+    }
+
+    pub(super) fn begin_attempt(&mut self) -> Result<Attempt> {
         self.tx.savepoint()?;
-        let half_done = self.half_done;
-        let tried = part(self).and_then(|value| self.tx.flush().map(|()| value).map_err(Er::from));
-        match tried {
+        Ok(Attempt { half_done: self.half_done })
+    }
+
+    #[expect(clippy::needless_pass_by_value, reason = "an attempt ends once")]
+    pub(super) fn end_attempt<T, Er: From<Error>>(&mut self, attempt: Attempt, tried: Result<T, Er>) -> Result<T, Er> {
+        match tried.and_then(|value| self.tx.flush().map(|()| value).map_err(Er::from)) {
             Ok(value) => {
                 self.tx.release()?;
                 Ok(value)
             }
             Err(error) => {
                 self.tx.roll_back()?;
-                self.half_done = half_done;
+                self.half_done = attempt.half_done;
                 Err(error)
             }
         }
     }
+
+    /// The rows with these keys, as entities. Decides nothing.
+    pub(super) fn fetch<E: Entity>(&mut self, ids: &[E::Id], lock: Lock) -> Result<Vec<Option<E>>> {
+        let keys: Vec<_> = ids.iter().map(EntityKey::to_key).collect();
+        let rows = self.tx.fetch(E::SCHEMA, &keys, lock)?;
+        rows.into_iter().map(|row| row.map(E::from_row).transpose()).collect()
+    }
+
+    /// How many rows meet the condition. Decides nothing.
+    pub(super) fn tally<E: Entity>(&mut self, filter: Filter<E>) -> Result<u64> {
+        let criteria: Criteria = filter.into();
+        criteria.check(E::SCHEMA)?;
+        self.tx.count(E::SCHEMA, &criteria)
+    }
 }
 
-fn missing<E: Entity>(id: &E::Id) -> Error {
+/// What was before an attempt.
+pub(super) struct Attempt {
+    half_done: bool,
+}
+
+pub(super) fn missing<E: Entity>(id: &E::Id) -> Error {
     let key: Vec<String> = id
         .to_key()
         .iter()

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use crm_core::access::Actor;
+use crm_core::access::{Actor, Target};
 use crm_core::branches::NewBranch;
 use crm_core::branches::event::{BRANCH_OPENED, BranchOpened};
 use crm_core::journal::JournalQuery;
@@ -128,14 +128,16 @@ impl Event for Never {
     }
 }
 
+const ECHO: &[Permission] = &[Permission { name: "echo", about: "echo" }];
+
 /// Emits again what it handles.
 fn echo(registry: &mut Registry) {
-    registry.on::<BranchOpened>("echoes", |work, opened| work.emit(opened).map(|_| ()));
+    registry.on::<BranchOpened>("echoes", |work, opened| work.permit("echo", &Target::ANY)?.emit(opened).map(|_| ()));
 }
 
 #[test]
 fn an_echo_is_refused() {
-    let crm = build([Made(Manifest { name: "echo", ..Manifest::default() }, echo)]).unwrap();
+    let crm = build([Made(Manifest { name: "echo", permissions: ECHO, ..Manifest::default() }, echo)]).unwrap();
     let opened = crm
         .blocking()
         .run(&Actor::system(), "open", |work| work.branches().create(NewBranch::named("x", "UTC", "PLN")));

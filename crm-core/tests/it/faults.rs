@@ -12,7 +12,7 @@ use crm_core::kernel::currency::Currency;
 use crm_core::kernel::money::Money;
 use crm_core::kernel::page::Limit;
 use crm_core::purchases::{NewLine, NewPurchase, NewTender};
-use crm_core::work::{Criteria, Direction, Mode, Query, Row, Storage, Tx, UnitOfWork, Verdict};
+use crm_core::work::{Criteria, Direction, Mode, Permit, Query, Row, Storage, Tx, Verdict};
 use crm_core::{Crm, Error, ErrorKind, MemoryStorage, Result};
 
 #[derive(Clone, Copy)]
@@ -24,8 +24,8 @@ struct World {
     other: CategoryId,
 }
 
-fn system<T: Send + 'static>(crm: &Crm, job: impl Fn(&mut UnitOfWork<'_>) -> Result<T> + Send + 'static) -> Result<T> {
-    crm.blocking().run(&Actor::system(), "faults", job)
+fn system<T: Send + 'static>(crm: &Crm, job: impl Fn(&mut Permit<'_, '_>) -> Result<T> + Send + 'static) -> Result<T> {
+    crm.blocking().run(&Actor::system(), "faults", move |work| job(&mut work.unrestricted()?))
 }
 
 fn world(crm: &Crm) -> World {
@@ -38,7 +38,7 @@ fn world(crm: &Crm) -> World {
         let category = work.catalog().create_category(None, "Food")?.id;
         work.catalog().create_category(Some(category), "Hot")?;
         let other = work.catalog().create_category(None, "Drinks")?.id;
-        work.outbox().send("email", serde_json::json!({}))?;
+        work.send("email", serde_json::json!({}))?;
         Ok(World { branch, customer, product, category, other })
     });
     world.unwrap()
@@ -59,7 +59,7 @@ fn everything(crm: &Crm, storage: &dyn Storage) -> Vec<Row> {
     answers.try_iter().last().unwrap()
 }
 
-type Operation = fn(&mut UnitOfWork<'_>, World) -> Result<()>;
+type Operation = fn(&mut Permit<'_, '_>, World) -> Result<()>;
 
 const OPERATIONS: [(&str, Operation); 7] = [
     ("create a customer", |work, world| {

@@ -25,6 +25,7 @@ CREATE TABLE crm_customers (
     national_id text COLLATE "C",
     birth_date date,
     branch_id uuid,
+    owner_id uuid,
     referrer_id uuid,
     locale text COLLATE "C",
     created_at timestamptz NOT NULL,

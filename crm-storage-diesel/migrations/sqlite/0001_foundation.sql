@@ -26,6 +26,7 @@ CREATE TABLE crm_customers (
     national_id TEXT,
     birth_date INTEGER,
     branch_id BLOB,
+    owner_id BLOB,
     referrer_id BLOB,
     locale TEXT,
     created_at INTEGER NOT NULL,

@@ -264,6 +264,7 @@ fn a_snapshot_does_not_see_what_is_written_meanwhile() {
     let (before, after) = crm
         .blocking()
         .read(&Actor::system(), "twice", move |work| {
+            let mut work = work.unrestricted()?;
             let before = work.count(Filter::<Branch>::all())?;
             thread::scope(|scope| scope.spawn(|| open_branch(&writer, "meanwhile")).join().unwrap())?;
             Ok::<_, Error>((before, work.count(Filter::<Branch>::all())?))
@@ -319,7 +320,7 @@ fn a_job_inside_a_job_is_refused() {
         assert_eq!(refused.unwrap_err().kind(), ErrorKind::Setup);
         let inner = crm.clone();
         let refused = crm.blocking().read(&Actor::system(), "outer", move |_| {
-            inner.blocking().read(&Actor::system(), "inner", |work| work.count(Filter::<Branch>::all()))
+            inner.blocking().read(&Actor::system(), "inner", |work| work.unrestricted()?.count(Filter::<Branch>::all()))
         });
         assert_eq!(refused.unwrap_err().kind(), ErrorKind::Setup);
         assert!(branch_names(&crm).is_empty());
@@ -371,11 +372,13 @@ fn two_crms_with_other_modules_share_a_storage() {
     let shoes = Crm::builder(storage).module(Shoes).build_blocking().unwrap();
     let id = uuid::Uuid::from_u128(1);
     let stored = shoes.blocking().run(&Actor::system(), "shoes", move |work| {
+        let mut work = work.unrestricted()?;
         work.insert(&Left { id, version: Version::FIRST })?;
         work.insert(&Right { id, version: Version::FIRST, size: 43 })
     });
     stored.unwrap();
     let read = shoes.blocking().read(&Actor::system(), "shoes", move |work| {
+        let mut work = work.unrestricted()?;
         Ok::<_, Error>((work.get::<Left>(id)?.id, work.get::<Right>(id)?.size))
     });
     assert_eq!(read.unwrap(), (id, 43));
@@ -426,7 +429,7 @@ fn a_failure_swallowed_in_an_attempt_harms_no_other_job() {
                     tea(work, "dropped")?;
                     let _ = work.attempt(|work| {
                         tea(work, "TEA")?;
-                        let _ = work.count(Filter::<Product>::all());
+                        let _ = work.unrestricted()?.count(Filter::<Product>::all());
                         Ok::<_, Error>(())
                     });
                     Ok::<_, Error>(())
@@ -443,7 +446,8 @@ fn a_failure_swallowed_in_an_attempt_harms_no_other_job() {
         ],
     );
     assert_eq!(runs.load(Ordering::Relaxed), 1);
-    let stored = crm.blocking().read(&Actor::system(), "count", |work| work.count(Filter::<Product>::all()));
+    let stored =
+        crm.blocking().read(&Actor::system(), "count", |work| work.unrestricted()?.count(Filter::<Product>::all()));
     assert_eq!(stored.unwrap(), 2);
 }
 
@@ -490,7 +494,7 @@ fn postgres_runs_a_job_again_whose_connection_ended_under_it() {
         if first.swap(false, Ordering::Relaxed) {
             ending.end_other_connections();
         }
-        work.count(Filter::<Branch>::all())?;
+        work.unrestricted()?.count(Filter::<Branch>::all())?;
         work.branches().create(NewBranch::named("kept", "Europe/Warsaw", "PLN"))
     });
     stored.unwrap();

@@ -16,7 +16,7 @@ use crm_core::kernel::money::Money;
 use crm_core::kernel::page::Limit;
 use crm_core::module::OutboxMessage;
 use crm_core::purchases::{NewLine, NewPurchase, NewTender, Purchase, PurchaseLine, Tender};
-use crm_core::work::{CommandRecord, Entity, Filter, UnitOfWork, Version};
+use crm_core::work::{CommandRecord, Entity, Filter, Permit, Version};
 use crm_core::{Crm, Error, Result};
 use crm_storage_diesel::DieselStorage;
 
@@ -25,9 +25,9 @@ use crate::databases;
 const FAULTS: [Fault; 4] =
     [Fault::ErrorBefore, Fault::ErrorAfter, Fault::Crash, Fault::Delay(Duration::from_millis(1))];
 
-type Operation = fn(&mut UnitOfWork<'_>, &str) -> Result<()>;
+type Operation = fn(&mut Permit<'_, '_>, &str) -> Result<()>;
 
-fn first<E: Entity>(work: &mut UnitOfWork<'_>) -> Result<E> {
+fn first<E: Entity>(work: &mut Permit<'_, '_>) -> Result<E> {
     work.select(Filter::<E>::all()).first()?.ok_or_else(|| Error::Setup("the set-up is missing".into()))
 }
 
@@ -84,16 +84,16 @@ const OPERATIONS: &[(&str, Operation)] = &[
         let sale = NewPurchase::of(branch, name, [NewLine::of(product, 1)], [NewTender::cash_rest()]).by(customer);
         work.purchases().record(&sale, name).map(|_| ())
     }),
-    ("outbox.send", |work, name| work.outbox().send("email", name.into()).map(|_| ())),
+    ("outbox.send", |work, name| work.send("email", name.into()).map(|_| ())),
     ("outbox.claim", |work, _| {
-        work.outbox().send("email", "to be claimed".into())?;
+        work.send("email", "to be claimed".into())?;
         let claimed = work.outbox().claim(Limit::new(1)?, Duration::ZERO)?;
         let now = work.now();
         work.outbox().failed(claimed[0].id, "refused", Some(now))
     }),
     ("outbox.delivered", |work, _| {
-        let id = work.outbox().send("email", "to be delivered".into())?;
-        work.outbox().send("email", "to stay".into())?;
+        let id = work.send("email", "to be delivered".into())?;
+        work.send("email", "to stay".into())?;
         work.outbox().delivered(id)
     }),
     ("attempt", |work, name| {
@@ -106,7 +106,7 @@ const OPERATIONS: &[(&str, Operation)] = &[
     }),
 ];
 
-fn set_up(work: &mut UnitOfWork<'_>) -> Result<()> {
+fn set_up(work: &mut Permit<'_, '_>) -> Result<()> {
     let branch = work.branches().create(NewBranch::named("Warszawa", "Europe/Warsaw", "PLN"))?;
     let price = Money::new(1_000, Currency::PLN);
     let product = work.catalog().create_product(NewProduct::goods("TEA", "Herbata", price))?;
@@ -119,10 +119,10 @@ fn set_up(work: &mut UnitOfWork<'_>) -> Result<()> {
 
 /// What is stored, by number of rows, and by the versions of those that change.
 fn fingerprint(crm: &Crm) -> Vec<u64> {
-    fn count<E: Entity>(work: &mut UnitOfWork<'_>) -> Result<u64> {
+    fn count<E: Entity>(work: &mut Permit<'_, '_>) -> Result<u64> {
         work.count(Filter::<E>::all())
     }
-    fn versions<E: Entity>(work: &mut UnitOfWork<'_>) -> Result<u64> {
+    fn versions<E: Entity>(work: &mut Permit<'_, '_>) -> Result<u64> {
         let mut sum = 0;
         work.select(Filter::<E>::all()).for_each(|entity| {
             let mut version = Version::FIRST;
@@ -135,6 +135,7 @@ fn fingerprint(crm: &Crm) -> Vec<u64> {
         Ok(sum)
     }
     let read = crm.blocking().read(&Actor::system(), "fingerprint", |work| {
+        let work = &mut work.unrestricted()?;
         Ok::<_, Error>(vec![
             count::<Branch>(work)?,
             versions::<Branch>(work)?,
@@ -175,7 +176,7 @@ fn every_fault_of_every_operation(url: &str) {
     hush_injected_crashes();
     let faulty = FaultyStorage::new(Arc::new(DieselStorage::open(url).unwrap()));
     let crm = Crm::builder_on(faulty.clone() as Arc<dyn crm_core::work::Storage>).build_blocking().unwrap();
-    crm.blocking().run(&Actor::system(), "set up", set_up).unwrap();
+    crm.blocking().run(&Actor::system(), "set up", |work| set_up(&mut work.unrestricted()?)).unwrap();
     let names = AtomicUsize::new(0);
     let mut faults = 0;
     for (label, operation) in OPERATIONS {
@@ -187,7 +188,9 @@ fn every_fault_of_every_operation(url: &str) {
                 let name = format!("N{}", names.fetch_add(1, Ordering::Relaxed));
                 let before = fingerprint(&crm);
                 faulty.fail_at(n, fault);
-                let done = crm.blocking().run(&Actor::system(), label, move |work| operation(work, &name));
+                let done = crm
+                    .blocking()
+                    .run(&Actor::system(), label, move |work| operation(&mut work.unrestricted()?, &name));
                 let calls = faulty.count_calls();
                 faulty.heal();
                 let after = fingerprint(&crm);

@@ -186,6 +186,7 @@ fn comes_while_its_parent_moves(url: &str, come: fn(&mut UnitOfWork<'_>, Categor
     let (child, parent, elsewhere) = here
         .blocking()
         .read(&Actor::system(), "paths", move |work| {
+            let mut work = work.unrestricted()?;
             let mut get = |id| work.get::<Category>(id);
             Ok::<_, Error>((get(child)?, get(parent)?, get(elsewhere)?))
         })

@@ -133,6 +133,7 @@ struct Sample {
 }
 
 fn fill(work: &mut UnitOfWork<'_>, shop: &shop::Shop) -> Result<Sample> {
+    let mut work = work.unrestricted()?;
     // Where many kinds of events are, one of them is few.
     for n in 0..300_i64 {
         let at = Timestamp::from_micros(n)?;

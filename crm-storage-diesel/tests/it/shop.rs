@@ -1,13 +1,13 @@
 //! A small shop that several tests sell from, and what must be true of it at any time.
 
-use crm_core::access::Actor;
+use crm_core::access::{Actor, Target};
 use crm_core::branches::{BranchId, NewBranch};
 use crm_core::catalog::{NewProduct, ProductId};
 use crm_core::customers::{CustomerId, NewCustomer};
 use crm_core::journal::{JournalEntry, journal_entry};
 use crm_core::kernel::currency::Currency;
 use crm_core::kernel::money::Money;
-use crm_core::module::{Manifest, Module, OutboxMessage, Registry};
+use crm_core::module::{Manifest, Module, OutboxMessage, Permission, Registry};
 use crm_core::purchases::event::PurchaseRecorded;
 use crm_core::purchases::{NewLine, NewPurchase, NewTender, Purchase, PurchaseLine, Receipt, purchase};
 use crm_core::work::{CommandRecord, Filter};
@@ -22,17 +22,20 @@ pub struct Shop {
     pub customer: CustomerId,
 }
 
+const THANK: Permission = Permission { name: "thank_you.send", about: "thank customers" };
+
 /// Sends a thank-you for each purchase, so that the outbox takes part.
 struct ThankYou;
 
 impl Module for ThankYou {
     fn manifest(&self) -> Manifest {
-        Manifest { name: "thank_you", requires: &["core"], ..Manifest::default() }
+        Manifest { name: "thank_you", requires: &["core"], permissions: &[THANK], ..Manifest::default() }
     }
 
     fn install(&self, registry: &mut Registry) -> Result<()> {
         registry.on::<PurchaseRecorded>("thank the customer", |work, event| {
-            work.outbox().send("sms", serde_json::json!({ "purchase": event.purchase })).map(|_| ())
+            let mut permit = work.permit(THANK.name, &Target::branch(event.branch))?;
+            permit.send("sms", serde_json::json!({ "purchase": event.purchase })).map(|_| ())
         });
         Ok(())
     }
@@ -42,6 +45,7 @@ impl Module for ThankYou {
 pub fn open(storage: DieselStorage, stock: i64) -> (Crm, Shop) {
     let crm = Crm::builder(storage).module(ThankYou).build_blocking().unwrap();
     let found = crm.blocking().run(&Actor::system(), "find the shop", |work| {
+        let mut work = work.unrestricted()?;
         let Some(branch) = work.select(Filter::<crm_core::branches::Branch>::all()).first()? else { return Ok(None) };
         let products = (0..3).map(|n| work.catalog().product_by_sku(&format!("P{n}")).map(|product| product.id));
         let products = products.collect::<Result<Vec<_>>>()?;
@@ -87,6 +91,7 @@ pub fn left(crm: &Crm, shop: &Shop) -> i64 {
 pub fn assert_whole(crm: &Crm) {
     assert_eq!(crm.blocking().verify().unwrap(), []);
     let counts = crm.blocking().read(&Actor::system(), "count", |work| {
+        let mut work = work.unrestricted()?;
         let purchases = work.count(Filter::<Purchase>::all())?;
         let recorded = journal_entry::kind.eq(crm_core::purchases::event::PURCHASE_RECORDED);
         Ok::<_, Error>((
@@ -107,7 +112,7 @@ pub fn assert_whole(crm: &Crm) {
 pub fn has_receipt(crm: &Crm, receipt_no: &str) -> bool {
     let receipt_no = receipt_no.to_owned();
     let read = move |work: &mut crm_core::work::UnitOfWork<'_>| {
-        work.count::<Purchase>(purchase::receipt_no.eq(receipt_no.as_str())).map(|count| count == 1)
+        work.unrestricted()?.count::<Purchase>(purchase::receipt_no.eq(receipt_no.as_str())).map(|count| count == 1)
     };
     crm.blocking().read(&Actor::system(), "receipt", read).unwrap()
 }
