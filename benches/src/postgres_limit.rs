@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::feed::{Draft, Feed};
 use crate::rows::{
-    ACTOR, BranchRead, COMMAND, JOURNAL_KIND, METHOD, MOVEMENT, ProductRead, REFERENCE_KIND, Reads, Rows, TOPIC, Till,
+    ACTOR, BranchRead, COMMAND, JOURNAL_KIND, METHOD, ProductRead, REFERENCE_KIND, Reads, Rows, TOPIC, Till,
 };
 use crate::variant::{GROUP, Role, Variant};
 use crate::{Result, postgres_store};
@@ -120,7 +120,6 @@ struct Statements {
     insert_lines: Statement,
     insert_tenders: Statement,
     take_stock: Statement,
-    insert_movements: Statement,
     insert_journal: Statement,
     insert_outbox: Statement,
     insert_commands: Statement,
@@ -148,8 +147,9 @@ impl Statements {
             )?,
             insert_lines: prepare(
                 "INSERT INTO crm_purchase_lines (purchase_id, line_no, product_id, category_id, quantity, \
-                 unit_price_minor, total_minor) SELECT * FROM UNNEST($1::uuid[], $2::bigint[], $3::uuid[], $4::uuid[], \
-                 $5::bigint[], $6::bigint[], $7::bigint[])",
+                 stocked, unit_price_minor, total_minor) SELECT id, no, product_id, category_id, quantity, true, price, total \
+                 FROM UNNEST($1::uuid[], $2::bigint[], $3::uuid[], $4::uuid[], $5::bigint[], $6::bigint[], $7::bigint[]) \
+                 AS r (id, no, product_id, category_id, quantity, price, total)",
             )?,
             insert_tenders: prepare(
                 "INSERT INTO crm_tenders (purchase_id, tender_no, method, amount_minor) \
@@ -159,11 +159,6 @@ impl Statements {
                 "UPDATE crm_stock s SET on_hand = s.on_hand - r.quantity \
                  FROM UNNEST($1::uuid[], $2::uuid[], $3::bigint[]) AS r (product_id, branch_id, quantity) \
                  WHERE s.product_id = r.product_id AND s.branch_id = r.branch_id AND s.on_hand >= r.quantity",
-            )?,
-            insert_movements: prepare(
-                "INSERT INTO crm_stock_movements (product_id, branch_id, id, quantity, movement, cause, recorded_at) \
-                 SELECT product_id, branch_id, id, quantity, $5, cause, at FROM UNNEST($1::uuid[], $2::uuid[], $3::uuid[], \
-                 $4::bigint[], $6::uuid[], $7::timestamptz[]) AS r (product_id, branch_id, id, quantity, cause, at)",
             )?,
             insert_journal: prepare(
                 "INSERT INTO crm_journal (occurred_at, id, recorded_at, kind, customer_id, branch_id, reference_kind, \
@@ -244,14 +239,12 @@ impl Statements {
             ],
         )?;
         let lines: Vec<_> = rows.iter().flat_map(|row| row.lines.iter().map(move |line| (row, line))).collect();
-        let line_purchases = column(&lines, |(row, _)| row.purchase);
-        let line_products = column(&lines, |(_, line)| line.product);
         transaction.execute(
             &self.insert_lines,
             &[
-                &line_purchases,
+                &column(&lines, |(row, _)| row.purchase),
                 &column(&lines, |(_, line)| line.line_no),
-                &line_products,
+                &column(&lines, |(_, line)| line.product),
                 &column(&lines, |(_, line)| line.category),
                 &column(&lines, |(_, line)| line.quantity),
                 &column(&lines, |(_, line)| line.unit_price_minor),
@@ -277,18 +270,6 @@ impl Statements {
         if counters != taken.len() as u64 {
             return Err("not enough on hand".into());
         }
-        transaction.execute(
-            &self.insert_movements,
-            &[
-                &line_products,
-                &column(&lines, |(row, _)| row.branch),
-                &column(&lines, |(_, line)| line.movement),
-                &column(&lines, |(_, line)| -line.quantity),
-                &MOVEMENT,
-                &line_purchases,
-                &column(&lines, |(row, _)| DateTime::<Utc>::from(row.now)),
-            ],
-        )?;
         transaction.execute(
             &self.insert_journal,
             &[

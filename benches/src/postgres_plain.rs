@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::feed::{Draft, Feed};
 use crate::rows::{
-    ACTOR, BranchRead, COMMAND, JOURNAL_KIND, METHOD, MOVEMENT, ProductRead, REFERENCE_KIND, Reads, Rows, TOPIC, Till,
+    ACTOR, BranchRead, COMMAND, JOURNAL_KIND, METHOD, ProductRead, REFERENCE_KIND, Reads, Rows, TOPIC, Till,
 };
 use crate::variant::{Role, Variant, call_until};
 use crate::{Result, postgres_store};
@@ -77,7 +77,6 @@ struct Statements {
     insert_line: Statement,
     insert_tender: Statement,
     take_stock: Statement,
-    insert_movement: Statement,
     insert_journal: Statement,
     insert_outbox: Statement,
     insert_command: Statement,
@@ -98,17 +97,13 @@ impl Statements {
             )?,
             insert_line: prepare(
                 "INSERT INTO crm_purchase_lines (purchase_id, line_no, product_id, category_id, quantity, \
-                 unit_price_minor, total_minor) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+                 stocked, unit_price_minor, total_minor) VALUES ($1, $2, $3, $4, $5, true, $6, $7)",
             )?,
             insert_tender: prepare(
                 "INSERT INTO crm_tenders (purchase_id, tender_no, method, amount_minor) VALUES ($1, 1, $2, $3)",
             )?,
             take_stock: prepare(
                 "UPDATE crm_stock SET on_hand = on_hand - $3 WHERE product_id = $1 AND branch_id = $2 AND on_hand >= $3",
-            )?,
-            insert_movement: prepare(
-                "INSERT INTO crm_stock_movements (product_id, branch_id, id, quantity, movement, cause, recorded_at) \
-                 VALUES ($1, $2, $3, $4, $5, $6, $7)",
             )?,
             insert_journal: prepare(
                 "INSERT INTO crm_journal (occurred_at, id, recorded_at, kind, customer_id, branch_id, reference_kind, \
@@ -194,12 +189,6 @@ impl Statements {
             if transaction.execute(&self.take_stock, &[&line.product, &rows.branch, &line.quantity])? != 1 {
                 return Err("not enough on hand".into());
             }
-        }
-        for line in &rows.lines {
-            transaction.execute(
-                &self.insert_movement,
-                &[&line.product, &rows.branch, &line.movement, &-line.quantity, &MOVEMENT, purchase, &now],
-            )?;
         }
         transaction.execute(
             &self.insert_journal,

@@ -30,8 +30,6 @@ pub const ACTOR: &str = "system";
 pub const TOPIC: &str = "sms";
 /// How it was paid.
 pub const METHOD: &str = "cash";
-/// Why stock moved.
-pub const MOVEMENT: &str = "sale";
 
 /// What is read of a branch.
 #[derive(Debug, Clone)]
@@ -68,7 +66,7 @@ pub struct Reads {
     pub on_hand: Vec<i64>,
 }
 
-/// A line to write, with its stock movement.
+/// A line to write.
 #[derive(Debug, Clone)]
 pub struct LineRow {
     /// Its number.
@@ -83,8 +81,6 @@ pub struct LineRow {
     pub unit_price_minor: i64,
     /// The price of all.
     pub total_minor: i64,
-    /// The id of the stock movement.
-    pub movement: Uuid,
 }
 
 /// Everything that is written of a purchase.
@@ -176,7 +172,6 @@ impl Till {
                 quantity: line.quantity,
                 unit_price_minor: product.price_minor,
                 total_minor: line_total,
-                movement: self.ids.next(now),
             });
         }
         let purchase = self.ids.next(now);

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::Result;
 use crate::feed::{Draft, Feed};
 use crate::rows::{
-    ACTOR, BranchRead, COMMAND, JOURNAL_KIND, METHOD, MOVEMENT, ProductRead, REFERENCE_KIND, Reads, Rows, TOPIC, Till,
+    ACTOR, BranchRead, COMMAND, JOURNAL_KIND, METHOD, ProductRead, REFERENCE_KIND, Reads, Rows, TOPIC, Till,
 };
 use crate::sqlite_store::{SqliteStore, Tuning};
 use crate::variant::{Role, Variant};
@@ -68,7 +68,6 @@ pub(crate) struct Statements<'c> {
     insert_line: Statement<'c>,
     insert_tender: Statement<'c>,
     take_stock: Statement<'c>,
-    insert_movement: Statement<'c>,
     insert_journal: Statement<'c>,
     insert_outbox: Statement<'c>,
     insert_command: Statement<'c>,
@@ -93,17 +92,13 @@ impl<'c> Statements<'c> {
             )?,
             insert_line: prepare(
                 "INSERT INTO crm_purchase_lines (purchase_id, line_no, product_id, category_id, quantity, \
-                 unit_price_minor, total_minor) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                 stocked, unit_price_minor, total_minor) VALUES (?1, ?2, ?3, ?4, ?5, 1, ?6, ?7)",
             )?,
             insert_tender: prepare(
                 "INSERT INTO crm_tenders (purchase_id, tender_no, method, amount_minor) VALUES (?1, 1, ?2, ?3)",
             )?,
             take_stock: prepare(
                 "UPDATE crm_stock SET on_hand = on_hand - ?3 WHERE product_id = ?1 AND branch_id = ?2 AND on_hand >= ?3",
-            )?,
-            insert_movement: prepare(
-                "INSERT INTO crm_stock_movements (product_id, branch_id, id, quantity, movement, cause, recorded_at) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
             )?,
             insert_journal: prepare(
                 "INSERT INTO crm_journal (occurred_at, id, recorded_at, kind, customer_id, branch_id, reference_kind, \
@@ -185,17 +180,6 @@ impl<'c> Statements<'c> {
             if self.take_stock.execute(params![line.product, rows.branch, line.quantity])? != 1 {
                 return Err("not enough on hand".into());
             }
-        }
-        for line in &rows.lines {
-            self.insert_movement.execute(params![
-                line.product,
-                rows.branch,
-                line.movement,
-                -line.quantity,
-                MOVEMENT,
-                rows.purchase,
-                now
-            ])?;
         }
         self.insert_journal.execute(params![
             now,

@@ -65,6 +65,7 @@ impl Module for Core {
     fn install(&self, registry: &mut Registry) -> Result<()> {
         registry.invariant("stock.movements", catalog::stock_matches_movements);
         registry.invariant("purchases.sums", purchases::sums_agree);
+        registry.invariant("purchases.history", purchases::stand_in_the_history);
         registry.invariant("customers.search_keys", customers::search_keys_agree);
         Ok(())
     }

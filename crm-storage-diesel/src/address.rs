@@ -26,7 +26,13 @@ pub(crate) enum Address {
 
 /// Commits after which SQLite's log is moved to its file, in a thread of its own.
 #[cfg(feature = "sqlite")]
-const COMMITS_PER_CHECKPOINT: usize = 256;
+const COMMITS_PER_CHECKPOINT: usize = 1_024;
+
+/// The page caches of the writer and of a reader, in KiB, as far as they are filled.
+#[cfg(feature = "sqlite")]
+const WRITER_CACHE_KIB: u32 = 32 * 1024;
+#[cfg(feature = "sqlite")]
+const READER_CACHE_KIB: u32 = 4 * 1024;
 
 /// Pages of SQLite's log at which the writer itself moves them, as a last resort (4 KiB each).
 #[cfg(feature = "sqlite")]
@@ -141,6 +147,8 @@ impl Address {
         let setup = SqliteSetup {
             // The housekeeper copies the log while others write; a writer does so only when the log has grown long.
             wal_autocheckpoint: if role == Role::Writer { MAX_LOG_PAGES } else { 0 },
+            // A group touches pages all over the file: what the writer keeps it need not read again.
+            cache_kib: if role == Role::Writer { WRITER_CACHE_KIB } else { READER_CACHE_KIB },
             max_pages: options.sqlite_max_pages,
             ..SqliteSetup::default()
         };

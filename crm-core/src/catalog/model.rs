@@ -94,7 +94,7 @@ impl Product {
 }
 
 crate::entity! {
-    /// How much of a product is at a branch: the sum of its movements.
+    /// How much of a product is at a branch: what was booked, less what was sold.
     pub struct Stock {
         kind: "stock", table: "crm_stock", key: (product_id: ProductId, branch_id: BranchId), columns: stock_level,
         counters: [on_hand], scoped: { branch: branch_id },
@@ -109,19 +109,17 @@ crate::entity! {
 }
 
 crate::text_enum! {
-    /// Why stock moved.
+    /// Why stock was booked. What is sold is not booked: the line of the purchase is the movement.
     pub enum Movement {
         /// Goods came in.
         Receipt = "receipt",
-        /// Goods were sold.
-        Sale = "sale",
         /// Counted, and found different.
         Correction = "correction",
     }
 }
 
 crate::entity! {
-    /// Stock came or went. Never changed.
+    /// Stock came or went other than by a sale. Never changed.
     pub struct StockMovement {
         kind: "stock_movement", table: "crm_stock_movements",
         key: (product_id: ProductId, branch_id: BranchId, id: StockMovementId), columns: stock_movement,
@@ -137,7 +135,7 @@ crate::entity! {
         quantity: i64,
         /// Why.
         movement: Movement,
-        /// The record that caused it, for example the purchase.
+        /// The record that caused it, if any.
         cause: Option<Uuid>,
         /// When it was recorded.
         recorded_at: Timestamp,

@@ -1,6 +1,5 @@
-//! Stock: a ledger of movements, and the counter that is their sum.
-
-use uuid::Uuid;
+//! Stock: a counter for each product and branch, and what it is the sum of. Goods that are booked leave a movement; for
+//! goods that are sold the line of the purchase is the movement, so that a sale writes no more than it must.
 
 use super::event::StockMoved;
 use super::model::{Movement, Product, ProductId, Stock, StockMovement, stock_level, stock_movement};
@@ -9,6 +8,7 @@ use crate::access::Target;
 use crate::branches::{Branch, BranchId};
 use crate::kernel::page::{Cursor, Limit, Page};
 use crate::module::Violation;
+use crate::purchases::{Purchase, PurchaseId, purchase_line};
 use crate::work::{Filter, Permit};
 use crate::{Error, Result};
 
@@ -45,7 +45,18 @@ impl Catalog<'_, '_> {
         if !product.stocked {
             return Err(Error::invalid("product", "stock.not_counted"));
         }
-        work.move_stock(&[(&product, quantity)], branch, movement, None)?;
+        work.move_stock(&[(&product, quantity)], branch)?;
+        let id = work.new_id();
+        let recorded_at = work.now();
+        work.insert(&StockMovement {
+            product_id: product.id,
+            branch_id: branch,
+            id,
+            quantity,
+            movement,
+            cause: None,
+            recorded_at,
+        })?;
         work.emit(&StockMoved { product: product.id, branch, quantity, movement })?;
         Ok(())
     }
@@ -59,7 +70,7 @@ impl Catalog<'_, '_> {
         Ok(work.find::<Stock>(&(product, branch))?.map_or(0, |stock| stock.on_hand))
     }
 
-    /// One page of what came and went of a product at a branch, the latest first.
+    /// One page of what was booked of a product at a branch, the latest first. What was sold stands in the purchases.
     ///
     /// # Errors
     /// [`Error::Denied`] without [`READ`].
@@ -77,18 +88,11 @@ impl Catalog<'_, '_> {
 }
 
 impl Permit<'_, '_> {
-    /// Writes movements and their sums, for products whose stock is counted.
-    pub(crate) fn move_stock(
-        &mut self,
-        moves: &[(&Product, i64)],
-        branch: BranchId,
-        movement: Movement,
-        cause: Option<Uuid>,
-    ) -> Result<()> {
+    /// Moves the counters of products whose stock is counted. The caller writes down why.
+    pub(crate) fn move_stock(&mut self, moves: &[(&Product, i64)], branch: BranchId) -> Result<()> {
         let stocked: Vec<_> = moves.iter().filter(|(product, _)| product.stocked).collect();
         let keys: Vec<_> = stocked.iter().map(|(product, _)| (product.id, branch)).collect();
         let known = self.get_many::<Stock>(&keys)?;
-        let mut written = Vec::with_capacity(stocked.len());
         let mut new: Vec<ProductId> = Vec::new();
         for ((product, quantity), known) in stocked.into_iter().zip(known) {
             if known.is_none() && !new.contains(&product.id) {
@@ -100,26 +104,29 @@ impl Permit<'_, '_> {
                 Error::Invalid { rule: "counter.floor", .. } => Error::invalid("quantity", "stock.insufficient"),
                 other => other,
             })?;
-            written.push(StockMovement {
-                product_id: product.id,
-                branch_id: branch,
-                id: self.new_id(),
-                quantity: *quantity,
-                movement,
-                cause,
-                recorded_at: self.now(),
-            });
         }
-        self.insert_all(&written)
+        Ok(())
     }
 }
 
-/// Every counter is the sum of its movements, and not below zero where it may not be.
+/// Every counter is what was booked less what was sold, and not below zero where it may not be.
 pub fn stock_matches_movements(work: &mut Permit<'_, '_>) -> Result<Vec<Violation>> {
     let mut sums = std::collections::BTreeMap::<(ProductId, BranchId), i64>::new();
     work.select(Filter::<StockMovement>::all()).for_each(|movement| {
         let sum = sums.entry((movement.product_id, movement.branch_id)).or_default();
         *sum = sum.saturating_add(movement.quantity);
+        Ok(())
+    })?;
+    let mut branches = std::collections::BTreeMap::<PurchaseId, BranchId>::new();
+    work.select(Filter::<Purchase>::all()).for_each(|purchase| {
+        branches.insert(purchase.id, purchase.branch_id);
+        Ok(())
+    })?;
+    work.select(purchase_line::stocked.eq(true)).for_each(|line| {
+        if let Some(branch) = branches.get(&line.purchase_id) {
+            let sum = sums.entry((line.product_id, *branch)).or_default();
+            *sum = sum.saturating_sub(line.quantity);
+        }
         Ok(())
     })?;
     let mut violations = Vec::new();
@@ -130,7 +137,7 @@ pub fn stock_matches_movements(work: &mut Permit<'_, '_>) -> Result<Vec<Violatio
     work.select(Filter::<Stock>::all()).for_each(|stock| {
         let sum = sums.remove(&(stock.product_id, stock.branch_id)).unwrap_or(0);
         if sum != stock.on_hand {
-            report(stock.product_id, stock.branch_id, format!("{} on hand, movements sum to {sum}", stock.on_hand));
+            report(stock.product_id, stock.branch_id, format!("{} on hand, booked less sold is {sum}", stock.on_hand));
         }
         if stock.on_hand < 0 {
             below_zero.push(stock);
@@ -138,7 +145,7 @@ pub fn stock_matches_movements(work: &mut Permit<'_, '_>) -> Result<Vec<Violatio
         Ok(())
     })?;
     for ((product, branch), sum) in sums {
-        report(product, branch, format!("movements sum to {sum}, but nothing is counted"));
+        report(product, branch, format!("booked less sold is {sum}, but nothing is counted"));
     }
     for stock in below_zero {
         if !work.get::<Product>(stock.product_id)?.oversell {

@@ -70,6 +70,8 @@ crate::entity! {
         category_id: Option<CategoryId>,
         /// Pieces.
         quantity: i64,
+        /// Whether these pieces left the stock of the branch: the line is the movement.
+        stocked: bool,
         /// The price of one, in minor units.
         unit_price_minor: i64,
         /// The price of all, in minor units.

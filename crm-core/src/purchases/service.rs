@@ -2,14 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::event::PurchaseRecorded;
-use super::model::{CASH, Purchase, PurchaseId, PurchaseLine, Tender, purchase, purchase_line, tender};
+use super::event::{PURCHASE_RECORDED, PurchaseRecorded};
+use super::model::{CASH, Purchase, PurchaseId, PurchaseLine, Tender, purchase_line, tender};
 use super::rules::{price_lines, split_tenders};
 use crate::access::Target;
 use crate::branches::{Branch, BranchId};
-use crate::catalog::{Movement, Product, ProductId, Stock};
+use crate::catalog::{Product, ProductId, Stock};
 use crate::customers::event::StageReached;
 use crate::customers::{Customer, CustomerId, Stage};
+use crate::journal::journal_entry;
 use crate::kernel::input::required_text;
 use crate::kernel::money::Money;
 use crate::kernel::page::{Cursor, Limit, Page};
@@ -136,7 +137,7 @@ impl<'t> UnitOfWork<'t> {
 }
 
 impl Purchases<'_, '_> {
-    /// Records a purchase: its lines, tenders and stock movements, the journal entry, and what modules add, in one
+    /// Records a purchase: its lines and tenders, what it takes from stock, the journal entry, and what modules add, in one
     /// transaction. Recorded once for each `idempotency_key`: a repetition returns the same receipt.
     ///
     /// # Errors
@@ -167,7 +168,8 @@ impl Purchases<'_, '_> {
         Ok((purchase, lines, tenders))
     }
 
-    /// One page of a customer's purchases, the latest recorded first, narrowed to what the actor may see.
+    /// One page of a customer's purchases, the latest first, narrowed to what the actor may see. They are found in the
+    /// customer's history, the journal: no index of purchases by customer has to be kept for it.
     ///
     /// # Errors
     /// [`Error::Denied`] without [`READ`].
@@ -177,7 +179,12 @@ impl Purchases<'_, '_> {
         limit: Limit,
         after: Option<&Cursor>,
     ) -> Result<Page<Purchase>> {
-        self.0.within(READ)?.select(purchase::customer_id.eq(customer)).descending().page(limit, after)
+        let filter = journal_entry::customer_id.eq(customer).and(journal_entry::kind.eq(PURCHASE_RECORDED));
+        let mut visible = self.0.within(READ)?;
+        let told = visible.select(filter).order_by(journal_entry::occurred_at).descending().page(limit, after)?;
+        let ids: Vec<PurchaseId> = told.items.iter().filter_map(|entry| entry.reference_id).map(Into::into).collect();
+        let items = visible.get_many::<Purchase>(&ids)?.into_iter().flatten().collect();
+        Ok(Page { items, next: told.next })
     }
 }
 
@@ -232,6 +239,7 @@ fn record(work: &mut Permit<'_, '_>, new: &NewPurchase, product_ids: &[ProductId
             product_id: product.id,
             category_id: product.category_id,
             quantity: line.quantity,
+            stocked: product.stocked,
             unit_price_minor: line.unit_price.minor(),
             total_minor: line.total.minor(),
         })
@@ -248,7 +256,7 @@ fn record(work: &mut Permit<'_, '_>, new: &NewPurchase, product_ids: &[ProductId
     for (product, line) in products.iter().zip(&lines) {
         sold.push((product, line.quantity.checked_neg().ok_or_else(|| Error::invalid("quantity", "line.quantity"))?));
     }
-    work.move_stock(&sold, branch.id, Movement::Sale, Some(id.into()))?;
+    work.move_stock(&sold, branch.id)?;
     if let Some(customer) = customer {
         first_purchase(work, customer)?;
     }
@@ -266,6 +274,24 @@ fn first_purchase(work: &mut Permit<'_, '_>, mut customer: Customer) -> Result<(
     work.update(&mut customer)?;
     work.emit(&StageReached { customer: customer.id, from, to: Stage::Customer })?;
     Ok(())
+}
+
+/// Every purchase of a customer stands in their history, where [`Purchases::of_customer`] finds it.
+pub fn stand_in_the_history(work: &mut Permit<'_, '_>) -> Result<Vec<Violation>> {
+    let mut told = std::collections::BTreeSet::new();
+    work.select(journal_entry::kind.eq(PURCHASE_RECORDED)).for_each(|entry| {
+        told.extend(entry.customer_id.zip(entry.reference_id));
+        Ok(())
+    })?;
+    let mut violations = Vec::new();
+    work.select(Filter::<Purchase>::all()).for_each(|purchase| {
+        if purchase.customer_id.is_some_and(|customer| !told.contains(&(customer, purchase.id.into()))) {
+            let what = format!("{}: does not stand in its customer's history", purchase.id);
+            violations.push(Violation { invariant: "purchases.history", what });
+        }
+        Ok(())
+    })?;
+    Ok(violations)
 }
 
 /// The lines and the tenders of every purchase sum to its total.

@@ -185,7 +185,7 @@ fn it_describes_itself() {
         made,
         "module made\n  requires core\n  permission made.make: make things\n  stores made\n  emits made.thing\n\
          on branches.opened\n  made: makes a thing\n\
-         verifies stock.movements\nverifies purchases.sums\nverifies customers.search_keys\nverifies made.things\n"
+         verifies stock.movements\nverifies purchases.sums\nverifies purchases.history\nverifies customers.search_keys\nverifies made.things\n"
     );
     assert_eq!(
         core,

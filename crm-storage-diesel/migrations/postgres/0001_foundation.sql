@@ -126,14 +126,13 @@ CREATE TABLE crm_purchases (
     CONSTRAINT crm_purchases_total_check CHECK (total_minor >= 0)
 );
 
-CREATE INDEX crm_purchases_customer_idx ON crm_purchases (customer_id, id);
-
 CREATE TABLE crm_purchase_lines (
     purchase_id uuid NOT NULL,
     line_no bigint NOT NULL,
     product_id uuid NOT NULL,
     category_id uuid,
     quantity bigint NOT NULL,
+    stocked boolean NOT NULL,
     unit_price_minor bigint NOT NULL,
     total_minor bigint NOT NULL,
     CONSTRAINT crm_purchase_lines_pk PRIMARY KEY (purchase_id, line_no),

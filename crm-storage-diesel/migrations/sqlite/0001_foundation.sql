@@ -130,18 +130,18 @@ CREATE TABLE crm_purchases (
     CONSTRAINT crm_purchases_total_check CHECK (total_minor >= 0)
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX crm_purchases_customer_idx ON crm_purchases (customer_id, id);
-
 CREATE TABLE crm_purchase_lines (
     purchase_id BLOB NOT NULL,
     line_no INTEGER NOT NULL,
     product_id BLOB NOT NULL,
     category_id BLOB,
     quantity INTEGER NOT NULL,
+    stocked INTEGER NOT NULL,
     unit_price_minor INTEGER NOT NULL,
     total_minor INTEGER NOT NULL,
     CONSTRAINT crm_purchase_lines_pk PRIMARY KEY (purchase_id, line_no),
-    CONSTRAINT crm_purchase_lines_amounts_check CHECK (quantity > 0 AND unit_price_minor >= 0 AND total_minor >= 0)
+    CONSTRAINT crm_purchase_lines_amounts_check CHECK (quantity > 0 AND unit_price_minor >= 0 AND total_minor >= 0),
+    CONSTRAINT crm_purchase_lines_stocked_check CHECK (stocked IN (0, 1))
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE crm_tenders (

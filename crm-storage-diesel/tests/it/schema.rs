@@ -265,7 +265,7 @@ const LISTS: &[List] = &[
     list("lines and tenders of a purchase", &["crm_purchase_lines_pk", "crm_tenders_pk"], |work, sample| {
         work.purchases().get(sample.purchase).map(|_| ())
     }),
-    list("purchases of a customer", &["crm_purchases_customer_idx"], |work, sample| {
+    list("purchases of a customer", &["crm_journal_customer_idx"], |work, sample| {
         two_pages(|limit, after| work.purchases().of_customer(sample.customer, limit, after))
     }),
     List { whole: true, ..list("journal", &["crm_journal_pk"], |work, _| journal(work, &JournalQuery::default())) },
