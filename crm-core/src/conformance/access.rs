@@ -1,154 +1,160 @@
 //! Who may do what, and what `verify` finds.
 
-use std::time::Duration;
+use std::collections::BTreeSet;
 
 use uuid::Uuid;
 
-use super::bench::{Bench, Factory, zloty};
+use super::bench::{Bench, Factory};
+use super::operations::{OPERATIONS, Operation, World};
 use super::purchases::{receive, sale};
-use crate::access::{Actor, Principal, Region};
+use crate::access::{Actor, Principal, Reach, Region, Target};
 use crate::branches::NewBranch;
-use crate::catalog::{NewProduct, Product, Stock, stock_level};
-use crate::customers::{Identifiers, NewCustomer, SearchField, SearchKey, search_keys};
+use crate::catalog::{Stock, stock_level};
+use crate::customers::{NewCustomer, SearchField, SearchKey, search_keys};
 use crate::journal::{JournalEntry, JournalQuery, journal_entry};
 use crate::kernel::page::Limit;
-use crate::module::OutboxId;
 use crate::purchases::{NewPurchase, Tender};
-use crate::work::{Filter, Permit, UnitOfWork};
-use crate::{Error, ErrorKind, Result, branches, catalog, customers, journal, module, purchases};
+use crate::work::{Filter, Permit};
+use crate::{Error, ErrorKind, Result, branches, catalog, customers, journal, purchases};
 
-type Operation = fn(&mut UnitOfWork<'_>, &World) -> Result<()>;
-
-/// What there is to act upon.
-#[derive(Clone)]
-struct World {
-    branch: branches::Branch,
-    customer: customers::Customer,
-    product: Product,
-    category: catalog::Category,
-    purchase: purchases::PurchaseId,
-    message: OutboxId,
-    new: NewPurchase,
+/// How an operation ended of which nothing is kept.
+enum Undone {
+    Done(Vec<Target>),
+    Refused(Error),
 }
 
-fn world(bench: &Bench) -> World {
-    let branch = bench.branch("access");
-    let customer =
-        bench.customer(NewCustomer { branch: Some(branch.id), ..NewCustomer::person("Access").with_card("A1") });
-    let product = bench.goods("access", 100);
-    receive(bench, &product, branch.id, 100);
-    let category = bench.run(|work| work.catalog().create_category(None, "Access")).unwrap();
-    let new = NewPurchase { customer: Some(customer.id), ..sale(branch.id, "1", product.id, 1) };
-    let recorded = new.clone();
-    let purchase = bench.run(move |work| work.purchases().record(&recorded, "1")).unwrap().purchase;
-    let message = bench.run(|work| work.send("email", serde_json::json!(null))).unwrap();
-    // The purchase has changed the stage.
-    let id = customer.id;
-    let customer = bench.read(move |work| work.customers().get(id)).unwrap();
-    World { branch, customer, product, category, purchase, message, new: NewPurchase { receipt_no: "2".into(), ..new } }
+impl From<Error> for Undone {
+    fn from(error: Error) -> Self {
+        Self::Refused(error)
+    }
 }
 
-/// Every operation of the core, with the permission it asks for.
-const OPERATIONS: &[(&str, &str, Operation)] = &[
-    (branches::WRITE, "open a branch", |work, _| {
-        work.branches().create(NewBranch::named("new", "UTC", "PLN")).map(|_| ())
-    }),
-    (branches::WRITE, "change a branch", |work, world| work.branches().update(&mut world.branch.clone())),
-    (branches::READ, "get a branch", |work, world| work.branches().get(world.branch.id).map(|_| ())),
-    (branches::READ, "list branches", |work, _| work.branches().page(Limit::default(), None).map(|_| ())),
-    (customers::WRITE, "create a customer", |work, _| work.customers().create(NewCustomer::person("New")).map(|_| ())),
-    (customers::WRITE, "change a customer", |work, world| {
-        let mut changed = world.customer.clone();
-        changed.name = "Changed".into();
-        work.customers().update(&mut changed)
-    }),
-    (customers::WRITE, "relate customers", |work, world| {
-        let other = Uuid::nil().into();
-        match work.customers().relate(world.customer.id, "friend", other) {
-            // There is no such other: whoever learns that was allowed to.
-            Err(Error::NotFound { .. }) => Ok(()),
-            other => other,
+/// What an operation shows or changes for an actor. Nothing of it is kept, so that each meets the same world.
+fn outcome(bench: &Bench, actor: &Actor, operation: &'static Operation, world: &World) -> Result<Vec<Target>> {
+    let world = world.clone();
+    let undone = bench.run_as(actor, move |work| {
+        let undone = work.attempt(|work| Err::<(), _>(Undone::Done((operation.run)(work, &world)?)));
+        match undone {
+            Ok(()) => Err(Error::Setup("an attempt that fails has succeeded".into())),
+            Err(undone) => Ok(undone),
         }
-    }),
-    (customers::READ, "get a customer", |work, world| work.customers().get(world.customer.id).map(|_| ())),
-    (customers::READ, "get nobody", |work, _| match work.customers().get(Uuid::nil().into()) {
-        Err(Error::NotFound { .. }) => Ok(()),
-        other => other.map(|_| ()),
-    }),
-    (customers::READ, "list customers", |work, _| {
-        work.customers().page(Filter::all(), Limit::default(), None).map(|_| ())
-    }),
-    (customers::READ, "search customers", |work, _| work.customers().search("a", Limit::default()).map(|_| ())),
-    (customers::READ, "identify a customer", |work, _| {
-        let identifiers = Identifiers { card: Some("nobody".into()), ..Identifiers::default() };
-        match work.customers().identify(&identifiers) {
-            Err(Error::NotFound { .. }) => Ok(()),
-            other => other.map(|_| ()),
-        }
-    }),
-    (customers::READ, "see relations", |work, world| work.customers().relations(world.customer.id).map(|_| ())),
-    (catalog::WRITE, "create a category", |work, _| work.catalog().create_category(None, "New").map(|_| ())),
-    (catalog::WRITE, "move a category", |work, world| {
-        work.catalog().move_category(world.category.id, None).map(|_| ())
-    }),
-    (catalog::WRITE, "create a product", |work, _| {
-        work.catalog().create_product(NewProduct::goods("new", "New", zloty(1))).map(|_| ())
-    }),
-    (catalog::WRITE, "change a product", |work, world| work.catalog().update_product(&mut world.product.clone())),
-    (catalog::READ, "see a subtree", |work, world| work.catalog().subtree(world.category.id).map(|_| ())),
-    (catalog::READ, "get a product", |work, world| work.catalog().product(world.product.id).map(|_| ())),
-    (catalog::READ, "find a product", |work, _| work.catalog().product_by_sku("access").map(|_| ())),
-    (catalog::READ, "list products", |work, _| work.catalog().products(None, Limit::default(), None).map(|_| ())),
-    (catalog::READ, "see stock", |work, world| work.catalog().on_hand(world.product.id, world.branch.id).map(|_| ())),
-    (catalog::READ, "see movements", |work, world| {
-        work.catalog().movements(world.product.id, world.branch.id, Limit::default(), None).map(|_| ())
-    }),
-    (catalog::STOCK, "receive goods", |work, world| work.catalog().receive(world.product.id, world.branch.id, 1)),
-    (catalog::STOCK, "correct stock", |work, world| work.catalog().correct(world.product.id, world.branch.id, -1)),
-    (purchases::RECORD, "record a purchase", |work, world| work.purchases().record(&world.new, "2").map(|_| ())),
-    (purchases::READ, "get a purchase", |work, world| work.purchases().get(world.purchase).map(|_| ())),
-    (purchases::READ, "get no purchase", |work, _| match work.purchases().get(Uuid::nil().into()) {
-        Err(Error::NotFound { .. }) => Ok(()),
-        other => other.map(|_| ()),
-    }),
-    (purchases::READ, "list purchases", |work, world| {
-        work.purchases().of_customer(world.customer.id, Limit::default(), None).map(|_| ())
-    }),
-    (journal::READ, "read the journal", |work, _| {
-        work.journal().page(&JournalQuery::default(), Limit::default(), None).map(|_| ())
-    }),
-    (module::DELIVER, "claim messages", |work, _| {
-        work.outbox().claim(Limit::default(), Duration::from_secs(1)).map(|_| ())
-    }),
-    (module::DELIVER, "report a failure", |work, world| work.outbox().failed(world.message, "code", None)),
-    (module::DELIVER, "report a delivery", |work, world| work.outbox().delivered(world.message)),
-];
+    });
+    match undone? {
+        Undone::Done(shown) => Ok(shown),
+        Undone::Refused(error) => Err(error),
+    }
+}
 
-/// Each operation is refused without its permission, whatever else is granted, and goes with nothing but it.
+fn nobody() -> Actor {
+    Actor::new(Principal::User(Uuid::nil().into()))
+}
+
+fn granted(permissions: impl IntoIterator<Item = &'static str>, reach: &Reach) -> Actor {
+    permissions.into_iter().fold(nobody(), |actor, permission| actor.granted(permission, reach.clone()))
+}
+
+/// Each operation is refused without any one of its permissions, whatever else is granted, and goes with nothing but
+/// them. A grant that reaches nothing is none.
 pub fn nothing_without_a_grant(factory: Factory<'_>) {
     let bench = Bench::open(factory);
-    let world = world(&bench);
-    let names: std::collections::BTreeSet<&str> = OPERATIONS.iter().map(|(permission, ..)| *permission).collect();
-    let nobody = Actor::new(Principal::User(Uuid::nil().into()));
-    for (permission, what, operation) in OPERATIONS {
-        let others = names.iter().filter(|name| *name != permission);
-        let without = others.fold(nobody.clone(), |actor, name| actor.granted(*name, Region::all()));
-        let only = nobody.clone().granted(*permission, Region::all());
-        for (actor, allowed) in [(&nobody, false), (&without, false), (&only, true)] {
-            let world = world.clone();
-            // Nothing of it is kept, so that each operation meets the same world.
-            let ended = bench.run_as(actor, move |work| {
-                let done = work.attempt(|work| operation(work, &world).and(Err::<(), _>(Error::Poisoned)));
-                Ok(done.unwrap_err())
-            });
-            match ended.unwrap() {
-                Error::Poisoned => assert!(allowed, "{what} went without {permission}"),
-                Error::Denied { permission: asked } => {
-                    assert!(!allowed && asked == *permission, "{what} asked for {asked}, not {permission}");
+    let world = World::new(&bench);
+    let names: BTreeSet<&str> = OPERATIONS.iter().flat_map(|operation| operation.permissions.iter().copied()).collect();
+    for operation in OPERATIONS {
+        let Operation { name, permissions, .. } = operation;
+        for missing in *permissions {
+            let others = names.iter().copied().filter(|other| other != missing);
+            let without = granted(others, &Reach::all());
+            let empty = without.clone().granted(*missing, Reach::none());
+            for actor in [&without, &empty] {
+                match outcome(&bench, actor, operation, &world) {
+                    Err(Error::Denied { permission }) => assert_eq!(permission, *missing, "{name}"),
+                    other => panic!("{name} without {missing}: {other:?}"),
                 }
-                other => panic!("{what}: {other:?}"),
             }
         }
+        let refused = outcome(&bench, &nobody(), operation, &world).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Denied, "{name}: {refused}");
+        let shown = outcome(&bench, &granted(permissions.iter().copied(), &Reach::all()), operation, &world);
+        assert!(shown.as_ref().is_ok_and(|shown| !shown.is_empty()), "{name}: {shown:?}");
+    }
+}
+
+/// What an operation shows within a reach is what it shows without bounds, less what is out of reach; it changes nothing
+/// beyond, and refuses in the same words whether a record is out of reach or absent (but for what a forbid names).
+pub fn nothing_beyond_its_reach(factory: Factory<'_>) {
+    let bench = Bench::open(factory);
+    let world = World::new(&bench);
+    let regions = [
+        Region::branches([world.branch.id]),
+        Region::branches([world.elsewhere.id]),
+        Region::branches([world.branch.id, world.elsewhere.id]),
+        Region::customer(world.customer.id),
+        Region::customer(world.other.id),
+        Region::owners([world.owner]),
+    ];
+    let mut reaches: Vec<Reach> = regions.iter().cloned().map(Reach::from).collect();
+    for allowed in [Region::all(), regions[2].clone()] {
+        let less = regions.iter().map(|forbidden| Reach { allowed: allowed.clone(), forbidden: forbidden.clone() });
+        reaches.extend(less);
+    }
+    let absent = world.absent();
+    for operation in OPERATIONS {
+        let Operation { name, permissions, .. } = operation;
+        let all = outcome(&bench, &granted(permissions.iter().copied(), &Reach::all()), operation, &world).unwrap();
+        for reach in &reaches {
+            let actor = granted(permissions.iter().copied(), reach);
+            let within: Vec<Target> = all.iter().filter(|target| reach.covers(target)).copied().collect();
+            match outcome(&bench, &actor, operation, &world) {
+                Ok(shown) => assert_eq!(shown, within, "{name} for {reach:?}"),
+                Err(refusal) => {
+                    let half = operation.writes && within.len() < all.len();
+                    assert!(within.is_empty() || half, "{name} for {reach:?}: {refusal}");
+                    let (ErrorKind::Denied | ErrorKind::NotFound) = refusal.kind() else {
+                        panic!("{name} for {reach:?}: {refusal}");
+                    };
+                    // Where the caller names the branch and no record is loaded, whoever may everything but one branch
+                    // learns which it is (ADR 7); and what is partly one's own is refused for the other part.
+                    let named = !reach.forbidden.is_empty() || !within.is_empty();
+                    if refusal.kind() == ErrorKind::Denied && named {
+                        continue;
+                    }
+                    let of_nothing = outcome(&bench, &actor, operation, &absent).unwrap_err();
+                    assert_eq!(
+                        words(&refusal, &world),
+                        words(&of_nothing, &absent),
+                        "{name} tells what is there for {reach:?}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// A refusal without the ids that the caller gave.
+fn words(refusal: &Error, world: &World) -> String {
+    let customers = [&world.customer, &world.other].map(|customer| customer.id.to_string());
+    let given = customers.into_iter().chain([world.branch.id.to_string(), world.purchase.to_string()]);
+    given.fold(refusal.to_string(), |words, id| words.replace(&id, "…"))
+}
+
+/// Each permission that the core declares is asked for by some operation, and the other way round.
+pub fn every_permission_has_an_operation(factory: Factory<'_>) {
+    let bench = Bench::open(factory);
+    let description = bench.crm.describe();
+    let core = description.modules.iter().find(|module| module.name == "core").unwrap();
+    let declared: BTreeSet<&str> = core.permissions.iter().map(|(name, _)| *name).collect();
+    let asked: BTreeSet<&str> = OPERATIONS.iter().flat_map(|operation| operation.permissions.iter().copied()).collect();
+    assert_eq!(declared, asked);
+}
+
+/// All rows are for the system alone: neither its name nor a grant of any name makes an actor that.
+pub fn only_the_system_is_unrestricted(factory: Factory<'_>) {
+    let bench = Bench::open(factory);
+    assert!(bench.run_as(&Actor::system(), |work| work.unrestricted().map(|_| ())).is_ok());
+    let named = Actor::new(Principal::System);
+    for actor in [nobody(), named.clone(), named.granted("unrestricted", Reach::all())] {
+        let refused = bench.run_as(&actor, |work| work.unrestricted().map(|_| ()));
+        assert_eq!(refused.unwrap_err().kind(), ErrorKind::Denied);
     }
 }
 
@@ -307,7 +313,7 @@ pub fn verify_finds_what_was_planted(factory: Factory<'_>) {
     ];
     for (invariant, plant) in plants {
         let bench = Bench::open(factory);
-        let world = world(&bench);
+        let world = World::new(&bench);
         bench.verify();
         bench.run(move |work| plant(work, &world)).unwrap();
         let found = bench.crm.blocking().verify().unwrap();

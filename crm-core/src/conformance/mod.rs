@@ -31,6 +31,7 @@ pub mod customers;
 mod faulty;
 mod grouped;
 pub mod modules;
+pub mod operations;
 pub mod port;
 pub mod purchases;
 pub mod queries;
@@ -84,7 +85,10 @@ macro_rules! conformance_tests {
                 are_recorded_once, have_a_receipt_of_their_own, are_paid_exactly, may_be_dated_back, move_stock, make_customers,
                 stand_in_the_journal, leave_nothing_when_refused, race_for_the_last_piece,
             }
-            access { nothing_without_a_grant, branches_narrow, customers_see_their_own, verify_finds_what_was_planted }
+            access {
+                nothing_without_a_grant, nothing_beyond_its_reach, every_permission_has_an_operation, branches_narrow,
+                customers_see_their_own, only_the_system_is_unrestricted, verify_finds_what_was_planted,
+            }
         }
     };
     (@expand $factory:expr; $($module:ident { $($check:ident),* $(,)? })*) => {$(

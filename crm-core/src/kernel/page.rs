@@ -89,7 +89,7 @@ impl fmt::Debug for CursorValue {
 ///
 /// As text (`Display`, serde) it is one opaque word, safe in a URL. It is neither secret nor signed: who has it can read
 /// the sort values, and can make another one. So a cursor never widens what its reader may see: a query narrows by the
-/// actor's scope first, and checks that the values have the types of its own sort columns.
+/// actor's reach first, and checks that the values have the types of its own sort columns.
 ///
 /// ```
 /// use crm_core::kernel::page::{Cursor, CursorValue};

@@ -1,6 +1,7 @@
 //! The integration tests of this crate, in one binary: one module per subject.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed test is the report")]
 
+mod access;
 mod allocate;
 mod buffer;
 mod calendar;
