@@ -36,8 +36,8 @@ use crate::{Error, Result};
 /// ```compile_fail,E0599
 /// use crm_core::branches::Branch;
 /// use crm_core::work::{Filter, UnitOfWork};
-/// fn count(work: &mut UnitOfWork<'_>) -> crm_core::Result<u64> {
-///     work.count(Filter::<Branch>::all())
+/// fn list(work: &mut UnitOfWork<'_>) -> crm_core::Result<Vec<Branch>> {
+///     work.select(Filter::<Branch>::all()).all()
 /// }
 /// ```
 ///

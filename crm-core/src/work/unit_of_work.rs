@@ -26,7 +26,7 @@ const UNRESTRICTED: &str = "unrestricted";
 /// the actor may see. It lives only inside the closure of [`Crm::run`](crate::Crm::run) and its relatives, which
 /// commits; there is no commit to forget.
 pub struct UnitOfWork<'t> {
-    pub(crate) tx: &'t mut dyn Tx,
+    pub(super) tx: &'t mut dyn Tx,
     pub(crate) shared: &'t Shared,
     actor: Cow<'t, Actor>,
     now: Timestamp,
