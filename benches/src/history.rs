@@ -68,6 +68,11 @@ impl<'s> History<'s> {
             reference_kind: Some("purchase".to_owned()),
             reference_id: Some(id.into()),
             actor: "system".to_owned(),
+            channel: None,
+            permission: "test".into(),
+            command_id: None,
+            cause_id: None,
+            rule: None,
             payload: Json(serde_json::json!({ "customer": customer_id, "total": number })),
         }
     }

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::feed::{Draft, Feed};
 use crate::rows::{
-    ACTOR, BranchRead, COMMAND, JOURNAL_KIND, METHOD, ProductRead, REFERENCE_KIND, Reads, Rows, TOPIC, Till,
+    ACTOR, BranchRead, COMMAND, JOURNAL_KIND, METHOD, PERMISSION, ProductRead, REFERENCE_KIND, Reads, Rows, TOPIC, Till,
 };
 use crate::variant::{GROUP, Role, Variant};
 use crate::{Result, postgres_store};
@@ -162,9 +162,10 @@ impl Statements {
             )?,
             insert_journal: prepare(
                 "INSERT INTO crm_journal (occurred_at, id, recorded_at, kind, customer_id, branch_id, reference_kind, \
-                 reference_id, actor, payload) SELECT at, id, at, $3, customer_id, branch_id, $6, reference_id, $8, event::jsonb \
-                 FROM UNNEST($1::timestamptz[], $2::uuid[], $4::uuid[], $5::uuid[], $7::uuid[], $9::text[]) \
-                 AS r (at, id, customer_id, branch_id, reference_id, event)",
+                 reference_id, actor, permission, command_id, payload) \
+                 SELECT at, id, at, $3, customer_id, branch_id, $6, reference_id, $8, $9, command_id, event::jsonb \
+                 FROM UNNEST($1::timestamptz[], $2::uuid[], $4::uuid[], $5::uuid[], $7::uuid[], $10::uuid[], $11::text[]) \
+                 AS r (at, id, customer_id, branch_id, reference_id, command_id, event)",
             )?,
             insert_outbox: prepare(
                 "INSERT INTO crm_outbox (id, version, topic, payload, due_at, attempts, last_error, dead) \
@@ -281,6 +282,8 @@ impl Statements {
                 &REFERENCE_KIND,
                 &ids,
                 &ACTOR,
+                &PERMISSION,
+                &column(rows, |row| row.command),
                 &column(rows, |row| &row.event),
             ],
         )?;

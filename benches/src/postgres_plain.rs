@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::feed::{Draft, Feed};
 use crate::rows::{
-    ACTOR, BranchRead, COMMAND, JOURNAL_KIND, METHOD, ProductRead, REFERENCE_KIND, Reads, Rows, TOPIC, Till,
+    ACTOR, BranchRead, COMMAND, JOURNAL_KIND, METHOD, PERMISSION, ProductRead, REFERENCE_KIND, Reads, Rows, TOPIC, Till,
 };
 use crate::variant::{Role, Variant, call_until};
 use crate::{Result, postgres_store};
@@ -107,7 +107,8 @@ impl Statements {
             )?,
             insert_journal: prepare(
                 "INSERT INTO crm_journal (occurred_at, id, recorded_at, kind, customer_id, branch_id, reference_kind, \
-                 reference_id, actor, payload) VALUES ($1, $2, $1, $3, $4, $5, $6, $7, $8, $9::text::jsonb)",
+                 reference_id, actor, permission, command_id, payload) \
+                 VALUES ($1, $2, $1, $3, $4, $5, $6, $7, $8, $9, $10, $11::text::jsonb)",
             )?,
             insert_outbox: prepare(
                 "INSERT INTO crm_outbox (id, version, topic, payload, due_at, attempts, last_error, dead) \
@@ -201,6 +202,8 @@ impl Statements {
                 &REFERENCE_KIND,
                 purchase,
                 &ACTOR,
+                &PERMISSION,
+                &rows.command,
                 &rows.event,
             ],
         )?;

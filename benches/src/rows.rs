@@ -26,6 +26,8 @@ pub const JOURNAL_KIND: &str = PurchaseRecorded::KIND;
 pub const REFERENCE_KIND: &str = "purchase";
 /// Who acts.
 pub const ACTOR: &str = "system";
+/// Under which permission.
+pub const PERMISSION: &str = crm_core::purchases::RECORD;
 /// Where the message goes.
 pub const TOPIC: &str = "sms";
 /// How it was paid.

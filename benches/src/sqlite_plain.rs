@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::Result;
 use crate::feed::{Draft, Feed};
 use crate::rows::{
-    ACTOR, BranchRead, COMMAND, JOURNAL_KIND, METHOD, ProductRead, REFERENCE_KIND, Reads, Rows, TOPIC, Till,
+    ACTOR, BranchRead, COMMAND, JOURNAL_KIND, METHOD, PERMISSION, ProductRead, REFERENCE_KIND, Reads, Rows, TOPIC, Till,
 };
 use crate::sqlite_store::{SqliteStore, Tuning};
 use crate::variant::{Role, Variant};
@@ -102,7 +102,7 @@ impl<'c> Statements<'c> {
             )?,
             insert_journal: prepare(
                 "INSERT INTO crm_journal (occurred_at, id, recorded_at, kind, customer_id, branch_id, reference_kind, \
-                 reference_id, actor, payload) VALUES (?1, ?2, ?1, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+                 reference_id, actor, permission, command_id, payload) VALUES (?1, ?2, ?1, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
             )?,
             insert_outbox: prepare(
                 "INSERT INTO crm_outbox (id, version, topic, payload, due_at, attempts, last_error, dead) \
@@ -190,6 +190,8 @@ impl<'c> Statements<'c> {
             REFERENCE_KIND,
             rows.purchase,
             ACTOR,
+            PERMISSION,
+            rows.command,
             rows.event
         ])?;
         self.insert_outbox.execute(params![rows.message, TOPIC, rows.message_payload, now])?;

@@ -22,6 +22,7 @@ const PERMISSIONS: &[Permission] = &[
     permission(purchases::SET_PRICE, "record purchases at other than list prices"),
     permission(purchases::READ, "see purchases"),
     permission(journal::READ, "read the journal"),
+    permission(journal::SEAL, "seal the journal"),
     permission(DELIVER, "take messages from the outbox"),
 ];
 
@@ -47,6 +48,7 @@ impl Module for Core {
                 purchases::Tender::SCHEMA,
                 catalog::StockMovement::SCHEMA,
                 journal::JournalEntry::SCHEMA,
+                journal::JournalSeal::SCHEMA,
                 OutboxMessage::SCHEMA,
                 CommandRecord::SCHEMA,
             ],
@@ -58,6 +60,7 @@ impl Module for Core {
                 catalog::event::CATEGORY_MOVED,
                 catalog::event::STOCK_MOVED,
                 purchases::event::PURCHASE_RECORDED,
+                journal::JOURNAL_SEALED,
             ],
         }
     }
@@ -66,6 +69,7 @@ impl Module for Core {
         registry.invariant("stock.movements", catalog::stock_matches_movements);
         registry.invariant("purchases.sums", purchases::sums_agree);
         registry.invariant("purchases.history", purchases::stand_in_the_history);
+        registry.invariant("journal.seals", journal::seals_hold);
         registry.invariant("customers.search_keys", customers::search_keys_agree);
         Ok(())
     }

@@ -71,6 +71,7 @@ pub type Grants = HashMap<Cow<'static, str>, Reach>;
 pub struct Actor {
     principal: Principal,
     rights: Rights,
+    channel: Option<Arc<str>>,
 }
 
 #[derive(Debug, Clone)]
@@ -90,13 +91,13 @@ impl Actor {
 
     /// An actor with these grants. Takes an `Arc` too, so that grants compiled once serve every request.
     pub fn with_grants(principal: Principal, grants: impl Into<Arc<Grants>>) -> Self {
-        Self { principal, rights: Rights::Granted(grants.into()) }
+        Self { principal, rights: Rights::Granted(grants.into()), channel: None }
     }
 
     /// The host application itself, which may do everything. For set-up, maintenance and tests; never for a request
     /// that came from a person.
     pub fn system() -> Self {
-        Self { principal: Principal::System, rights: Rights::Everything }
+        Self { principal: Principal::System, rights: Rights::Everything, channel: None }
     }
 
     /// The same actor with one more grant. A second grant of a permission replaces the first.
@@ -110,6 +111,22 @@ impl Actor {
             }
         };
         Self { rights, ..self }
+    }
+
+    /// The same actor at this place: a till, a site, a program. The journal keeps it with everything they do (S-52).
+    #[must_use]
+    pub fn via(self, channel: impl Into<Arc<str>>) -> Self {
+        Self { channel: Some(channel.into()), ..self }
+    }
+
+    /// The same actor where another one acts: a module answers what somebody did at a till.
+    pub(crate) fn where_acts(self, other: &Self) -> Self {
+        Self { channel: other.channel.clone(), ..self }
+    }
+
+    /// Where this actor acts, if the host said so.
+    pub fn channel(&self) -> Option<&str> {
+        self.channel.as_deref()
     }
 
     /// Who this is.

@@ -3,7 +3,7 @@
 use crate::branches::BranchId;
 use crate::customers::CustomerId;
 use crate::kernel::time::Timestamp;
-use crate::work::Json;
+use crate::work::{CommandKey, Json};
 use uuid::Uuid;
 
 crate::id! {
@@ -35,6 +35,16 @@ crate::entity! {
         reference_id: Option<Uuid>,
         /// Who did it (S-52).
         actor: String,
+        /// Where they did it: the till, the site, the program, as the host named it (S-52).
+        channel: Option<String>,
+        /// The permission under which it was done (S-52).
+        permission: String,
+        /// The command it was a part of, if that had an idempotency key (S-52).
+        command_id: Option<CommandKey>,
+        /// The entry a module answered with this one: what caused an automatic action (S-52).
+        cause_id: Option<JournalEntryId>,
+        /// The rule that decided, with its version, if one did (S-46, S-52).
+        rule: Option<String>,
         /// The event as it was emitted.
         payload: Json<serde_json::Value>,
     }

@@ -21,10 +21,12 @@ pub struct JournalQuery {
     pub from: Option<Timestamp>,
     /// Only what happened before this instant.
     pub until: Option<Timestamp>,
+    /// Only what was written down by this instant: the journal as it was known then (S-48).
+    pub known_at: Option<Timestamp>,
 }
 
 /// The journal, seen from a unit of work: `work.journal()`.
-pub struct Journal<'w, 't>(&'w mut UnitOfWork<'t>);
+pub struct Journal<'w, 't>(pub(super) &'w mut UnitOfWork<'t>);
 
 impl<'t> UnitOfWork<'t> {
     /// The journal.
@@ -60,6 +62,9 @@ impl JournalQuery {
         }
         if let Some(until) = self.until {
             filter = filter.and(journal_entry::occurred_at.lt(until));
+        }
+        if let Some(known_at) = self.known_at {
+            filter = filter.and(journal_entry::recorded_at.le(known_at));
         }
         filter
     }

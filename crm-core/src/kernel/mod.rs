@@ -6,6 +6,7 @@ pub mod currency;
 mod decimal;
 pub mod email;
 pub mod error;
+pub(crate) mod hex;
 pub mod id;
 pub mod input;
 mod iso4217;

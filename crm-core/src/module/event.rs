@@ -19,6 +19,11 @@ pub trait Event: Serialize + 'static {
 
     /// What it is about, for the journal's filters.
     fn about(&self) -> About;
+
+    /// The rule that decided, with its version, if one did (S-52).
+    fn rule(&self) -> Option<String> {
+        None
+    }
 }
 
 /// What an event is about.
@@ -54,7 +59,7 @@ impl Permit<'_, '_> {
         if !shared.installed.events.contains(E::KIND) {
             return Err(Error::Setup(format!("no module declares the event {}", E::KIND)));
         }
-        if self.handling.contains(&E::KIND) {
+        if self.handling.iter().any(|(kind, _)| *kind == E::KIND) {
             return Err(Error::Setup(format!("handling {} emits it again", E::KIND)));
         }
         let about = event.about();
@@ -70,11 +75,16 @@ impl Permit<'_, '_> {
             reference_kind: about.reference.map(|reference| reference.kind.to_owned()),
             reference_id: about.reference.map(|reference| reference.id),
             actor: self.principal().to_string(),
+            channel: self.actor().channel().map(ToOwned::to_owned),
+            permission: self.permission().to_owned(),
+            command_id: self.command,
+            cause_id: self.handling.last().map(|(_, cause)| *cause),
+            rule: event.rule(),
             payload: Json(payload),
         };
         self.insert(&entry)?;
         if let Some(handlers) = shared.installed.handlers.get(E::KIND) {
-            self.handling.push(E::KIND);
+            self.handling.push((E::KIND, id));
             let handled = handlers
                 .iter()
                 .try_for_each(|handler| self.acting_as(&handler.actor, |work| (handler.call)(work, event)));

@@ -1,7 +1,5 @@
 //! Idempotency keys: a command that is sent twice is done once (S-32).
 
-use std::fmt::Write as _;
-
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
@@ -10,6 +8,7 @@ use uuid::Uuid;
 use super::permit::Permit;
 use super::unit_of_work::UnitOfWork;
 use super::value::Json;
+use crate::kernel::hex::hexadecimal;
 use crate::kernel::time::Timestamp;
 use crate::{Error, Result};
 
@@ -63,7 +62,10 @@ impl Permit<'_, '_> {
             }
             return serde_json::from_value(done.outcome.0).map_err(|error| Error::backend("a stored outcome", error));
         }
-        let outcome = self.whole(run)?;
+        let outer = self.command.replace(id);
+        let ran = self.whole(run);
+        self.command = outer;
+        let outcome = ran?;
         let stored = serde_json::to_value(&outcome).map_err(|error| Error::backend("serialising an outcome", error))?;
         self.insert(&CommandRecord {
             id,
@@ -88,11 +90,4 @@ impl UnitOfWork<'_> {
         id.copy_from_slice(&digest.finalize()[..16]);
         Uuid::from_bytes(id).into()
     }
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

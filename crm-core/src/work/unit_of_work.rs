@@ -6,12 +6,14 @@ use uuid::Uuid;
 
 use super::entity::{Entity, EntityKey};
 use super::filter::{Criteria, Filter};
+use super::idempotency::CommandKey;
 use super::permit::Permit;
 use super::storage::{Lock, Tx};
 use super::value::Value;
 use super::within::Within;
 use crate::access::{Actor, Principal, Scoped, Target};
 use crate::crm::Shared;
+use crate::journal::JournalEntryId;
 use crate::kernel::currency::Currencies;
 use crate::kernel::time::Timestamp;
 use crate::{Error, Result};
@@ -31,7 +33,9 @@ pub struct UnitOfWork<'t> {
     actor: Cow<'t, Actor>,
     now: Timestamp,
     /// Events that are being handled, innermost last: a handler that emits its own cause again is a cycle.
-    pub(crate) handling: Vec<&'static str>,
+    pub(crate) handling: Vec<(&'static str, JournalEntryId)>,
+    /// The command that is being done once, for the journal.
+    pub(crate) command: Option<CommandKey>,
     /// An operation failed after it had written something: nothing may be committed, whatever the job makes of the error.
     half_done: bool,
 }
@@ -44,6 +48,7 @@ impl<'t> UnitOfWork<'t> {
             actor: Cow::Borrowed(actor),
             now: shared.clock.now(),
             handling: Vec::new(),
+            command: None,
             half_done: false,
         }
     }
@@ -111,7 +116,8 @@ impl<'t> UnitOfWork<'t> {
 
     /// Runs a part of the work as another actor: a module's handler acts as the module, with the module's grants.
     pub(crate) fn acting_as<T>(&mut self, actor: &Actor, part: impl FnOnce(&mut Self) -> T) -> T {
-        let before = std::mem::replace(&mut self.actor, Cow::Owned(actor.clone()));
+        let actor = actor.clone().where_acts(&self.actor);
+        let before = std::mem::replace(&mut self.actor, Cow::Owned(actor));
         let done = part(self);
         self.actor = before;
         done

@@ -169,6 +169,11 @@ CREATE TABLE crm_journal (
     reference_kind text COLLATE "C",
     reference_id uuid,
     actor text COLLATE "C" NOT NULL,
+    channel text COLLATE "C",
+    permission text COLLATE "C" NOT NULL,
+    command_id uuid,
+    cause_id uuid,
+    rule text COLLATE "C",
     payload jsonb NOT NULL,
     CONSTRAINT crm_journal_pk PRIMARY KEY (occurred_at, id)
 );
@@ -176,6 +181,17 @@ CREATE TABLE crm_journal (
 CREATE INDEX crm_journal_customer_idx ON crm_journal (customer_id, occurred_at, id);
 
 CREATE INDEX crm_journal_kind_idx ON crm_journal (kind, occurred_at, id);
+
+CREATE INDEX crm_journal_recorded_idx ON crm_journal (recorded_at, occurred_at, id);
+
+CREATE TABLE crm_journal_seals (
+    number bigint NOT NULL,
+    until timestamptz NOT NULL,
+    entries bigint NOT NULL,
+    digest text COLLATE "C" NOT NULL,
+    sealed_at timestamptz NOT NULL,
+    CONSTRAINT crm_journal_seals_pk PRIMARY KEY (number)
+);
 
 CREATE TABLE crm_outbox (
     id uuid NOT NULL,

@@ -174,6 +174,11 @@ CREATE TABLE crm_journal (
     reference_kind TEXT,
     reference_id BLOB,
     actor TEXT NOT NULL,
+    channel TEXT,
+    permission TEXT NOT NULL,
+    command_id BLOB,
+    cause_id BLOB,
+    rule TEXT,
     payload TEXT NOT NULL,
     CONSTRAINT crm_journal_pk PRIMARY KEY (occurred_at, id)
 ) STRICT, WITHOUT ROWID;
@@ -181,6 +186,17 @@ CREATE TABLE crm_journal (
 CREATE INDEX crm_journal_customer_idx ON crm_journal (customer_id, occurred_at, id);
 
 CREATE INDEX crm_journal_kind_idx ON crm_journal (kind, occurred_at, id);
+
+CREATE INDEX crm_journal_recorded_idx ON crm_journal (recorded_at, occurred_at, id);
+
+CREATE TABLE crm_journal_seals (
+    number INTEGER NOT NULL,
+    until INTEGER NOT NULL,
+    entries INTEGER NOT NULL,
+    digest TEXT NOT NULL,
+    sealed_at INTEGER NOT NULL,
+    CONSTRAINT crm_journal_seals_pk PRIMARY KEY (number)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE crm_outbox (
     id BLOB NOT NULL,

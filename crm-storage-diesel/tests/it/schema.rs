@@ -148,6 +148,11 @@ fn fill(work: &mut UnitOfWork<'_>, shop: &shop::Shop) -> Result<Sample> {
             reference_kind: None,
             reference_id: None,
             actor: "test".to_owned(),
+            channel: None,
+            permission: "test".into(),
+            command_id: None,
+            cause_id: None,
+            rule: None,
             payload: Json(serde_json::json!({})),
         })?;
     }
