@@ -9,6 +9,7 @@ use uuid::Uuid;
 use crate::Result;
 use crate::data::{Loader, Shop};
 use crate::reads::JournalPage;
+use crate::rows::PERMISSION;
 
 /// The kind of one entry in a thousand.
 pub const RARE_KIND: &str = "catalog.stock.moved";
@@ -69,7 +70,7 @@ impl<'s> History<'s> {
             reference_id: Some(id.into()),
             actor: "system".to_owned(),
             channel: None,
-            permission: "test".into(),
+            permission: PERMISSION.to_owned(),
             command_id: None,
             cause_id: None,
             rule: None,

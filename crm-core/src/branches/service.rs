@@ -1,6 +1,6 @@
 //! Opening and changing branches.
 
-use super::event::BranchOpened;
+use super::event::{BranchChanged, BranchOpened};
 use super::model::{Branch, BranchId, branch};
 use crate::access::Target;
 use crate::kernel::calendar::Calendar;
@@ -8,7 +8,7 @@ use crate::kernel::currency::Currency;
 use crate::kernel::input::required_text;
 use crate::kernel::page::{Cursor, Limit, Page};
 use crate::kernel::time::{TimeOfDay, Zone};
-use crate::work::{Filter, UnitOfWork, Version};
+use crate::work::{Filter, UnitOfWork, Version, changed_columns};
 use crate::{Error, Result};
 
 /// Permission to open and change branches.
@@ -91,7 +91,9 @@ impl Branches<'_, '_> {
         if before.currency != branch.currency {
             return Err(Error::invalid("currency", "branch.currency_fixed"));
         }
-        work.update(branch)
+        work.update(branch)?;
+        work.emit(&BranchChanged { branch: branch.id, columns: changed_columns(&before, branch) })?;
+        Ok(())
     }
 
     /// The branch with this id.

@@ -7,10 +7,39 @@ use crate::branches::BranchId;
 use crate::module::{About, Event, Reference};
 use crate::work::Entity;
 
+/// The kind of [`CategoryCreated`].
+pub const CATEGORY_CREATED: &str = "catalog.category.created";
+/// The kind of [`ProductCreated`].
+pub const PRODUCT_CREATED: &str = "catalog.product.created";
+/// The kind of [`ProductChanged`].
+pub const PRODUCT_CHANGED: &str = "catalog.product.changed";
 /// The kind of [`CategoryMoved`].
 pub const CATEGORY_MOVED: &str = "catalog.category.moved";
 /// The kind of [`StockMoved`].
 pub const STOCK_MOVED: &str = "catalog.stock.moved";
+
+/// A category was added.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct CategoryCreated {
+    /// The category.
+    pub category: CategoryId,
+}
+
+/// A product was added.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ProductCreated {
+    /// The product.
+    pub product: ProductId,
+}
+
+/// Data of a product were changed.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ProductChanged {
+    /// The product.
+    pub product: ProductId,
+    /// The columns that changed.
+    pub columns: Vec<String>,
+}
 
 /// A category went to another place in the tree.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -23,14 +52,43 @@ pub struct CategoryMoved {
     pub new_path: String,
 }
 
+fn about_category(category: CategoryId) -> About {
+    About { reference: Some(Reference { kind: Category::SCHEMA.kind, id: category.into() }), ..About::default() }
+}
+
+fn about_product(product: ProductId) -> About {
+    About { reference: Some(Reference { kind: Product::SCHEMA.kind, id: product.into() }), ..About::default() }
+}
+
+impl Event for CategoryCreated {
+    const KIND: &'static str = CATEGORY_CREATED;
+
+    fn about(&self) -> About {
+        about_category(self.category)
+    }
+}
+
+impl Event for ProductCreated {
+    const KIND: &'static str = PRODUCT_CREATED;
+
+    fn about(&self) -> About {
+        about_product(self.product)
+    }
+}
+
+impl Event for ProductChanged {
+    const KIND: &'static str = PRODUCT_CHANGED;
+
+    fn about(&self) -> About {
+        about_product(self.product)
+    }
+}
+
 impl Event for CategoryMoved {
     const KIND: &'static str = CATEGORY_MOVED;
 
     fn about(&self) -> About {
-        About {
-            reference: Some(Reference { kind: Category::SCHEMA.kind, id: self.category.into() }),
-            ..About::default()
-        }
+        about_category(self.category)
     }
 }
 
@@ -51,10 +109,6 @@ impl Event for StockMoved {
     const KIND: &'static str = STOCK_MOVED;
 
     fn about(&self) -> About {
-        About {
-            branch: Some(self.branch),
-            reference: Some(Reference { kind: Product::SCHEMA.kind, id: self.product.into() }),
-            ..About::default()
-        }
+        About { branch: Some(self.branch), ..about_product(self.product) }
     }
 }

@@ -2,14 +2,14 @@
 
 use uuid::Uuid;
 
-use super::event::CategoryMoved;
+use super::event::{CategoryCreated, CategoryMoved, ProductChanged, ProductCreated};
 use super::model::{Category, CategoryId, CategoryMove, Product, ProductId, category, product};
 use super::rules;
 use crate::access::Target;
 use crate::kernel::input::{folded, required_text};
 use crate::kernel::money::Money;
 use crate::kernel::page::{Cursor, Limit, Page};
-use crate::work::{Filter, Permit, UnitOfWork, Version};
+use crate::work::{Filter, Permit, UnitOfWork, Version, changed_columns};
 use crate::{Error, Result};
 
 /// Permission to create and change categories and products.
@@ -78,6 +78,7 @@ impl Catalog<'_, '_> {
         };
         touch(&mut work, above)?;
         work.insert(&category)?;
+        work.emit(&CategoryCreated { category: id })?;
         Ok(category)
     }
 
@@ -157,6 +158,7 @@ impl Catalog<'_, '_> {
             active: true,
         };
         work.insert(&product)?;
+        work.emit(&ProductCreated { product: product.id })?;
         Ok(product)
     }
 
@@ -175,7 +177,10 @@ impl Catalog<'_, '_> {
         if let Some(category) = product.category_id {
             work.get::<Category>(category)?;
         }
-        work.update(product)
+        let before: Product = work.get(product.id)?;
+        work.update(product)?;
+        work.emit(&ProductChanged { product: product.id, columns: changed_columns(&before, product) })?;
+        Ok(())
     }
 
     /// The product with this id.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::bench::{Bench, Factory, at};
+use super::operations::{OPERATIONS, World};
 use super::purchases::sale;
 use crate::access::{Actor, Principal, Reach, Region, Target, UserId};
 use crate::branches::NewBranch;
@@ -202,4 +203,36 @@ pub fn sealing_needs_a_permission(factory: Factory<'_>) {
     let reader = Actor::new(Principal::Anonymous).granted(crate::journal::READ, Reach::all());
     let refused = bench.run_as(&reader, |work| work.journal().seal(Duration::ZERO));
     assert_eq!(refused.unwrap_err().kind(), ErrorKind::Denied);
+}
+
+/// Bookkeeping that the journal does not tell of: a message on its way to its reader, who will.
+const UNTOLD: &[&str] = &["outbox.claim", "outbox.delivered", "outbox.failed"];
+
+/// Every operation that changes something leaves an entry: there is no change without an audit trail (C28).
+pub fn every_change_is_told(factory: Factory<'_>) {
+    let bench = Bench::open(factory);
+    let world = World::new(&bench);
+    bench.clock.advance(Duration::from_secs(1));
+    let mut silent = Vec::new();
+    for operation in OPERATIONS.iter().filter(|operation| operation.writes && !UNTOLD.contains(&operation.name)) {
+        let world = world.clone();
+        let told = bench.run(move |work| {
+            let mut told = 0;
+            let undone: Result<()> = work.attempt(|work| {
+                let before = work.count(Filter::<JournalEntry>::all())?;
+                (operation.run)(work, &world)?;
+                told = work.count(Filter::<JournalEntry>::all())? - before;
+                Err(crate::Error::ReadOnly)
+            });
+            match undone {
+                Err(crate::Error::ReadOnly) => Ok(told),
+                Err(error) => Err(error),
+                Ok(()) => unreachable!(),
+            }
+        });
+        if told.unwrap() == 0 {
+            silent.push(operation.name);
+        }
+    }
+    assert_eq!(silent, [""; 0]);
 }

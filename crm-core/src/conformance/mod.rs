@@ -77,7 +77,7 @@ macro_rules! conformance_tests {
                 the_outbox_delivers, workers_never_share_a_message,
             }
             audit {
-                entries_say_who_where_and_why, the_past_is_kept_as_it_was_known, changes_break_the_seal, sealing_needs_a_permission,
+                entries_say_who_where_and_why, the_past_is_kept_as_it_was_known, changes_break_the_seal, sealing_needs_a_permission, every_change_is_told,
             }
             branches { open_and_change, refuse_nonsense }
             customers {

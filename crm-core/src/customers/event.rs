@@ -10,6 +10,8 @@ use crate::work::Entity;
 pub const CUSTOMER_CREATED: &str = "customers.created";
 /// The kind of [`CustomerChanged`].
 pub const CUSTOMER_CHANGED: &str = "customers.changed";
+/// The kind of [`CustomersRelated`].
+pub const CUSTOMERS_RELATED: &str = "customers.related";
 /// The kind of [`StageReached`].
 pub const STAGE_REACHED: &str = "customers.stage_reached";
 
@@ -29,6 +31,17 @@ pub struct CustomerChanged {
     pub customer: CustomerId,
     /// The columns that changed. Their values stay in the record, where erasure finds them.
     pub columns: Vec<String>,
+}
+
+/// One customer became something of another.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct CustomersRelated {
+    /// Who is the role.
+    pub customer: CustomerId,
+    /// What they are: `employee`, `spouse`.
+    pub role: String,
+    /// Of whom.
+    pub to: CustomerId,
 }
 
 /// A customer came a stage further, or went back.
@@ -60,6 +73,14 @@ impl Event for CustomerCreated {
 
 impl Event for CustomerChanged {
     const KIND: &'static str = CUSTOMER_CHANGED;
+
+    fn about(&self) -> About {
+        about(self.customer)
+    }
+}
+
+impl Event for CustomersRelated {
+    const KIND: &'static str = CUSTOMERS_RELATED;
 
     fn about(&self) -> About {
         about(self.customer)

@@ -1,6 +1,6 @@
 //! Creating, changing and finding customers.
 
-use super::event::{CustomerChanged, CustomerCreated, StageReached};
+use super::event::{CustomerChanged, CustomerCreated, CustomersRelated, StageReached};
 use super::model::{Customer, CustomerId, CustomerKind, Relation, SearchKey, Stage, customer, relation};
 use super::rules::search_keys;
 use crate::access::{Scoped, Target, UserId};
@@ -10,7 +10,7 @@ use crate::kernel::input::{fold_code, folded, required_text};
 use crate::kernel::page::{Cursor, Limit, Page};
 use crate::kernel::phone::Phone;
 use crate::kernel::time::CivilDate;
-use crate::work::{Entity, Filter, UnitOfWork, Version};
+use crate::work::{Filter, UnitOfWork, Version, changed_columns};
 use crate::{Error, Result};
 
 /// Permission to create and change customers.
@@ -204,7 +204,9 @@ impl Customers<'_, '_> {
         }
         let role = required_text("role", role, 60)?;
         let created_at = work.now();
-        work.insert(&Relation { from_id: from, role, to_id: to, created_at })
+        work.insert(&Relation { from_id: from, role: role.clone(), to_id: to, created_at })?;
+        work.emit(&CustomersRelated { customer: from, role, to })?;
+        Ok(())
     }
 
     /// What is known of whose this customer is: employees, spouses, subsidiaries.
@@ -231,13 +233,4 @@ fn normalise(customer: &mut Customer) -> Result<()> {
         return Err(Error::invalid("locale", "locale.format"));
     }
     Ok(())
-}
-
-fn changed_columns(before: &Customer, after: &Customer) -> Vec<String> {
-    let columns = Customer::SCHEMA.columns.iter();
-    columns
-        .zip(before.to_row().iter().zip(&after.to_row()))
-        .filter(|(column, (before, after))| column.name != "version" && before != after)
-        .map(|(column, _)| column.name.to_owned())
-        .collect()
 }

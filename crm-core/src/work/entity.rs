@@ -31,6 +31,16 @@ pub trait Entity: Clone + Send + Sync + 'static {
     fn from_row(row: Row) -> Result<Self>;
 }
 
+/// The names of the columns that differ, but for the version: what an event of a change tells.
+pub fn changed_columns<E: Entity>(before: &E, after: &E) -> Vec<String> {
+    let (before, after) = (before.to_row(), after.to_row());
+    let columns = E::SCHEMA.columns.iter().enumerate().zip(before.iter().zip(&after));
+    columns
+        .filter(|((at, _), (before, after))| Some(*at) != E::SCHEMA.version && before != after)
+        .map(|((_, column), _)| column.name.to_owned())
+        .collect()
+}
+
 /// A key: one field, or a tuple of them.
 pub trait EntityKey: Clone + Send + 'static {
     /// The values of the key columns.

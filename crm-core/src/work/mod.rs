@@ -14,7 +14,7 @@ mod value;
 mod within;
 
 pub use buffer::{Status, WriteBuffer};
-pub use entity::{Entity, EntityKey};
+pub use entity::{Entity, EntityKey, changed_columns};
 pub use filter::{Col, Comparison, Criteria, Filter};
 pub use idempotency::{CommandKey, CommandRecord, command_record};
 pub use permit::Permit;

@@ -181,12 +181,11 @@ fn it_describes_itself() {
     .unwrap();
     let shown = crm.describe().to_string();
     let (core, made) = shown.split_at(shown.find("module made").unwrap());
-    assert_eq!(
-        made,
+    assert!(made.starts_with(
         "module made\n  requires core\n  permission made.make: make things\n  stores made\n  emits made.thing\n\
-         on branches.opened\n  made: makes a thing\n\
-         verifies stock.movements\nverifies purchases.sums\nverifies purchases.history\nverifies customers.search_keys\nverifies made.things\n"
-    );
+         on branches.opened\n  made: makes a thing\nverifies stock.movements\n"
+    ));
+    assert!(made.ends_with("verifies made.things\n"), "a module's after the core's");
     assert_eq!(
         core,
         "module core
