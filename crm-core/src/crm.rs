@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Serialize;
 
-use crate::access::Actor;
+use crate::access::{Actor, PolicyCache, Principal};
 use crate::kernel::currency::Currencies;
 use crate::kernel::id::{IdSource, SystemIds};
 use crate::kernel::time::{Clock, SystemClock};
@@ -43,6 +43,7 @@ pub(crate) struct Shared {
     pub(crate) currencies: Currencies,
     pub(crate) installed: Installed,
     pub(crate) schemas: Arc<Schemas>,
+    pub(crate) policy: PolicyCache,
 }
 
 /// Puts a [`Crm`] together.
@@ -114,6 +115,7 @@ impl CrmBuilder {
             currencies: self.currencies,
             installed,
             schemas: Arc::new(Schemas::new(schemas)),
+            policy: PolicyCache::default(),
         };
         Ok((self.storage, Arc::new(shared)))
     }
@@ -164,6 +166,23 @@ impl Crm {
         E: From<Error> + Send + 'static,
     {
         self.submit(Mode::Read, actor, label, job).await
+    }
+
+    /// Who a principal is now, with everything their roles grant: to be asked for each request, and given to
+    /// [`run`](Self::run) and [`read`](Self::read). One row is read; the policy only when it was changed since.
+    ///
+    /// The decision is taken on the policy as of this call: what was revoked before it, in whichever process, is gone; an
+    /// actor that is at hand already keeps what it had. A storage that serves [`read`](Self::read) from a replica serves
+    /// this from it too, and then a change holds as soon as it has arrived there.
+    ///
+    /// A host with another authority builds its actors itself with [`Actor::with_grants`], and has no use for this.
+    ///
+    /// # Errors
+    /// [`Error::Denied`] for a user who is disabled or not known; for the system and for modules, which no login makes.
+    pub async fn actor(&self, principal: &Principal) -> Result<Actor> {
+        let shared = self.shared.clone();
+        let policy = self.read(&Actor::system(), "access policy", move |work| shared.policy.current(work)).await?;
+        policy.actor(principal)
     }
 
     /// The same door for programs without an async runtime.
@@ -295,6 +314,14 @@ impl Blocking<'_> {
         E: From<Error> + Send + 'static,
     {
         pollster::block_on(self.0.read(actor, label, job))
+    }
+
+    /// As [`Crm::actor`].
+    ///
+    /// # Errors
+    /// As [`Crm::actor`].
+    pub fn actor(&self, principal: &Principal) -> Result<Actor> {
+        pollster::block_on(self.0.actor(principal))
     }
 
     /// As [`Crm::verify`].

@@ -2,7 +2,7 @@
 
 use crate::module::{DELIVER, Manifest, Module, OutboxMessage, Permission, Registry};
 use crate::work::{CommandRecord, Entity};
-use crate::{Result, branches, catalog, customers, journal, purchases};
+use crate::{Result, access, branches, catalog, customers, journal, purchases};
 
 pub(crate) struct Core;
 
@@ -11,6 +11,10 @@ const fn permission(name: &'static str, about: &'static str) -> Permission {
 }
 
 const PERMISSIONS: &[Permission] = &[
+    permission(access::LOGIN, "log in"),
+    permission(access::READ, "see users, groups, roles and who holds them"),
+    permission(access::WRITE, "define users, groups, roles and who holds them, within one's own rights"),
+    permission(access::ADMIN, "define them beyond one's own rights"),
     permission(branches::WRITE, "open and change places of business"),
     permission(branches::READ, "see places of business"),
     permission(customers::WRITE, "create and change customers"),
@@ -36,6 +40,12 @@ impl Module for Core {
             // A kind after those it refers to: rows are written in this order.
             entities: &[
                 branches::Branch::SCHEMA,
+                access::User::SCHEMA,
+                access::StaffGroup::SCHEMA,
+                access::GroupMember::SCHEMA,
+                access::Role::SCHEMA,
+                access::RoleAssignment::SCHEMA,
+                access::AccessState::SCHEMA,
                 customers::Customer::SCHEMA,
                 customers::SearchKey::SCHEMA,
                 customers::Relation::SCHEMA,
@@ -53,6 +63,12 @@ impl Module for Core {
                 CommandRecord::SCHEMA,
             ],
             events: &[
+                access::event::USER_CHANGED,
+                access::event::GROUP_CHANGED,
+                access::event::MEMBER_CHANGED,
+                access::event::ROLE_CHANGED,
+                access::event::ASSIGNMENT_CHANGED,
+                access::event::ADMIN_RECOVERED,
                 branches::event::BRANCH_OPENED,
                 branches::event::BRANCH_CHANGED,
                 customers::event::CUSTOMER_CREATED,

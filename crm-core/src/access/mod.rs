@@ -4,17 +4,38 @@
 //! [`Permit`](crate::work::Permit), and there is no way to the rows without one. Roles, groups and credentials are built
 //! on top, and end in an actor.
 
+pub mod event;
+mod explain;
+mod guard;
+mod model;
+mod policy;
 mod reach;
+mod service;
+mod staff;
+mod state;
+mod templates;
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+pub use explain::{Access, Decision, Explanation, GrantMatch, GroupStep, RolePath, Whom};
+pub use model::{
+    AccessState, Effect, Extent, Grant, GroupMember, HiddenField, Holder, HolderKind, PolicyStamp, Role,
+    RoleAssignment, RoleAssignmentId, RoleId, Snapshot, StaffGroup, StaffGroupId, User, access_state, group_member,
+    role, role_assignment, staff_group, user,
+};
+pub use policy::Policy;
 pub use reach::{Reach, Region, Scoped, Target};
+pub use service::{ADMIN, AccessControl, LOGIN, NewRole, READ, WRITE};
+pub use staff::MAX_GROUP_DEPTH;
+pub(crate) use state::PolicyCache;
+pub use templates::{ADMIN_ROLE, Template, templates};
 
 use crate::customers::CustomerId;
+use crate::work::Entity;
 use crate::{Error, Result};
 
 crate::id! {
@@ -32,10 +53,23 @@ pub enum Principal {
     Module(Cow<'static, str>),
     /// A member of staff.
     User(UserId),
-    /// A customer or partner who serves themselves.
+    /// A customer who serves themselves.
     Customer(CustomerId),
+    /// A partner who serves themselves: the customer who is one.
+    Partner(CustomerId),
     /// Nobody who is known.
     Anonymous,
+}
+
+impl Principal {
+    /// What a principal is as a record: whether somebody may log in is asked with [`LOGIN`] and this.
+    pub fn target(&self) -> Target {
+        match self {
+            Self::User(id) => Target { owner: Some(*id), ..Target::ANY },
+            Self::Customer(id) | Self::Partner(id) => Target::customer(*id),
+            Self::System | Self::Module(_) | Self::Anonymous => Target::ANY,
+        }
+    }
 }
 
 impl std::fmt::Display for Principal {
@@ -45,6 +79,7 @@ impl std::fmt::Display for Principal {
             Self::Module(name) => write!(f, "module:{name}"),
             Self::User(id) => write!(f, "user:{id}"),
             Self::Customer(id) => write!(f, "customer:{id}"),
+            Self::Partner(id) => write!(f, "partner:{id}"),
             Self::Anonymous => f.write_str("anonymous"),
         }
     }
@@ -72,6 +107,7 @@ pub struct Actor {
     principal: Principal,
     rights: Rights,
     channel: Option<Arc<str>>,
+    hidden: Arc<BTreeSet<HiddenField>>,
 }
 
 #[derive(Debug, Clone)]
@@ -91,13 +127,13 @@ impl Actor {
 
     /// An actor with these grants. Takes an `Arc` too, so that grants compiled once serve every request.
     pub fn with_grants(principal: Principal, grants: impl Into<Arc<Grants>>) -> Self {
-        Self { principal, rights: Rights::Granted(grants.into()), channel: None }
+        Self { principal, rights: Rights::Granted(grants.into()), channel: None, hidden: Arc::default() }
     }
 
     /// The host application itself, which may do everything. For set-up, maintenance and tests; never for a request
     /// that came from a person.
     pub fn system() -> Self {
-        Self { principal: Principal::System, rights: Rights::Everything, channel: None }
+        Self { principal: Principal::System, rights: Rights::Everything, channel: None, hidden: Arc::default() }
     }
 
     /// The same actor with one more grant. A second grant of a permission replaces the first.
@@ -127,6 +163,32 @@ impl Actor {
     /// Where this actor acts, if the host said so.
     pub fn channel(&self) -> Option<&str> {
         self.channel.as_deref()
+    }
+
+    /// The same actor, who does not see these columns.
+    #[must_use]
+    pub fn hiding(self, hidden: impl Into<Arc<BTreeSet<HiddenField>>>) -> Self {
+        Self { hidden: hidden.into(), ..self }
+    }
+
+    /// The columns this actor does not see.
+    pub fn hidden(&self) -> &BTreeSet<HiddenField> {
+        &self.hidden
+    }
+
+    /// A record as a document, without what this actor does not see: what to give out of the process.
+    ///
+    /// # Errors
+    /// [`Error::Backend`] when it cannot be written as one.
+    pub fn show<E: Entity + Serialize>(&self, record: &E) -> Result<serde_json::Value> {
+        let mut shown = serde_json::to_value(record).map_err(|error| Error::backend("showing a record", error))?;
+        if let Some(fields) = shown.as_object_mut() {
+            let hides = |column: &String| {
+                self.hidden.iter().any(|field| field.kind == E::SCHEMA.kind && field.column == *column)
+            };
+            fields.retain(|column, _| !hides(column));
+        }
+        Ok(shown)
     }
 
     /// Who this is.
@@ -164,3 +226,6 @@ impl Actor {
         matches!(self.rights, Rights::Everything)
     }
 }
+
+#[cfg(test)]
+mod tests;

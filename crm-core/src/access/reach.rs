@@ -2,13 +2,15 @@
 
 use std::collections::BTreeSet;
 
+use serde::{Deserialize, Serialize};
+
 use super::UserId;
 use crate::branches::BranchId;
 use crate::customers::CustomerId;
 use crate::work::{Col, Entity, Filter};
 
 /// A record, as far as access is concerned.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Target {
     /// The place of business, if the record belongs to one.
     pub branch: Option<BranchId>,

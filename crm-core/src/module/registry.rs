@@ -123,6 +123,14 @@ impl Registry {
 }
 
 impl Installed {
+    /// The names of all permissions that are defined.
+    pub(crate) fn permissions(&self) -> Vec<&'static str> {
+        self.manifests
+            .iter()
+            .flat_map(|manifest| manifest.permissions.iter().map(|permission| permission.name))
+            .collect()
+    }
+
     /// Checks all manifests against each other, puts the modules in order, and installs them.
     pub(crate) fn build(modules: Vec<Box<dyn Module>>) -> Result<Self> {
         let ordered = in_order(modules)?;
