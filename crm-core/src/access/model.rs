@@ -239,7 +239,7 @@ crate::entity! {
     /// Somebody holds a role.
     pub struct RoleAssignment {
         kind: "role_assignment", table: "crm_role_assignments", key: (id: RoleAssignmentId), columns: role_assignment,
-        version: version, unique: { holder: [role_id, holder_kind, holder] },
+        version: version, unique: { holder: [holder, holder_kind, role_id] },
     } {
         /// Its id.
         id: RoleAssignmentId,

@@ -63,7 +63,7 @@ impl<'t> UnitOfWork<'t> {
     }
 }
 
-impl<'t> AccessControl<'_, 't> {
+impl AccessControl<'_, '_> {
     /// Designs a role.
     ///
     /// # Errors
@@ -152,7 +152,7 @@ impl<'t> AccessControl<'_, 't> {
         branches: impl IntoIterator<Item = BranchId>,
     ) -> Result<RoleAssignment> {
         let branches: BTreeSet<BranchId> = branches.into_iter().collect();
-        let mut work = self.permit_at([&branches])?;
+        let mut work = permit_at(self.0, [&branches])?;
         work.get::<Role>(role)?;
         check_branches(&mut work, &branches)?;
         match holder {
@@ -180,7 +180,7 @@ impl<'t> AccessControl<'_, 't> {
         branches: impl IntoIterator<Item = BranchId>,
     ) -> Result<RoleAssignment> {
         let branches: BTreeSet<BranchId> = branches.into_iter().collect();
-        let mut work = self.permit_at([&held.branches.0, &branches])?;
+        let mut work = permit_at(self.0, [&held.branches.0, &branches])?;
         let mut assignment = unchanged(&mut work, held)?;
         check_branches(&mut work, &branches)?;
         assignment.branches = Json(branches);
@@ -194,7 +194,7 @@ impl<'t> AccessControl<'_, 't> {
     /// [`Error::NotFound`] when it is taken already; [`Error::Conflict`] when it was changed meanwhile; [`Error::Denied`]
     /// for more than the actor holds; [`Error::Invalid`] with rule `access.own_rights` or `access.last_admin`.
     pub fn withdraw(&mut self, held: &RoleAssignment) -> Result<()> {
-        let mut work = self.permit_at([&held.branches.0])?;
+        let mut work = permit_at(self.0, [&held.branches.0])?;
         let mut assignment = unchanged(&mut work, held)?;
         store_assignment(&mut work, &mut assignment, Change::Removed)
     }
@@ -256,21 +256,24 @@ impl<'t> AccessControl<'_, 't> {
             work.emit(&AdminRecovered { user: id }).map(|_| ())
         })
     }
+}
 
-    /// Asks for [`WRITE`] at all these branches.
-    fn permit_at<'b>(&mut self, sets: impl IntoIterator<Item = &'b BTreeSet<BranchId>>) -> Result<Permit<'_, 't>> {
-        let mut target = Target::ANY;
-        for branches in sets {
-            if branches.is_empty() {
-                self.0.actor().require(WRITE, &Target::ANY)?;
-            }
-            for branch in branches {
-                target = Target::branch(*branch);
-                self.0.actor().require(WRITE, &target)?;
-            }
+/// Asks for [`WRITE`] at each of these branches, and everywhere for a set of none.
+fn permit_at<'w, 't, 'b>(
+    work: &'w mut UnitOfWork<'t>,
+    sets: impl IntoIterator<Item = &'b BTreeSet<BranchId>>,
+) -> Result<Permit<'w, 't>> {
+    let mut target = Target::ANY;
+    for branches in sets {
+        if branches.is_empty() {
+            work.actor().require(WRITE, &Target::ANY)?;
         }
-        self.0.permit(WRITE, &target)
+        for branch in branches {
+            target = Target::branch(*branch);
+            work.actor().require(WRITE, &target)?;
+        }
     }
+    work.permit(WRITE, &target)
 }
 
 fn held_by(holder: Holder) -> Filter<RoleAssignment> {

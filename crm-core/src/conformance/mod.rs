@@ -33,6 +33,7 @@ mod faulty;
 mod grouped;
 pub mod modules;
 pub mod operations;
+pub mod policy;
 pub mod port;
 pub mod purchases;
 pub mod queries;
@@ -88,6 +89,10 @@ macro_rules! conformance_tests {
             purchases {
                 are_recorded_once, have_a_receipt_of_their_own, are_paid_exactly, may_be_dated_back, move_stock, make_customers,
                 stand_in_the_journal, leave_nothing_when_refused, race_for_the_last_piece,
+            }
+            policy {
+                are_defined_and_checked, changes_hold_at_once, nobody_grants_more_than_they_hold, branches_have_their_own_managers,
+                somebody_stays_in_charge, old_actors_change_no_rights, lists_are_what_may_be_seen, nothing_begins_after_a_revocation,
             }
             access {
                 nothing_without_a_grant, nothing_beyond_its_reach, every_permission_has_an_operation, branches_narrow,

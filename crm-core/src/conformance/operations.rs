@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::bench::{Bench, zloty};
 use super::purchases::{receive, sale};
 use crate::Result;
-use crate::access::{Scoped, Target, UserId};
+use crate::access::{self, Holder, NewRole, Principal, Role, RoleAssignment, Scoped, StaffGroup, Target, User, UserId};
 use crate::branches::{self, Branch, NewBranch};
 use crate::catalog::{self, Category, NewProduct, Product};
 use crate::customers::{self, Customer, Identifiers, NewCustomer};
@@ -13,7 +13,7 @@ use crate::journal::{self, JournalQuery};
 use crate::kernel::page::Limit;
 use crate::module::{self, OutboxId};
 use crate::purchases::{self, NewLine, NewPurchase, PurchaseId};
-use crate::work::{Filter, UnitOfWork};
+use crate::work::{Filter, UnitOfWork, Version};
 
 /// What there is to act upon.
 #[derive(Clone)]
@@ -28,12 +28,44 @@ pub(super) struct World {
     pub(super) message: OutboxId,
     pub(super) new: NewPurchase,
     pub(super) owner: UserId,
+    pub(super) staff: Staff,
+}
+
+/// Who works there: the owner of a customer is in a group and holds a role; nobody is in the other group, or holds the
+/// other role. The roles are empty, so that whoever may write rights at all may give them.
+#[derive(Clone)]
+pub(super) struct Staff {
+    user: User,
+    group: StaffGroup,
+    empty_group: StaffGroup,
+    role: Role,
+    idle_role: Role,
+    held: RoleAssignment,
+}
+
+impl Staff {
+    fn new(bench: &Bench, user: UserId, branch: &Branch) -> Self {
+        let branch = branch.id;
+        let hired = bench.run(move |work| {
+            let user = User { id: user, version: Version::FIRST, name: "Owner".into(), active: true };
+            work.insert(&user)?;
+            let mut access = work.access();
+            let (group, empty_group) = (access.create_group("One", None)?, access.create_group("Other", None)?);
+            access.join(group.id, user.id)?;
+            let role = access.create_role(NewRole::named("One", []))?;
+            let idle_role = access.create_role(NewRole::named("Other", []))?;
+            let held = access.assign(role.id, Holder::User(user.id), [branch])?;
+            Ok(Self { user, group, empty_group, role, idle_role, held })
+        });
+        hired.unwrap()
+    }
 }
 
 impl World {
     pub(super) fn new(bench: &Bench) -> Self {
         let (branch, elsewhere) = (bench.branch("access"), bench.branch("elsewhere"));
         let owner = UserId::from(uuid::Uuid::from_u128(7));
+        let staff = Staff::new(bench, owner, &branch);
         let person = |card: &str, branch: &Branch, owner| {
             let new = NewCustomer { branch: Some(branch.id), owner, ..NewCustomer::person("Access") };
             bench.customer(new.with_card(card).with_phone(format!("+4860123456{}", card.len()))).id
@@ -53,7 +85,11 @@ impl World {
         // The purchases have changed the stage.
         let get = |id| bench.read(move |work| work.customers().get(id)).unwrap();
         let (customer, other, purchase) = (get(customer), get(other), recorded[0]);
-        Self { branch, elsewhere, customer, other, product, category, purchase, message, new, owner }
+        Self { branch, elsewhere, customer, other, product, category, purchase, message, new, owner, staff }
+    }
+
+    pub(super) fn staff_id(&self) -> UserId {
+        self.staff.user.id
     }
 
     /// The same world, with ids and codes of what is not there.
@@ -65,6 +101,7 @@ impl World {
         absent.customer.card_no = Some("nobody".into());
         absent.customer.phone = Some(crate::kernel::phone::Phone::from_e164("+48609999999").unwrap());
         absent.purchase = nobody.into();
+        absent.staff.user.id = nobody.into();
         absent.new = NewPurchase { branch: absent.branch.id, customer: Some(absent.customer.id), ..absent.new };
         absent
     }
@@ -203,6 +240,61 @@ pub const OPERATIONS: &[Operation] = &[
     reads("journal.page", &[journal::READ], |work, _| {
         Ok(belonging(&work.journal().page(&JournalQuery::default(), Limit::default(), None)?.items))
     }),
+    writes("access.create_user", &[access::WRITE], |work, _| work.access().create_user("New").map(anybodys)),
+    writes("access.update_user", &[access::WRITE], |work, world| {
+        work.access().update_user(&mut world.staff.user.clone()).map(anybodys)
+    }),
+    reads("access.user", &[access::READ], |work, world| Ok(belonging(&[work.access().user(world.staff.user.id)?]))),
+    reads("access.users", &[access::READ], |work, _| {
+        Ok(belonging(&work.access().users(Limit::default(), None)?.items))
+    }),
+    writes("access.create_group", &[access::WRITE], |work, _| work.access().create_group("New", None).map(anybodys)),
+    writes("access.update_group", &[access::WRITE], |work, world| {
+        work.access().update_group(&mut world.staff.group.clone()).map(anybodys)
+    }),
+    writes("access.remove_group", &[access::WRITE], |work, world| {
+        work.access().remove_group(&world.staff.empty_group).map(anybodys)
+    }),
+    reads("access.groups", &[access::READ], |work, _| work.access().groups().map(anybodys)),
+    writes("access.join", &[access::WRITE], |work, world| {
+        work.access().join(world.staff.empty_group.id, world.staff.user.id).map(anybodys)
+    }),
+    writes("access.leave", &[access::WRITE], |work, world| {
+        work.access().leave(world.staff.group.id, world.staff.user.id).map(anybodys)
+    }),
+    reads("access.members", &[access::READ], |work, world| work.access().members(world.staff.group.id).map(anybodys)),
+    writes("access.create_role", &[access::WRITE], |work, _| {
+        work.access().create_role(NewRole::named("New", [])).map(anybodys)
+    }),
+    writes("access.update_role", &[access::WRITE], |work, world| {
+        work.access().update_role(&mut world.staff.role.clone()).map(anybodys)
+    }),
+    writes("access.remove_role", &[access::WRITE], |work, world| {
+        work.access().remove_role(&world.staff.idle_role).map(anybodys)
+    }),
+    reads("access.role", &[access::READ], |work, world| work.access().role(world.staff.role.id).map(anybodys)),
+    reads("access.roles", &[access::READ], |work, _| work.access().roles().map(anybodys)),
+    writes("access.assign", &[access::WRITE], |work, world| {
+        let holder = Holder::User(world.staff.user.id);
+        work.access().assign(world.staff.idle_role.id, holder, [world.branch.id])?;
+        Ok(vec![world.branch.target()])
+    }),
+    writes("access.reassign", &[access::WRITE], |work, world| {
+        work.access().reassign(&world.staff.held, [world.elsewhere.id])?;
+        Ok(vec![world.branch.target(), world.elsewhere.target()])
+    }),
+    writes("access.withdraw", &[access::WRITE], |work, world| {
+        work.access().withdraw(&world.staff.held)?;
+        Ok(vec![world.branch.target()])
+    }),
+    reads("access.assignments_of", &[access::READ], |work, world| {
+        work.access().assignments_of(Holder::User(world.staff.user.id)).map(anybodys)
+    }),
+    reads("access.explain", &[access::READ], |work, world| {
+        let user = Principal::User(world.staff.user.id);
+        work.access().explain(&user, access::READ, &Target::ANY).map(anybodys)
+    }),
+    reads("access.who", &[access::READ], |work, _| work.access().who(access::READ, &Target::ANY).map(anybodys)),
     writes("outbox.claim", &[module::DELIVER], |work, _| {
         work.outbox().claim(Limit::default(), Duration::from_secs(1)).map(anybodys)
     }),
@@ -211,3 +303,6 @@ pub const OPERATIONS: &[Operation] = &[
     }),
     writes("outbox.delivered", &[module::DELIVER], |work, world| work.outbox().delivered(world.message).map(anybodys)),
 ];
+
+/// Public operations that are for the system alone: no grant opens them, so no row above can hold them.
+pub const FOR_THE_SYSTEM: &[&str] = &["access.install_templates", "access.recover_admin"];

@@ -12,6 +12,66 @@ CREATE TABLE crm_branches (
 
 CREATE INDEX crm_branches_name_idx ON crm_branches (name, id);
 
+CREATE TABLE crm_users (
+    id uuid NOT NULL,
+    version bigint NOT NULL,
+    name text COLLATE "C" NOT NULL,
+    active boolean NOT NULL,
+    CONSTRAINT crm_users_pk PRIMARY KEY (id)
+);
+
+CREATE INDEX crm_users_name_idx ON crm_users (name, id);
+
+CREATE TABLE crm_staff_groups (
+    id uuid NOT NULL,
+    version bigint NOT NULL,
+    parent_id uuid,
+    name text COLLATE "C" NOT NULL,
+    folded_name text COLLATE "C" NOT NULL,
+    CONSTRAINT crm_staff_groups_pk PRIMARY KEY (id),
+    CONSTRAINT crm_staff_groups_name UNIQUE (folded_name),
+    CONSTRAINT crm_staff_groups_parent_id_fk FOREIGN KEY (parent_id) REFERENCES crm_staff_groups (id)
+);
+
+CREATE TABLE crm_group_members (
+    group_id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    CONSTRAINT crm_group_members_pk PRIMARY KEY (group_id, user_id),
+    CONSTRAINT crm_group_members_group_id_fk FOREIGN KEY (group_id) REFERENCES crm_staff_groups (id),
+    CONSTRAINT crm_group_members_user_id_fk FOREIGN KEY (user_id) REFERENCES crm_users (id)
+);
+
+CREATE TABLE crm_roles (
+    id uuid NOT NULL,
+    version bigint NOT NULL,
+    name text COLLATE "C" NOT NULL,
+    folded_name text COLLATE "C" NOT NULL,
+    grants jsonb NOT NULL,
+    hidden jsonb NOT NULL,
+    built_in boolean NOT NULL,
+    CONSTRAINT crm_roles_pk PRIMARY KEY (id),
+    CONSTRAINT crm_roles_name UNIQUE (folded_name)
+);
+
+CREATE TABLE crm_role_assignments (
+    id uuid NOT NULL,
+    version bigint NOT NULL,
+    role_id uuid NOT NULL,
+    holder_kind text COLLATE "C" NOT NULL,
+    holder uuid NOT NULL,
+    branches jsonb NOT NULL,
+    CONSTRAINT crm_role_assignments_pk PRIMARY KEY (id),
+    CONSTRAINT crm_role_assignments_holder UNIQUE (holder, holder_kind, role_id),
+    CONSTRAINT crm_role_assignments_role_id_fk FOREIGN KEY (role_id) REFERENCES crm_roles (id)
+);
+
+CREATE TABLE crm_access_state (
+    id uuid NOT NULL,
+    version bigint NOT NULL,
+    stamp uuid NOT NULL,
+    CONSTRAINT crm_access_state_pk PRIMARY KEY (id)
+);
+
 CREATE TABLE crm_customers (
     id uuid NOT NULL,
     version bigint NOT NULL,

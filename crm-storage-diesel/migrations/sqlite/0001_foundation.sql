@@ -13,6 +13,68 @@ CREATE TABLE crm_branches (
 
 CREATE INDEX crm_branches_name_idx ON crm_branches (name, id);
 
+CREATE TABLE crm_users (
+    id BLOB NOT NULL,
+    version INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    active INTEGER NOT NULL,
+    CONSTRAINT crm_users_pk PRIMARY KEY (id),
+    CONSTRAINT crm_users_active_check CHECK (active IN (0, 1))
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX crm_users_name_idx ON crm_users (name, id);
+
+CREATE TABLE crm_staff_groups (
+    id BLOB NOT NULL,
+    version INTEGER NOT NULL,
+    parent_id BLOB,
+    name TEXT NOT NULL,
+    folded_name TEXT NOT NULL,
+    CONSTRAINT crm_staff_groups_pk PRIMARY KEY (id),
+    CONSTRAINT crm_staff_groups_name UNIQUE (folded_name),
+    CONSTRAINT crm_staff_groups_parent_id_fk FOREIGN KEY (parent_id) REFERENCES crm_staff_groups (id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE crm_group_members (
+    group_id BLOB NOT NULL,
+    user_id BLOB NOT NULL,
+    CONSTRAINT crm_group_members_pk PRIMARY KEY (group_id, user_id),
+    CONSTRAINT crm_group_members_group_id_fk FOREIGN KEY (group_id) REFERENCES crm_staff_groups (id),
+    CONSTRAINT crm_group_members_user_id_fk FOREIGN KEY (user_id) REFERENCES crm_users (id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE crm_roles (
+    id BLOB NOT NULL,
+    version INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    folded_name TEXT NOT NULL,
+    grants TEXT NOT NULL,
+    hidden TEXT NOT NULL,
+    built_in INTEGER NOT NULL,
+    CONSTRAINT crm_roles_pk PRIMARY KEY (id),
+    CONSTRAINT crm_roles_name UNIQUE (folded_name),
+    CONSTRAINT crm_roles_built_in_check CHECK (built_in IN (0, 1))
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE crm_role_assignments (
+    id BLOB NOT NULL,
+    version INTEGER NOT NULL,
+    role_id BLOB NOT NULL,
+    holder_kind TEXT NOT NULL,
+    holder BLOB NOT NULL,
+    branches TEXT NOT NULL,
+    CONSTRAINT crm_role_assignments_pk PRIMARY KEY (id),
+    CONSTRAINT crm_role_assignments_holder UNIQUE (holder, holder_kind, role_id),
+    CONSTRAINT crm_role_assignments_role_id_fk FOREIGN KEY (role_id) REFERENCES crm_roles (id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE crm_access_state (
+    id BLOB NOT NULL,
+    version INTEGER NOT NULL,
+    stamp BLOB NOT NULL,
+    CONSTRAINT crm_access_state_pk PRIMARY KEY (id)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE crm_customers (
     id BLOB NOT NULL,
     version INTEGER NOT NULL,
