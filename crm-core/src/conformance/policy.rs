@@ -395,6 +395,28 @@ pub fn old_actors_change_no_rights(factory: Factory<'_>) {
     assert_eq!(kind(late), ErrorKind::Denied);
 }
 
+/// Changes that come at once are made one after the other, the very first too: none is lost, none is in another's way.
+pub fn changes_wait_for_each_other(factory: Factory<'_>) {
+    let bench = Bench::open(factory);
+    let rounds = race(8, 3, |turn| {
+        let name = format!("{} {}", turn.round, turn.worker);
+        bench.run(move |work| work.access().create_user(&name))
+    });
+    assert!(rounds.iter().all(|round| round.lost.is_empty()), "{rounds:?}");
+    let state: AccessState = bench.run(|work| work.get(Uuid::nil())).unwrap();
+    assert_eq!(serde_json::to_value(state.version).unwrap(), 1 + 8 * 3);
+    // Two admins who disable each other: one of them stays.
+    let boss = role(&bench, "Boss", [Grant::permit("*", Extent::All)]);
+    let bosses = [user(&bench, "Ann"), user(&bench, "Ben")];
+    bosses.iter().for_each(|user| drop(give(&bench, &boss, Holder::User(user.id), &[])));
+    let actors = [actor(&bench, &bosses[0]).unwrap(), actor(&bench, &bosses[1]).unwrap()];
+    let rounds = race(2, 1, |turn| {
+        let other = User { active: false, ..bosses[1 - turn.worker].clone() };
+        bench.run_as(&actors[turn.worker], move |work| work.access().update_user(&mut other.clone()))
+    });
+    assert_eq!((rounds[0].won.len(), rounds[0].lost.len()), (1, 1), "{rounds:?}");
+}
+
 fn any_grant() -> impl Strategy<Value = Grant> {
     let names = vec!["customers.read", "purchases.read", "branches.read", "access.read", "customers.*", "*"];
     let effects = prop_oneof![3 => Just(Effect::Permit), 1 => Just(Effect::Forbid)];
@@ -451,6 +473,9 @@ pub fn lists_are_what_may_be_seen(factory: Factory<'_>) {
         let new = NewPurchase { customer, ..sale(branches[branch], &n.to_string(), product.id, 1) };
         bench.run(move |work| work.purchases().record(&new, &n.to_string())).unwrap();
     }
+    // Whoever a drawn role puts in charge is not the last.
+    let boss = role(&bench, "Boss", [Grant::permit("*", Extent::All)]);
+    give(&bench, &boss, Holder::User(user(&bench, "Dan").id), &[]);
     let top = bench.run(|work| work.access().create_group("Top", None)).unwrap().id;
     let below = bench.run(move |work| work.access().create_group("Below", Some(top))).unwrap().id;
     for (group, user) in [(top, users[0]), (below, users[1])] {

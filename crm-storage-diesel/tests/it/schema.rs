@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
-use crm_core::access::Actor;
+use crm_core::access::{Actor, Holder, NewRole, StaffGroupId};
 use crm_core::branches::BranchId;
 use crm_core::catalog::{CategoryId, NewProduct, ProductId};
 use crm_core::customers::event::CUSTOMER_CREATED;
@@ -134,6 +134,7 @@ struct Sample {
     product: ProductId,
     customer: CustomerId,
     purchase: PurchaseId,
+    group: StaffGroupId,
 }
 
 fn fill(work: &mut UnitOfWork<'_>, shop: &shop::Shop) -> Result<Sample> {
@@ -160,6 +161,13 @@ fn fill(work: &mut UnitOfWork<'_>, shop: &shop::Shop) -> Result<Sample> {
         })?;
     }
     let top = work.catalog().create_category(None, "all")?;
+    let role = work.access().create_role(NewRole::named("role", []))?.id;
+    let group = work.access().create_group("group", None)?.id;
+    work.access().assign(role, Holder::Group(group), [])?;
+    for n in 0..3 {
+        let user = work.access().create_user(&format!("user {n}"))?;
+        work.access().join(group, user.id)?;
+    }
     let mut sample = None;
     for n in 0..200 {
         let category = work.catalog().create_category(Some(top.id), &format!("category {n}"))?;
@@ -184,7 +192,7 @@ fn fill(work: &mut UnitOfWork<'_>, shop: &shop::Shop) -> Result<Sample> {
                 let sale = NewPurchase::of(shop.branch, &name, lines, [NewTender::cash_rest()]).by(customer.id);
                 let purchase = work.purchases().record(&sale, &name)?.purchase;
                 let (branch, category, product, customer) = (shop.branch, category.id, product.id, customer.id);
-                sample = Some(Sample { branch, category, product, customer, purchase });
+                sample = Some(Sample { branch, category, product, customer, purchase, group });
             }
         }
     }
@@ -278,6 +286,26 @@ const LISTS: &[List] = &[
         sorted: Some("what one customer bought: a plan without the values takes the kind for rare"),
         ..list("purchases of a customer", &["crm_journal_customer_idx", "crm_journal_kind_idx"], |work, sample| {
             two_pages(|limit, after| work.purchases().of_customer(sample.customer, limit, after))
+        })
+    },
+    List {
+        whole: true,
+        ..list("users by name", &["crm_users_name_idx"], |work, _| {
+            two_pages(|limit, after| work.access().users(limit, after))
+        })
+    },
+    List {
+        whole: true,
+        ..list("groups of staff", &["crm_staff_groups_name"], |work, _| work.access().groups().map(|_| ()))
+    },
+    List { whole: true, ..list("roles", &["crm_roles_name"], |work, _| work.access().roles().map(|_| ())) },
+    list("members of a group", &["crm_group_members_pk"], |work, sample| {
+        work.access().members(sample.group).map(|_| ())
+    }),
+    List {
+        sorted: Some("the roles that one holds are few"),
+        ..list("assignments of a holder", &["crm_role_assignments_holder"], |work, sample| {
+            work.access().assignments_of(Holder::Group(sample.group)).map(|_| ())
         })
     },
     List { whole: true, ..list("journal", &["crm_journal_pk"], |work, _| journal(work, &JournalQuery::default())) },
