@@ -56,7 +56,7 @@ fn check_own(before: &Policy, after: &Policy, writer: &Principal) -> Result<()> 
 fn check_roles(before: &Policy, after: &Policy, writer: &Actor) -> Result<()> {
     let old = before.roles().map(|role| (role.id, role)).collect();
     let new = after.roles().map(|role| (role.id, role)).collect();
-    for (policy, role) in changed(before, old, after, new) {
+    for (policy, role) in changed(before, &old, after, &new) {
         for (permission, extent) in policy.lines(role) {
             let region = if extent == Extent::All { Region::all() } else { Region::none() };
             holds(writer, permission, &region, &Region::none())?;
@@ -72,7 +72,7 @@ fn check_roles(before: &Policy, after: &Policy, writer: &Actor) -> Result<()> {
 fn check_assignments(before: &Policy, after: &Policy, writer: &Actor) -> Result<()> {
     let old = before.assignments.iter().map(|one| (one.id, one)).collect();
     let new = after.assignments.iter().map(|one| (one.id, one)).collect();
-    for (policy, assignment) in changed(before, old, after, new) {
+    for (policy, assignment) in changed(before, &old, after, &new) {
         if let Some(role) = policy.roles().find(|role| role.id == assignment.role_id) {
             check_assignment(policy, assignment, role, writer)?;
         }
@@ -123,9 +123,9 @@ fn check_growth(before: &Policy, after: &Policy, writer: &Actor) -> Result<()> {
 /// What one side has and the other has not, or not the same, each with its side.
 fn changed<'p, K: Eq + Hash, T: PartialEq>(
     before: &'p Policy,
-    old: HashMap<K, &'p T>,
+    old: &HashMap<K, &'p T>,
     after: &'p Policy,
-    new: HashMap<K, &'p T>,
+    new: &HashMap<K, &'p T>,
 ) -> Vec<(&'p Policy, &'p T)> {
     let gone = old.iter().filter(|(id, one)| new.get(id) != Some(one)).map(|(_, one)| (before, *one));
     let come = new.iter().filter(|(id, one)| old.get(id) != Some(one)).map(|(_, one)| (after, *one));

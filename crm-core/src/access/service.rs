@@ -69,7 +69,6 @@ impl AccessControl<'_, '_> {
     /// # Errors
     /// [`Error::AlreadyExists`] for a name that is taken; [`Error::Invalid`] for a permission, kind or column that nobody
     /// defines, and for the name of a shipped role; [`Error::Denied`] for more than the actor holds.
-    #[expect(clippy::needless_pass_by_value, reason = "what is new is handed over")]
     pub fn create_role(&mut self, new: NewRole) -> Result<Role> {
         let mut work = self.0.permit(WRITE, &Target::ANY)?;
         let mut role = Role {

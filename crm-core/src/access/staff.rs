@@ -26,7 +26,10 @@ impl AccessControl<'_, '_> {
         let event = UserChanged { user: user.id, change: Change::Created, active: true };
         change(
             &mut work,
-            |snapshot| put_user(snapshot, &user),
+            |snapshot| {
+                put_user(snapshot, &user);
+                Ok(())
+            },
             |work| {
                 work.insert(&user)?;
                 work.emit(&event).map(|_| ())
@@ -48,7 +51,10 @@ impl AccessControl<'_, '_> {
         let event = UserChanged { user: user.id, change: Change::Changed, active: user.active };
         change(
             &mut work,
-            |snapshot| put_user(snapshot, &after),
+            |snapshot| {
+                put_user(snapshot, &after);
+                Ok(())
+            },
             |work| {
                 work.update(user)?;
                 work.emit(&event).map(|_| ())
@@ -191,10 +197,9 @@ impl AccessControl<'_, '_> {
     }
 }
 
-fn put_user(snapshot: &mut Snapshot, user: &User) -> Result<()> {
+fn put_user(snapshot: &mut Snapshot, user: &User) {
     snapshot.users.retain(|one| one.id != user.id);
     snapshot.users.push(user.clone());
-    Ok(())
 }
 
 fn put_group(snapshot: &mut Snapshot, group: &StaffGroup) -> Result<()> {

@@ -189,6 +189,10 @@ fn it_describes_itself() {
     assert_eq!(
         core,
         "module core
+  permission access.login: log in
+  permission access.read: see users, groups, roles and who holds them
+  permission access.write: define users, groups, roles and who holds them, within one's own rights
+  permission access.admin: define them beyond one's own rights
   permission branches.write: open and change places of business
   permission branches.read: see places of business
   permission customers.write: create and change customers
@@ -202,6 +206,12 @@ fn it_describes_itself() {
   permission journal.read: read the journal
   permission outbox.deliver: take messages from the outbox
   stores branch
+  stores user
+  stores staff_group
+  stores group_member
+  stores role
+  stores role_assignment
+  stores access_state
   stores customer
   stores search_key
   stores relation
@@ -216,6 +226,12 @@ fn it_describes_itself() {
   stores journal
   stores outbox
   stores command
+  emits access.user.changed
+  emits access.group.changed
+  emits access.member.changed
+  emits access.role.changed
+  emits access.assignment.changed
+  emits access.admin.recovered
   emits branches.opened
   emits customers.created
   emits customers.changed

@@ -3,6 +3,9 @@
 use super::*;
 use crate::{Error, Result};
 
+type Edit = fn(&mut Snapshot);
+type Change = dyn FnOnce(&mut Snapshot);
+
 const PERMISSIONS: &[&str] = &["customers.read", "customers.write", "journal.read", "access.write", "access.admin"];
 
 /// User 1 is the admin, 2 a manager without access.admin, 3 and 4 staff; 4 is in group 1.
@@ -72,12 +75,12 @@ fn nobody_gives_what_they_do_not_hold() {
 #[test]
 fn nobody_touches_their_own_rights() {
     for writer in [1, 2] {
-        let edits: [Box<dyn FnOnce(&mut Snapshot)>; 6] = [
+        let edits: [Box<Change>; 6] = [
             Box::new(give(9, 3, Holder::User(id(writer)))),
             Box::new(move |house| house.assignments.retain(|one| one.holder() != Holder::User(id(writer)))),
             Box::new(move |house| house.members.push(member(1, writer))),
             Box::new(move |house| {
-                house.users.iter_mut().filter(|user| user.id == id(writer)).for_each(|user| user.active = false)
+                house.users.iter_mut().filter(|user| user.id == id(writer)).for_each(|user| user.active = false);
             }),
             Box::new(move |house| house.roles[writer as usize - 1].name = "mine".into()),
             Box::new(move |house| house.roles[writer as usize - 1].grants.0.clear()),
@@ -105,7 +108,7 @@ fn a_forbid_is_not_left_behind() {
 
 #[test]
 fn somebody_stays_in_charge() {
-    let edits: [(fn(&mut Snapshot), bool); 6] = [
+    let edits: [(Edit, bool); 6] = [
         (|house| house.users[0].active = false, false),
         (|house| drop(house.assignments.remove(0)), false),
         (|house| house.roles[0].grants.0[0].extent = Extent::Own, false),
@@ -123,9 +126,9 @@ fn somebody_stays_in_charge() {
         };
         let done = check(house());
         if stays {
-            done.unwrap()
+            done.unwrap();
         } else {
-            assert_eq!(refused(done), "access.last_admin", "{n}")
+            assert_eq!(refused(done), "access.last_admin", "{n}");
         }
         // With a second admin all of it goes.
         let mut both = house();
