@@ -198,12 +198,12 @@ impl AccessControl<'_, '_> {
         store_assignment(&mut work, &mut assignment, Change::Removed)
     }
 
-    /// The roles somebody holds themselves, not through a group.
+    /// The roles somebody holds themselves, not through a group, by role.
     ///
     /// # Errors
     /// [`Error::Denied`] without [`READ`].
     pub fn assignments_of(&mut self, holder: Holder) -> Result<Vec<RoleAssignment>> {
-        self.0.permit(READ, &Target::ANY)?.select(held_by(holder)).all()
+        self.0.permit(READ, &Target::ANY)?.select(held_by(holder)).order_by(role_assignment::role_id).all()
     }
 
     /// Why a principal may do this to the target, or may not: see [`Explanation`].

@@ -164,6 +164,10 @@ fn fill(work: &mut UnitOfWork<'_>, shop: &shop::Shop) -> Result<Sample> {
     let role = work.access().create_role(NewRole::named("role", []))?.id;
     let group = work.access().create_group("group", None)?.id;
     work.access().assign(role, Holder::Group(group), [])?;
+    for n in 0..100 {
+        let other = work.access().create_group(&format!("group {n}"), None)?.id;
+        work.access().assign(role, Holder::Group(other), [])?;
+    }
     for n in 0..3 {
         let user = work.access().create_user(&format!("user {n}"))?;
         work.access().join(group, user.id)?;
@@ -296,9 +300,14 @@ const LISTS: &[List] = &[
     },
     List {
         whole: true,
+        sorted: Some("all there are, and they are few"),
         ..list("groups of staff", &["crm_staff_groups_name"], |work, _| work.access().groups().map(|_| ()))
     },
-    List { whole: true, ..list("roles", &["crm_roles_name"], |work, _| work.access().roles().map(|_| ())) },
+    List {
+        whole: true,
+        sorted: Some("all there are, and they are few"),
+        ..list("roles", &["crm_roles_name"], |work, _| work.access().roles().map(|_| ()))
+    },
     list("members of a group", &["crm_group_members_pk"], |work, sample| {
         work.access().members(sample.group).map(|_| ())
     }),
