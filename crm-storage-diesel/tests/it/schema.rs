@@ -164,10 +164,6 @@ fn fill(work: &mut UnitOfWork<'_>, shop: &shop::Shop) -> Result<Sample> {
     let role = work.access().create_role(NewRole::named("role", []))?.id;
     let group = work.access().create_group("group", None)?.id;
     work.access().assign(role, Holder::Group(group), [])?;
-    for n in 0..100 {
-        let other = work.access().create_group(&format!("group {n}"), None)?.id;
-        work.access().assign(role, Holder::Group(other), [])?;
-    }
     for n in 0..3 {
         let user = work.access().create_user(&format!("user {n}"))?;
         work.access().join(group, user.id)?;
