@@ -38,7 +38,7 @@ const COLUMNS: &[Column] = &[
 ];
 
 const fn kind(kind: &'static str, home: Home, unique: &'static [Unique], counters: &'static [usize]) -> Schema {
-    Schema { kind, home, columns: COLUMNS, key: &[0], version: Some(1), unique, counters, personal: &[] }
+    Schema { kind, home, columns: COLUMNS, key: &[0], version: Some(1), unique, counters, personal: &[], scoped: false }
 }
 
 /// A kind with a column of every type, in a table.
@@ -64,6 +64,7 @@ pub(crate) static PAIR: Schema = Schema {
     unique: &[],
     counters: &[3, 4],
     personal: &[],
+    scoped: false,
 };
 
 /// The kinds of these tests that need a table.

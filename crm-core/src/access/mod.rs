@@ -35,7 +35,7 @@ pub(crate) use state::PolicyCache;
 pub use templates::{ADMIN_ROLE, Template, templates};
 
 use crate::customers::CustomerId;
-use crate::work::Entity;
+use crate::work::Schema;
 use crate::{Error, Result};
 
 crate::id! {
@@ -165,7 +165,8 @@ impl Actor {
         self.channel.as_deref()
     }
 
-    /// The same actor, who does not see these columns.
+    /// The same actor, who does not see these columns: what is read [within](crate::work::Within) their reach has them
+    /// empty, no condition may ask for them, and what they write back keeps them as they were.
     #[must_use]
     pub fn hiding(self, hidden: impl Into<Arc<BTreeSet<HiddenField>>>) -> Self {
         Self { hidden: hidden.into(), ..self }
@@ -176,19 +177,10 @@ impl Actor {
         &self.hidden
     }
 
-    /// A record as a document, without what this actor does not see: what to give out of the process.
-    ///
-    /// # Errors
-    /// [`Error::Backend`] when it cannot be written as one.
-    pub fn show<E: Entity + Serialize>(&self, record: &E) -> Result<serde_json::Value> {
-        let mut shown = serde_json::to_value(record).map_err(|error| Error::backend("showing a record", error))?;
-        if let Some(fields) = shown.as_object_mut() {
-            let hides = |column: &String| {
-                self.hidden.iter().any(|field| field.kind == E::SCHEMA.kind && field.column == *column)
-            };
-            fields.retain(|column, _| !hides(column));
-        }
-        Ok(shown)
+    /// The positions of the columns of a kind that this actor does not see.
+    pub(crate) fn hidden_of(&self, schema: &Schema) -> Vec<usize> {
+        let hidden = self.hidden.iter().filter(|field| field.kind == schema.kind);
+        hidden.filter_map(|field| schema.position(&field.column)).collect()
     }
 
     /// Who this is.

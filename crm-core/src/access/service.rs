@@ -308,11 +308,17 @@ fn check_role(work: &UnitOfWork<'_>, role: &mut Role) -> Result<()> {
     if role.grants.0.iter().any(|grant| !permissions.iter().any(|permission| grant.names(permission))) {
         return Err(Error::invalid("grants", "role.permission_unknown"));
     }
-    let known = |field: &HiddenField| {
-        let mut schemas = work.shared.schemas.iter();
-        schemas.any(|schema| schema.kind == field.kind && schema.position(&field.column).is_some())
-    };
-    if role.hidden.0.iter().all(known) { Ok(()) } else { Err(Error::invalid("hidden", "role.column_unknown")) }
+    for field in &role.hidden.0 {
+        let schema = work.shared.schemas.iter().find(|schema| schema.kind == field.kind);
+        let column = schema.and_then(|schema| schema.columns.get(schema.position(&field.column)?));
+        match column {
+            // Hidden is shown as empty, where lists are narrowed to the one who asks.
+            Some(column) if column.nullable && schema.is_some_and(|schema| schema.scoped) => {}
+            Some(_) => return Err(Error::invalid("hidden", "role.column_shown")),
+            None => return Err(Error::invalid("hidden", "role.column_unknown")),
+        }
+    }
+    Ok(())
 }
 
 /// The shipped role of this name, made or brought up to date.

@@ -87,6 +87,7 @@ impl Branches<'_, '_> {
     /// [`Error::Conflict`] when it was changed meanwhile; [`Error::NotFound`], also where the actor may not change it.
     pub fn update(&mut self, branch: &mut Branch) -> Result<()> {
         let (mut work, before) = self.0.permit_on::<Branch>(WRITE, branch.id)?;
+        work.keep_hidden(&before, branch)?;
         branch.name = required_text("name", &branch.name, 200)?;
         if before.currency != branch.currency {
             return Err(Error::invalid("currency", "branch.currency_fixed"));

@@ -92,7 +92,7 @@ macro_rules! conformance_tests {
             }
             policy {
                 are_defined_and_checked, changes_hold_at_once, nobody_grants_more_than_they_hold, branches_have_their_own_managers,
-                somebody_stays_in_charge, old_actors_change_no_rights, changes_wait_for_each_other, lists_are_what_may_be_seen, nothing_begins_after_a_revocation,
+                somebody_stays_in_charge, old_actors_change_no_rights, changes_wait_for_each_other, lists_are_what_may_be_seen, nothing_begins_after_a_revocation, hidden_columns_stay_hidden,
             }
             access {
                 nothing_without_a_grant, nothing_beyond_its_reach, every_permission_has_an_operation, branches_narrow,

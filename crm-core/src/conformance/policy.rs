@@ -15,8 +15,9 @@ use crate::access::{
     Role, RoleAssignment, StaffGroup, Target, User,
 };
 use crate::branches::BranchId;
-use crate::customers::{Customer, CustomerId, NewCustomer};
+use crate::customers::{Customer, CustomerId, Identifiers, NewCustomer, customer};
 use crate::journal::JournalEntry;
+use crate::kernel::page::Limit;
 use crate::purchases::{NewPurchase, Purchase};
 use crate::work::{Filter, UnitOfWork};
 use crate::{Crm, Error, ErrorKind, Result, branches, catalog, customers, journal, purchases};
@@ -601,4 +602,72 @@ pub fn nothing_begins_after_a_revocation(factory: Factory<'_>) {
     });
     assert!(rounds.iter().all(|round| round.lost.is_empty()), "{rounds:?}");
     assert!(late.load(Ordering::SeqCst) >= LATE_ACTS && done.load(Ordering::SeqCst) >= 50);
+}
+
+/// What a role hides is empty wherever it is read, cannot be asked for, and survives being written back.
+pub fn hidden_columns_stay_hidden(factory: Factory<'_>) {
+    let bench = Bench::open(factory);
+    let ann = user(&bench, "Ann");
+    let field = |column: &str| HiddenField { kind: "customer".into(), column: column.into() };
+    let grants = [customers::READ, customers::WRITE].map(|permission| Grant::permit(permission, Extent::All));
+    let hidden = ["phone", "card_no", "birth_date"].map(field).into();
+    let blind = bench.run(move |work| {
+        let grants = grants.to_vec();
+        work.access().create_role(NewRole {
+            hidden: std::collections::BTreeSet::clone(&hidden),
+            ..NewRole::named("Blind", grants)
+        })
+    });
+    give(&bench, &blind.unwrap(), Holder::User(ann.id), &[]);
+    let birth_date = crate::kernel::time::CivilDate::new(1979, 2, 11).unwrap();
+    let whole = bench.customer(NewCustomer {
+        birth_date: Some(birth_date),
+        ..NewCustomer::person("Sara Kohen").with_phone("+972502345678").with_email("sara@example.org").with_card("C 17")
+    });
+    let ann = actor(&bench, &ann).unwrap();
+    let id = whole.id;
+    let seen = |customer: &Customer| {
+        assert_eq!((&customer.phone, &customer.card_no, customer.birth_date), (&None, &None, None));
+        assert_eq!((&customer.name, &customer.email), (&whole.name, &whole.email));
+    };
+    let limit = Limit::default();
+    seen(&bench.run_as(&ann, move |work| work.customers().get(id)).unwrap());
+    seen(&bench.run_as(&ann, move |work| work.customers().page(Filter::all(), limit, None)).unwrap().items[0]);
+    let found = |term: &'static str| bench.run_as(&ann, move |work| work.customers().search(term, limit)).unwrap();
+    seen(&found("kohen")[0].customer);
+    seen(&found("sara@example.org")[0].customer);
+    for hidden in ["5678", "+972 50 234 5678", "C 17"] {
+        assert_eq!(found(hidden), [], "{hidden}");
+    }
+    let by_phone = Identifiers { phone: Some("+972502345678".into()), ..Identifiers::default() };
+    assert_eq!(kind(bench.run_as(&ann, move |work| work.customers().identify(&by_phone))), ErrorKind::NotFound);
+    for guess in
+        [customer::birth_date.eq(birth_date), customer::phone.is_null().not(), customer::card_no.starts_with("C")]
+    {
+        let listed = guess.clone();
+        assert_eq!(
+            refusal(bench.run_as(&ann, move |work| work.customers().page(listed.clone(), limit, None))),
+            "field.hidden"
+        );
+        let counted = bench.run_as(&ann, move |work| work.within(customers::READ)?.count(guess.clone()));
+        assert_eq!(refusal(counted), "field.hidden");
+    }
+    // Ann writes back what she has read, with another name, and with a phone she made up.
+    bench
+        .run_as(&ann, move |work| {
+            let mut customer = work.customers().get(id)?;
+            customer.name = "Sara Cohen".into();
+            customer.phone = Some(crate::kernel::phone::Phone::from_e164("+48600000000")?);
+            work.customers().update(&mut customer)
+        })
+        .unwrap();
+    let stored = bench.read(move |work| work.customers().get(id)).unwrap();
+    assert_eq!(stored.name, "Sara Cohen");
+    assert_eq!((&stored.phone, &stored.card_no, stored.birth_date), (&whole.phone, &whole.card_no, whole.birth_date));
+    for (kind, column) in [("customer", "name"), ("product", "category_id"), ("customer", "stage")] {
+        let hidden = std::collections::BTreeSet::from([HiddenField { kind: kind.into(), column: column.into() }]);
+        let new = NewRole { hidden, ..NewRole::named("Odd", []) };
+        assert_eq!(refusal(bench.run(move |work| work.access().create_role(new.clone()))), "role.column_shown");
+    }
+    bench.verify();
 }

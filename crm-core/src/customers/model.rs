@@ -95,6 +95,20 @@ crate::text_enum! {
     }
 }
 
+impl SearchField {
+    /// The column of the customer that it looks at; a receipt is of a purchase.
+    pub(super) fn column(self) -> &'static str {
+        match self {
+            Self::Card => "card_no",
+            Self::Email => "email",
+            Self::Name => "name",
+            Self::NationalId => "national_id",
+            Self::Phone => "phone",
+            Self::Receipt => "",
+        }
+    }
+}
+
 crate::entity! {
     /// Something a customer is found by. Derived from the customer, and kept with it.
     pub struct SearchKey {

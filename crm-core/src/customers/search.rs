@@ -109,6 +109,9 @@ impl Customers<'_, '_> {
         }
         let mut meant: Option<Vec<Customer>> = None;
         for (field, token) in exact {
+            if visible.hides::<Customer>(field.column()) {
+                return Err(Error::not_found("customer", format!("with this {field}")));
+            }
             // Whom the actor may not see is not there, or the kind of refusal would tell.
             let having = visible.led_to(exactly(field, &token), many(), None, |key| Some(key.customer_id))?;
             let having: Vec<Customer> = having.items;
@@ -150,6 +153,9 @@ struct Hunt<'h, 'w, 't> {
 impl Hunt<'_, '_, '_> {
     /// Adds those who have these keys, a page of keys at a time, until enough are found.
     fn through(&mut self, field: SearchField, keys: &Filter<SearchKey>) -> Result<()> {
+        if self.visible.hides::<Customer>(field.column()) {
+            return Ok(());
+        }
         let mut after = None;
         let mut looked_at = 0;
         while self.found.len() < self.limit.get() && looked_at < MAX_KEYS {

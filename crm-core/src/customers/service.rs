@@ -153,6 +153,7 @@ impl Customers<'_, '_> {
     /// grant does not reach; otherwise as [`create`](Self::create).
     pub fn update(&mut self, customer: &mut Customer) -> Result<()> {
         let (mut work, before) = self.0.permit_on::<Customer>(WRITE, customer.id)?;
+        work.keep_hidden(&before, customer)?;
         // Handing a customer over takes a grant at both ends.
         work.actor().require(WRITE, &customer.target())?;
         normalise(customer)?;

@@ -170,6 +170,7 @@ macro_rules! entity {
                     }),+)?],
                     counters: &[$($($crate::work::column_position(COLUMNS, stringify!($counter))),*)?],
                     personal: &[$($($crate::work::column_position(COLUMNS, stringify!($personal))),*)?],
+                    scoped: $crate::entity!(@given $($($branch)? $($customer)? $($owner)?)?),
                 }
             };
 
@@ -242,6 +243,8 @@ macro_rules! entity {
     (@home $all:ident, records, [$($column:ident),* $(,)?]) => {
         $crate::work::Home::Records(&[$($crate::work::column_position($all, stringify!($column))),*])
     };
+    (@given) => { false };
+    (@given $($any:tt)+) => { true };
     (@option) => { None };
     (@option $value:expr) => { Some($value) };
     (@belongs) => { None };

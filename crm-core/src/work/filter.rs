@@ -77,6 +77,15 @@ impl Criteria {
         }
     }
 
+    /// Whether the condition asks for a column.
+    pub fn mentions(&self, column: usize) -> bool {
+        match self {
+            Self::All(parts) | Self::Any(parts) => parts.iter().any(|part| part.mentions(column)),
+            Self::Not(part) => part.mentions(column),
+            Self::Compare(at, ..) | Self::In(at, _) | Self::IsNull(at) | Self::StartsWith(at, _) => *at == column,
+        }
+    }
+
     /// Refuses what no backend should be asked: unknown columns, conditions on documents, values of another type.
     ///
     /// # Errors

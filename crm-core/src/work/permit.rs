@@ -236,6 +236,21 @@ impl<'w, 't> Permit<'w, 't> {
         self.tx.add(E::SCHEMA, vec![Addition { key, column, amount, floor }])
     }
 
+    /// Puts back what the actor does not see: they read it empty, and write it back as it is stored.
+    pub(crate) fn keep_hidden<E: Entity>(&self, stored: &E, changed: &mut E) -> Result<()> {
+        let hidden = self.actor().hidden_of(E::SCHEMA);
+        if !hidden.is_empty() {
+            let (kept, mut row) = (stored.to_row(), changed.to_row());
+            for at in hidden {
+                if let (Some(cell), Some(kept)) = (row.get_mut(at), kept.get(at)) {
+                    cell.clone_from(kept);
+                }
+            }
+            *changed = E::from_row(row)?;
+        }
+        Ok(())
+    }
+
     /// Tries a part of the work: if it fails, nothing of it is kept and the rest can go on.
     ///
     /// Its errors show inside, also those a store finds only when it writes.

@@ -56,6 +56,8 @@ pub struct Schema {
     pub counters: &'static [usize],
     /// Columns that hold personal data, by position: erasure and redaction walk them.
     pub personal: &'static [usize],
+    /// Whether a row says to whom it belongs, so that lists of it are narrowed: see [`Scoped`](crate::access::Scoped).
+    pub scoped: bool,
 }
 
 impl Schema {

@@ -4,7 +4,8 @@ use super::entity::Entity;
 use super::filter::{Col, Criteria, Filter};
 use super::storage::{Direction, Query};
 use super::unit_of_work::UnitOfWork;
-use super::value::{Field, Value};
+use super::value::{Field, Row, Value};
+use super::within::{empty, refuse_hidden};
 use crate::kernel::page::{Cursor, CursorValue, Limit, Page};
 use crate::kernel::time::{CivilDate, Timestamp};
 use crate::work::ColumnType;
@@ -14,13 +15,27 @@ use crate::{Error, Result};
 pub struct Select<'w, 't, E> {
     work: &'w mut UnitOfWork<'t>,
     filter: Filter<E>,
+    /// What the actor's grant covers, for a list that is narrowed to it.
+    reach: Option<Filter<E>>,
+    /// The columns that the actor does not see.
+    hidden: Vec<usize>,
     order: Vec<usize>,
     direction: Direction,
 }
 
 impl<'w, 't, E: Entity> Select<'w, 't, E> {
     pub(super) fn new(work: &'w mut UnitOfWork<'t>, filter: Filter<E>) -> Self {
-        Self { work, filter, order: Vec::new(), direction: Direction::Ascending }
+        Self { work, filter, reach: None, hidden: Vec::new(), order: Vec::new(), direction: Direction::Ascending }
+    }
+
+    /// The same for as far as a grant reaches, without what is hidden.
+    pub(super) fn within(
+        work: &'w mut UnitOfWork<'t>,
+        reach: Filter<E>,
+        filter: Filter<E>,
+        hidden: Vec<usize>,
+    ) -> Self {
+        Self { reach: Some(reach), hidden, ..Self::new(work, filter) }
     }
 
     /// Orders by this column; called again, by the next one among equals. The key comes last of itself.
@@ -43,21 +58,21 @@ impl<'w, 't, E: Entity> Select<'w, 't, E> {
     /// [`Error::Invalid`] when the cursor is not of this query, or the filter or order asks for what cannot be had.
     pub fn page(self, limit: Limit, after: Option<&Cursor>) -> Result<Page<E>> {
         let wanted = limit.get();
-        let (work, mut query) = self.query()?;
+        let (work, mut query, hidden) = self.query()?;
         query.after = after.map(|cursor| place_of(cursor, &query)).transpose()?;
         query.limit = wanted + 1;
         let mut rows = work.tx.select(&query)?;
         let more = rows.len() > wanted;
         rows.truncate(wanted);
         let next = if more { rows.last().map(|row| cursor_of(&query.place_of(row))).transpose()? } else { None };
-        Ok(Page { items: rows.into_iter().map(E::from_row).collect::<Result<_>>()?, next })
+        Ok(Page { items: rows.into_iter().map(|row| shown(row, &hidden)).collect::<Result<_>>()?, next })
     }
 
     /// The first of the order, if any.
     pub fn first(self) -> Result<Option<E>> {
-        let (work, mut query) = self.query()?;
+        let (work, mut query, hidden) = self.query()?;
         query.limit = 1;
-        work.tx.select(&query)?.into_iter().next().map(E::from_row).transpose()
+        work.tx.select(&query)?.into_iter().next().map(|row| shown(row, &hidden)).transpose()
     }
 
     /// Calls `each` with every entity, page by page, so that memory stays bounded.
@@ -65,14 +80,14 @@ impl<'w, 't, E: Entity> Select<'w, 't, E> {
     /// # Errors
     /// The first error of `each` ends the walk.
     pub fn for_each(self, mut each: impl FnMut(E) -> Result<()>) -> Result<()> {
-        let (work, mut query) = self.query()?;
+        let (work, mut query, hidden) = self.query()?;
         query.limit = 500;
         loop {
             let rows = work.tx.select(&query)?;
             let full = rows.len() == query.limit;
             query.after = rows.last().map(|row| query.place_of(row));
             for row in rows {
-                each(E::from_row(row)?)?;
+                each(shown(row, &hidden)?)?;
             }
             if !full {
                 return Ok(());
@@ -82,11 +97,11 @@ impl<'w, 't, E: Entity> Select<'w, 't, E> {
 
     /// Everything. Only where the number is known to be small.
     pub fn all(self) -> Result<Vec<E>> {
-        let (work, query) = self.query()?;
-        work.tx.select(&query)?.into_iter().map(E::from_row).collect()
+        let (work, query, hidden) = self.query()?;
+        work.tx.select(&query)?.into_iter().map(|row| shown(row, &hidden)).collect()
     }
 
-    fn query(self) -> Result<(&'w mut UnitOfWork<'t>, Query)> {
+    fn query(self) -> Result<(&'w mut UnitOfWork<'t>, Query, Vec<usize>)> {
         let schema = E::SCHEMA;
         let mut order = self.order;
         for &column in schema.key {
@@ -99,10 +114,24 @@ impl<'w, 't, E: Entity> Select<'w, 't, E> {
                 return Err(Error::invalid(column.name, "order.column"));
             }
         }
-        let criteria: Criteria = self.filter.into();
+        if !self.hidden.is_empty() {
+            refuse_hidden(schema, &self.filter.clone().into(), &self.hidden)?;
+        }
+        let criteria: Criteria = match self.reach {
+            Some(reach) => reach.and(self.filter),
+            None => self.filter,
+        }
+        .into();
         criteria.check(schema)?;
-        Ok((self.work, Query { schema, criteria, order, direction: self.direction, after: None, limit: 0 }))
+        let query = Query { schema, criteria, order, direction: self.direction, after: None, limit: 0 };
+        Ok((self.work, query, self.hidden))
     }
+}
+
+/// The entity of a row, without what is hidden.
+fn shown<E: Entity>(mut row: Row, hidden: &[usize]) -> Result<E> {
+    empty(E::SCHEMA, &mut row, hidden);
+    E::from_row(row)
 }
 
 fn cursor_of(place: &[Value]) -> Result<Cursor> {

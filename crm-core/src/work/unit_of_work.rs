@@ -89,7 +89,11 @@ impl<'t> UnitOfWork<'t> {
     /// [`Error::Denied`] without any grant; [`Error::NotFound`] when the record is absent or out of reach.
     #[expect(clippy::needless_pass_by_value, reason = "ids are small, and a reference at every call is noise")]
     pub fn permit_on<E: Scoped>(&mut self, permission: &'static str, id: E::Id) -> Result<(Permit<'_, 't>, E)> {
-        let record = self.within(permission)?.find(&id)?.ok_or_else(|| missing::<E>(&id))?;
+        self.within(permission)?;
+        // What an operation works on is whole, also where the actor does not see all of it.
+        let found = self.fetch::<E>(std::slice::from_ref(&id), Lock::None)?.into_iter().next().flatten();
+        let record =
+            found.filter(|record| self.actor.may(permission, &record.target())).ok_or_else(|| missing::<E>(&id))?;
         Ok((Permit::new(self, permission), record))
     }
 

@@ -1,18 +1,21 @@
 //! Within reach: queries that find only what the actor may see.
 
 use super::entity::Entity;
-use super::filter::Filter;
+use super::filter::{Criteria, Filter};
+use super::schema::Schema;
 use super::select::Select;
 use super::storage::Lock;
 use super::unit_of_work::{UnitOfWork, missing};
-use crate::Result;
+use super::value::{Row, Value};
 use crate::access::{Reach, Scoped};
 use crate::kernel::page::{Cursor, Limit, Page};
+use crate::{Error, Result};
 
 static NOTHING: Reach = Reach::none();
 
 /// Queries for as far as the actor's grant of a permission reaches. What is out of reach is not there: the condition is
-/// part of the query, not a step after it.
+/// part of the query, not a step after it. Columns that the actor's roles hide are empty, and nothing can be asked of
+/// them: a condition or an order by a hidden column is refused with rule `field.hidden`.
 ///
 /// What belongs to a record that was found, and has no branch, customer or owner of its own, is asked for by a
 /// [permit](UnitOfWork::permit_on) on that record.
@@ -82,22 +85,25 @@ impl<'w, 't> Within<'w, 't> {
 
     /// The entities with these ids, in their order, `None` for each that is absent or out of reach.
     pub fn get_many<E: Scoped>(&mut self, ids: &[E::Id]) -> Result<Vec<Option<E>>> {
-        let mut found = self.work.fetch::<E>(ids, Lock::None)?;
-        let reach = self.reach();
-        for place in &mut found {
-            *place = place.take().filter(|entity| reach.covers(&entity.target()));
-        }
-        Ok(found)
+        let found = self.work.fetch::<E>(ids, Lock::None)?;
+        let (reach, hidden) = (self.reach(), self.work.actor().hidden_of(E::SCHEMA));
+        let visible = |entity: &E| reach.covers(&entity.target());
+        found
+            .into_iter()
+            .map(|place| place.filter(visible).map(|entity| emptied(entity, &hidden)).transpose())
+            .collect()
     }
 
     /// Begins a query over what is within reach.
     pub fn select<E: Scoped>(&mut self, filter: Filter<E>) -> Select<'_, 't, E> {
-        let filter = self.reach().filter().and(filter);
-        Select::new(self.work, filter)
+        let hidden = self.work.actor().hidden_of(E::SCHEMA);
+        let reach = self.reach().filter();
+        Select::within(self.work, reach, filter, hidden)
     }
 
     /// How many entities within reach meet the condition.
     pub fn count<E: Scoped>(&mut self, filter: Filter<E>) -> Result<u64> {
+        refuse_hidden(E::SCHEMA, &filter.clone().into(), &self.work.actor().hidden_of(E::SCHEMA))?;
         let filter = self.reach().filter().and(filter);
         self.work.tally(filter)
     }
@@ -124,8 +130,41 @@ impl<'w, 't> Within<'w, 't> {
         Ok(Page { items: self.get_many(&ids)?.into_iter().flatten().collect(), next: page.next })
     }
 
+    /// Whether the actor does not see a column, and may not find by it.
+    pub fn hides<E: Entity>(&self, column: &str) -> bool {
+        let at = E::SCHEMA.position(column);
+        at.is_some_and(|at| self.work.actor().hidden_of(E::SCHEMA).contains(&at))
+    }
+
     /// The grant was there when this was made; if not, nothing is within reach.
     fn reach(&self) -> &Reach {
         self.work.actor().reach(self.permission).unwrap_or(&NOTHING)
+    }
+}
+
+/// The record without what is hidden. Only columns that may be empty are.
+pub(super) fn emptied<E: Entity>(entity: E, hidden: &[usize]) -> Result<E> {
+    if hidden.is_empty() {
+        return Ok(entity);
+    }
+    let mut row = entity.to_row();
+    empty(E::SCHEMA, &mut row, hidden);
+    E::from_row(row)
+}
+
+/// The row without what is hidden.
+pub(super) fn empty(schema: &Schema, row: &mut Row, hidden: &[usize]) {
+    for &at in hidden {
+        if let (Some(cell), Some(true)) = (row.get_mut(at), schema.columns.get(at).map(|column| column.nullable)) {
+            *cell = Value::Null;
+        }
+    }
+}
+
+/// Refuses a condition on a hidden column: whoever may guess, and is told whether it was right, has seen it.
+pub(super) fn refuse_hidden(schema: &Schema, criteria: &Criteria, hidden: &[usize]) -> Result<()> {
+    match hidden.iter().find(|&&at| criteria.mentions(at)) {
+        Some(&at) => Err(Error::invalid(schema.columns.get(at).map_or("filter", |column| column.name), "field.hidden")),
+        None => Ok(()),
     }
 }

@@ -57,6 +57,7 @@ const RECORD: Schema = Schema {
     unique: &[],
     counters: &[],
     personal: &[],
+    scoped: false,
 };
 
 const UNIQUE: &[Unique] = &[Unique { name: "version", columns: &[1] }];
