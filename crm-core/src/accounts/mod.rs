@@ -1,0 +1,35 @@
+//! Accounts: what people and programs sign in with, and what comes of it: sessions, tokens, codes (C37, C38, C40, C41).
+//!
+//! Two ways in. The [`Gate`] (`crm.accounts()`) turns a password, a code or a token into a principal: it hashes outside
+//! every transaction. The [`Accounts`] of a unit of work (`work.accounts()`) are what an administrator does: make, disable
+//! and delete credentials, set their dates, end their sessions.
+
+pub mod event;
+mod gate;
+mod hasher;
+mod identifier;
+mod lockout;
+mod model;
+mod password;
+mod policy;
+mod service;
+mod session;
+mod setup;
+mod token;
+
+pub use gate::{Authenticated, By, CODE_TOPIC, Gate, NOTICE_TOPIC, SignedIn};
+#[cfg(feature = "totp")]
+pub use gate::FactorSetup;
+pub use hasher::{HashCost, Hasher};
+pub use identifier::Identifier;
+pub use lockout::{Admission, LockoutPolicy, Source, Tally};
+pub use model::{
+    ApiToken, ApiTokenId, Code, CodeId, Credential, CredentialId, Guard, GuardId, IdentifierKind, MustChange, Purpose, Session,
+    SessionId, SessionKind, account_code, api_token, credential, login_guard, session,
+};
+pub use password::{PasswordExpiry, PasswordPolicy, must_change};
+pub use policy::{AccountsPolicy, AccountsSettings, Bundle, CodePolicy, SessionLimits, SettingsId, StagePolicy};
+pub use service::{Accounts, GATE, Issued, LOGIN, MANAGE, POLICY, READ};
+pub use session::{is_good, standing};
+pub use setup::Passwords;
+pub use token::{Key, Token};
