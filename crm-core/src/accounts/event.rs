@@ -25,10 +25,10 @@ pub struct SomebodySignedIn {
     pub failures_before: u32,
 }
 
-/// Somebody guesses at an account: the first attempt after which a delay begins.
+/// Somebody guesses: the first attempt that is not heard.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Guessing {
-    /// At which credential, if there is one.
+    /// At which credential, if there is one by that identifier.
     pub credential: Option<CredentialId>,
 }
 

@@ -108,7 +108,9 @@ mod tests {
         for (a, b) in [("mike", "mıke"), ("kate", "\u{212a}ate"), ("admin", "аdmin"), ("paypal", "pаypal")] {
             assert!(canonical(b).is_err() || canonical(a).unwrap() != canonical(b).unwrap(), "{a} {b}");
         }
-        for bad in ["", "ab", "a b", "1abc", "_abc", "x\u{200b}yz", "abc\n", "user:1", &"x".repeat(65), &"x".repeat(1 << 20)] {
+        for bad in
+            ["", "ab", "a b", "1abc", "_abc", "x\u{200b}yz", "abc\n", "user:1", &"x".repeat(65), &"x".repeat(1 << 20)]
+        {
             assert!(canonical(bad).is_err(), "{bad:?}");
         }
         assert_eq!(canonical(" مریم.احمدی ").unwrap(), "مریم.احمدی");

@@ -258,7 +258,8 @@ mod tests {
             }
             self.failures.push(now);
             let over = self.failures.len() as i64 - free as i64;
-            self.deaf_until = if over < 0 { now } else { now + (0..over).fold(1, |delay: i64, _| (delay * 2).min(900)) };
+            self.deaf_until =
+                if over < 0 { now } else { now + (0..over).fold(1, |delay: i64, _| (delay * 2).min(900)) };
             true
         }
     }

@@ -8,28 +8,30 @@ pub mod event;
 mod gate;
 mod hasher;
 mod identifier;
+mod lifetime;
 mod lockout;
 mod model;
 mod password;
 mod policy;
 mod service;
-mod session;
 mod setup;
 mod token;
 
 pub use gate::{Authenticated, By, CODE_TOPIC, Gate, NOTICE_TOPIC, SignedIn};
 #[cfg(feature = "totp")]
-pub use gate::FactorSetup;
+pub use gate::{FactorSetup, one_time_password};
 pub use hasher::{HashCost, Hasher};
 pub use identifier::Identifier;
+pub use lifetime::{is_good, standing};
 pub use lockout::{Admission, LockoutPolicy, Source, Tally};
 pub use model::{
-    ApiToken, ApiTokenId, Code, CodeId, Credential, CredentialId, Guard, GuardId, IdentifierKind, MustChange, Purpose, Session,
-    SessionId, SessionKind, account_code, api_token, credential, login_guard, session,
+    ApiToken, ApiTokenId, Code, CodeId, Credential, CredentialId, Guard, GuardId, IdentifierKind, MustChange, Purpose,
+    Session, SessionId, SessionKind, account_code, api_token, credential, login_guard, session,
 };
 pub use password::{PasswordExpiry, PasswordPolicy, must_change};
-pub use policy::{AccountsPolicy, AccountsSettings, Bundle, CodePolicy, SessionLimits, SettingsId, StagePolicy};
+pub use policy::{
+    AccountsPolicy, AccountsSettings, Bundle, CodePolicy, SessionLimits, SettingsId, StagePolicy, accounts_settings,
+};
 pub use service::{Accounts, GATE, Issued, LOGIN, MANAGE, POLICY, READ};
-pub use session::{is_good, standing};
 pub use setup::Passwords;
 pub use token::{Key, Token};

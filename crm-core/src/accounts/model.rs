@@ -242,7 +242,7 @@ impl std::str::FromStr for Principal {
             None if text == "system" => Ok(Self::System),
             None if text == "anonymous" => Ok(Self::Anonymous),
             Some(("module", name)) => Ok(Self::Module(name.to_owned().into())),
-            Some(("user", user)) => Ok(Self::User(id(user)?)),
+            Some(("user", user)) => Ok(Self::User(id(user)?.into())),
             Some(("customer", customer)) => Ok(Self::Customer(id(customer)?.into())),
             _ => Err(misfit("Principal")),
         }
@@ -260,7 +260,7 @@ mod tests {
             Principal::System,
             Principal::Anonymous,
             Principal::Module("sales".into()),
-            Principal::User(id),
+            Principal::User(id.into()),
             Principal::Customer(id.into()),
         ] {
             assert_eq!(principal.to_string().parse::<Principal>().unwrap(), principal);

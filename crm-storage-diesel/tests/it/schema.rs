@@ -4,7 +4,8 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
-use crm_core::access::Actor;
+use crm_core::access::{Actor, Principal};
+use crm_core::accounts::{CredentialId, Identifier};
 use crm_core::branches::BranchId;
 use crm_core::catalog::{CategoryId, NewProduct, ProductId};
 use crm_core::customers::event::CUSTOMER_CREATED;
@@ -96,11 +97,11 @@ impl Tells for PgConnection {
 
 fn references_are_foreign_keys(crm: &Crm, connection: &mut impl Tells) {
     let schemas = crm.schemas();
-    let references = schemas.iter().flat_map(|schema| {
-        let table = match schema.home {
-            Home::Table(table) => table,
-            Home::Records(_) => panic!("{} has no table", schema.kind),
-        };
+    let tables = schemas.iter().filter_map(|schema| match schema.home {
+        Home::Table(table) => Some((schema, table)),
+        Home::Records(_) => None,
+    });
+    let references = tables.flat_map(|(schema, table)| {
         let ids = schema.columns.iter().filter(|column| column.column_type == ColumnType::Uuid);
         ids.filter(|column| column.name.ends_with("_id")).map(move |column| (table.to_owned(), column.name.to_owned()))
     });
@@ -134,6 +135,7 @@ struct Sample {
     product: ProductId,
     customer: CustomerId,
     purchase: PurchaseId,
+    credential: CredentialId,
 }
 
 fn fill(work: &mut UnitOfWork<'_>, shop: &shop::Shop) -> Result<Sample> {
@@ -178,13 +180,15 @@ fn fill(work: &mut UnitOfWork<'_>, shop: &shop::Shop) -> Result<Sample> {
             let customer = work.customers().create(new.with_phone(format!("+48512{n:06}")))?;
             let friend = sample.as_ref().map_or(shop.customer, |sample: &Sample| sample.customer);
             work.customers().relate(customer.id, "friend", friend)?;
+            let name = Identifier::parse(&format!("ala{n}@example.org"), None)?;
+            let credential = work.accounts().create(&Principal::Customer(customer.id), &name)?.id;
             for buys in 0..4 {
                 let name = format!("{n}-{buys}");
                 let lines = [NewLine::of(product.id, 1), NewLine::of(shop.products[0], 1)];
                 let sale = NewPurchase::of(shop.branch, &name, lines, [NewTender::cash_rest()]).by(customer.id);
                 let purchase = work.purchases().record(&sale, &name)?.purchase;
                 let (branch, category, product, customer) = (shop.branch, category.id, product.id, customer.id);
-                sample = Some(Sample { branch, category, product, customer, purchase });
+                sample = Some(Sample { branch, category, product, customer, purchase, credential });
             }
         }
     }
@@ -291,6 +295,17 @@ const LISTS: &[List] = &[
         let from = Some(Timestamp::UNIX_EPOCH);
         journal(work, &JournalQuery { from, ..JournalQuery::default() })
     }),
+    list("credentials of a principal", &["crm_credentials_principal_idx"], |work, sample| {
+        work.accounts().of(&Principal::Customer(sample.customer)).map(|_| ())
+    }),
+    list("sessions of a credential", &["crm_sessions_credential_idx"], |work, sample| {
+        work.accounts().sessions(sample.credential).map(|_| ())
+    }),
+    list(
+        "what is over of accounts",
+        &["crm_sessions_expires_idx", "crm_account_codes_expires_idx", "crm_login_guards_last_idx"],
+        |work, _| work.accounts().prune(Limit::new(2)?).map(|_| ()),
+    ),
     list("outbox", &["crm_outbox_due_idx"], |work, _| {
         work.outbox().claim(Limit::new(2)?, std::time::Duration::ZERO).map(|_| ())
     }),

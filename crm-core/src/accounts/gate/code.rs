@@ -93,11 +93,9 @@ fn try_code(
     let knock = knock(work, &policy.lockout, &guarded, None)?;
     let Some(mut stored) = work.find::<Code>(&id)? else { return Ok(None) };
     let credential: Credential = work.get(stored.credential_id)?;
-    let is_live = work.now() < stored.expires_at
-        && stored.generation == credential.generation
-        && !credential.disabled
-        && purposes.contains(&stored.purpose);
-    if knock.heard && is_live && same(&stored.code_hash, &digest(work, id, stored.purpose, code)) {
+    let is_live = work.now() < stored.expires_at && stored.generation == credential.generation && !credential.disabled;
+    let is_for_this = purposes.contains(&stored.purpose);
+    if knock.heard && is_live && is_for_this && same(&stored.code_hash, &digest(work, id, stored.purpose, code)) {
         forgive(work, &guarded)?;
         return Ok(Some((stored, credential)));
     }

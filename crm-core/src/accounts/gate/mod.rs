@@ -11,17 +11,16 @@ mod using;
 
 use std::sync::Arc;
 
-#[cfg(feature = "totp")]
-pub use factor::FactorSetup;
-pub(super) use code::send_code;
 pub use code::CODE_TOPIC;
+pub(super) use code::send_code;
+#[cfg(feature = "totp")]
+pub use factor::{FactorSetup, one_time_password};
 pub use passage::NOTICE_TOPIC;
 pub(super) use passage::{changed, credential_ended, end_sessions, settings};
 pub use sign_in::SignedIn;
 pub use using::{Authenticated, By};
 
 use super::lockout::Source;
-use super::model::Credential;
 use super::service::GATE;
 use crate::access::{Actor, Principal, Reach, Target};
 use crate::crm::Shared;

@@ -5,12 +5,12 @@ use serde_json::json;
 use super::refused;
 use crate::access::Principal;
 use crate::accounts::event::{Change, CredentialChanged, Guessing};
+use crate::accounts::lifetime::LIMITED;
 use crate::accounts::lockout::{Admission, Guarded, LockoutPolicy, Source};
 use crate::accounts::model::{
     Code, Credential, Guard, IdentifierKind, Session, SessionKind, account_code, credential, session,
 };
 use crate::accounts::policy::{AccountsPolicy, AccountsSettings};
-use crate::accounts::session::LIMITED;
 use crate::accounts::token::Token;
 use crate::customers::{Customer, CustomerId};
 use crate::kernel::time::Timestamp;
@@ -72,12 +72,12 @@ pub(super) fn knock(
         }
         match admission {
             Admission::Heard(tally) if heard => {
-                begins |= tally.failures == guarded.free(guard.id, policy);
                 guard.keep(tally);
                 guard.turned_away = 0;
             }
             Admission::Heard(_) => guard.turned_away = guard.turned_away.saturating_add(1),
             Admission::Wait(tally) => {
+                begins |= guard.turned_away == 0;
                 guard.keep(tally);
                 guard.turned_away = guard.turned_away.saturating_add(1);
             }

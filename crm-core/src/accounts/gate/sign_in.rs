@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use super::passage::{
-    begin_session, by_identifier, forgive, knock, may_log_in, session_end, settings, unchanged,
-};
+use super::passage::{begin_session, by_identifier, forgive, knock, may_log_in, session_end, settings, unchanged};
 use super::{Gate, Source, refused};
 use crate::Result;
 use crate::access::Principal;

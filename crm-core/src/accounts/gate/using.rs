@@ -6,10 +6,10 @@ use super::passage::{changed, settings};
 use super::{Gate, ended};
 use crate::access::Principal;
 use crate::accounts::event::Change;
+use crate::accounts::lifetime::{TOUCH, is_good, standing};
 use crate::accounts::model::{
     ApiToken, ApiTokenId, Credential, CredentialId, MustChange, Session, SessionId, SessionKind, session,
 };
-use crate::accounts::session::{TOUCH, is_good, standing};
 use crate::accounts::token::{Token, same};
 use crate::kernel::time::Timestamp;
 use crate::work::Permit;

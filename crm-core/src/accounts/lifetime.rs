@@ -26,11 +26,13 @@ pub fn standing(
 ) -> Option<SessionKind> {
     let idle = policy.limits(&credential.principal).idle_minutes;
     let unused = now.saturating_since(session.seen_at);
-    let is_over = now >= session.expires_at || idle.is_some_and(|minutes| unused >= Duration::from_secs(60 * u64::from(minutes)));
+    let is_over =
+        now >= session.expires_at || idle.is_some_and(|minutes| unused >= Duration::from_secs(60 * u64::from(minutes)));
     if is_over || credential.disabled || session.generation != credential.generation {
         return None;
     }
-    let change = must_change(&policy.password, credential.must_change, credential.valid_until, credential.changed_at, now);
+    let change =
+        must_change(&policy.password, credential.must_change, credential.valid_until, credential.changed_at, now);
     Some(match session.kind {
         SessionKind::Full if change.is_some() => SessionKind::MustChange,
         kind => kind,
@@ -39,6 +41,7 @@ pub fn standing(
 
 /// Whether an API token is good: its time is not over, and the credential could open a full session (C38).
 pub fn is_good(token: &ApiToken, credential: &Credential, policy: &AccountsPolicy, now: Timestamp) -> bool {
-    let change = must_change(&policy.password, credential.must_change, credential.valid_until, credential.changed_at, now);
+    let change =
+        must_change(&policy.password, credential.must_change, credential.valid_until, credential.changed_at, now);
     !credential.disabled && change.is_none() && token.expires_at.is_none_or(|end| now < end)
 }
