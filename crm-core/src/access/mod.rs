@@ -7,7 +7,7 @@
 mod reach;
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -127,6 +127,19 @@ impl Actor {
     /// Where this actor acts, if the host said so.
     pub fn channel(&self) -> Option<&str> {
         self.channel.as_deref()
+    }
+
+    /// The same actor with none but these permissions, as far as it has them: what an API token is limited to.
+    #[must_use]
+    pub fn limited_to(self, permissions: &BTreeSet<String>) -> Self {
+        let grants: Grants = match &self.rights {
+            Rights::Everything => permissions.iter().map(|name| (Cow::Owned(name.clone()), Reach::all())).collect(),
+            Rights::Granted(grants) => {
+                let kept = grants.iter().filter(|(name, _)| permissions.contains(name.as_ref()));
+                kept.map(|(name, reach)| (name.clone(), reach.clone())).collect()
+            }
+        };
+        Self { rights: Rights::Granted(Arc::new(grants)), ..self }
     }
 
     /// Who this is.

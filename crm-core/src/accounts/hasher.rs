@@ -25,7 +25,7 @@ pub struct HashCost {
 
 impl HashCost {
     /// 19 MiB, two passes, one lane: the first of the settings for Argon2id in OWASP's password storage cheat sheet.
-    /// A stored hash with less is made anew when its owner signs in (S-61).
+    /// A stored hash with less is made anew when its owner signs in (S-71).
     pub const OWASP: Self = Self { memory_kib: 19 * 1024, passes: 2, lanes: 1 };
 
     fn params(self) -> Result<Params> {

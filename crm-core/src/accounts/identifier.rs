@@ -16,7 +16,7 @@ const MAX_NAME: usize = 64;
 /// An e-mail address, a phone number or a name to sign in with, with the form by which it is compared.
 ///
 /// Two identifiers are one exactly if their kinds and canonical forms are: nothing is folded that would let a look-alike
-/// in (S-62). `Debug` shows the kind only.
+/// in (S-72). `Debug` shows the kind only.
 ///
 /// ```
 /// use crm_core::accounts::{Identifier, IdentifierKind};

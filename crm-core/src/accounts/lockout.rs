@@ -1,7 +1,7 @@
 //! How many wrong guesses are borne, and how long a guesser waits after them: pure functions.
 //!
 //! A delay that grows, and never a lock: a stranger who guesses at an account must not be able to keep its owner out
-//! (S-63). So guesses are counted three times: for one account from one source, for one source, and for one account from all
+//! (S-73). So guesses are counted three times: for one account from one source, for one source, and for one account from all
 //! sources it was never signed in to from. The owner's own devices are not among the last.
 
 use std::time::Duration;
@@ -257,9 +257,11 @@ mod tests {
                 return false;
             }
             self.failures.push(now);
-            let over = self.failures.len() as i64 - free as i64;
-            self.deaf_until =
-                if over < 0 { now } else { now + (0..over).fold(1, |delay: i64, _| (delay * 2).min(900)) };
+            let delay = match self.failures.len().checked_sub(free) {
+                None => 0,
+                Some(over) => (0..over).fold(1, |delay: i64, _| (delay * 2).min(900)),
+            };
+            self.deaf_until = now + delay;
             true
         }
     }

@@ -144,15 +144,12 @@ impl Accounts<'_, '_> {
     /// [`Error::NotFound`]
     pub fn end_sessions(&mut self, id: CredentialId, which: Option<SessionId>) -> Result<()> {
         let (mut work, mut credential) = permit_on(self.0, MANAGE, id)?;
-        match which {
-            Some(which) => {
-                let session = work.find::<Session>(&which)?.filter(|session| session.credential_id == id);
-                work.delete(&session.ok_or_else(|| Error::not_found("session", which))?)?;
-            }
-            None => {
-                credential_ended(&mut work, &mut credential)?;
-                work.update(&mut credential)?;
-            }
+        if let Some(which) = which {
+            let session = work.find::<Session>(&which)?.filter(|session| session.credential_id == id);
+            work.delete(&session.ok_or_else(|| Error::not_found("session", which))?)?;
+        } else {
+            credential_ended(&mut work, &mut credential)?;
+            work.update(&mut credential)?;
         }
         changed(&mut work, &credential, Change::SessionsEnded)
     }
@@ -272,9 +269,9 @@ impl Accounts<'_, '_> {
         let forget = Duration::from_secs(settings(&mut work)?.lockout.forget_after_secs.into());
         let sessions = delete_page(&mut work, session::expires_at.le(now), session::expires_at, limit)?;
         let codes = delete_page(&mut work, account_code::expires_at.le(now), account_code::expires_at, limit)?;
-        let strangers = login_guard::proven_at.is_null().and(login_guard::last_at.le(now.checked_sub(forget)?));
-        let friends = login_guard::last_at.le(now.checked_sub(REMEMBERED)?);
-        let guards = delete_page(&mut work, strangers.or(friends), login_guard::last_at, limit)?;
+        let forgotten = login_guard::last_at.le(now.checked_sub(forget)?);
+        let unknown = login_guard::proven_at.is_null().or(login_guard::last_at.le(now.checked_sub(REMEMBERED)?));
+        let guards = delete_page(&mut work, forgotten.and(unknown), login_guard::last_at, limit)?;
         Ok(sessions + codes + guards)
     }
 

@@ -12,7 +12,7 @@ use crate::kernel::hex::hexadecimal;
 use crate::kernel::random::{Randomness, digest_of};
 use crate::{Error, Result};
 
-/// Bytes of randomness in a token: 256 bits, four times what S-60 asks for.
+/// Bytes of randomness in a token: 256 bits, twice what S-70 asks for.
 const TOKEN_BYTES: usize = 32;
 /// The length of a token as text, without a prefix.
 const TOKEN_CHARS: usize = 43;

@@ -76,7 +76,7 @@ impl Crm {
 }
 
 /// The one answer to whoever is not let in: an unknown identifier, a wrong password, a credential that is disabled, has no
-/// password or must wait (S-64).
+/// password or must wait (S-74).
 pub(super) fn refused() -> Error {
     Error::invalid("credentials", "sign_in.refused")
 }

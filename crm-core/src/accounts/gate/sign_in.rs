@@ -160,7 +160,7 @@ impl Gate<'_> {
         Ok(Checked { policy, credential, guarded, failures: knock.failures })
     }
 
-    /// The hash of the same password at the present cost, if the stored one costs less (S-61).
+    /// The hash of the same password at the present cost, if the stored one costs less (S-71).
     fn stronger(&self, turn: &Turn<'_>, checked: &Checked, password: &str) -> Result<Option<String>> {
         let stored = checked.credential.password_hash.as_deref().unwrap_or_default();
         if !self.shared().passwords.hasher.is_outgrown(stored) {

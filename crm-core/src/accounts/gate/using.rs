@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::passage::{changed, settings};
 use super::{Gate, ended};
-use crate::access::Principal;
+use crate::access::{Actor, Principal};
 use crate::accounts::event::Change;
 use crate::accounts::lifetime::{TOUCH, is_good, standing};
 use crate::accounts::model::{
@@ -26,6 +26,29 @@ pub struct Authenticated {
     pub by: By,
     /// Whether the password was entered within the last minutes: asked for by what is worth asking.
     pub elevated: bool,
+}
+
+impl Authenticated {
+    /// The actor to act as: of an API token, no more than the token is limited to.
+    ///
+    /// ```
+    /// # use crm_core::access::{Actor, Principal, Reach, Target};
+    /// # use crm_core::accounts::{Authenticated, By};
+    /// # let nil = uuid::Uuid::nil();
+    /// # let by = By::ApiToken(nil.into(), ["customers.read".to_owned()].into());
+    /// # let seen = Authenticated { principal: Principal::Anonymous, credential: nil.into(), by, elevated: false };
+    /// # let actor = Actor::new(seen.principal.clone()).granted("customers.read", Reach::all()).granted("customers.write", Reach::all());
+    /// let actor = seen.limit(actor);
+    /// assert!(actor.may("customers.read", &Target::ANY));
+    /// assert!(!actor.may("customers.write", &Target::ANY), "not in the scopes of the token");
+    /// ```
+    #[must_use]
+    pub fn limit(&self, actor: Actor) -> Actor {
+        match &self.by {
+            By::Session(_) => actor,
+            By::ApiToken(_, scopes) => actor.limited_to(scopes),
+        }
+    }
 }
 
 /// What somebody has shown.
