@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
@@ -66,12 +66,13 @@ pub struct Hasher {
 
 #[derive(Default)]
 struct Slots {
+    /// Who has a turn: those at work, those who wait for that, and those who are at something else meanwhile.
+    inside: usize,
     working: usize,
-    waiting: usize,
 }
 
 impl Hasher {
-    /// A hasher that works on `at_once` hashes together, 1 to 1024, while at most `waiting` callers wait.
+    /// A hasher that works on `at_once` hashes together, 1 to 1024, while at most `waiting` callers more have begun.
     ///
     /// # Errors
     /// [`Error::Setup`] for a cost that Argon2 does not know, and for no hash at once.
@@ -97,23 +98,31 @@ impl Hasher {
         Self { pepper: Some(key.derive(&[b"password pepper"])), ..self }
     }
 
-    /// A turn at work: one hash after the other, for as long as it is held.
+    /// A turn, to hash as often as needed while it is held. Taking one never waits: what waits is each hash, for a thread
+    /// that is at work on another, and never for somebody who only holds a turn.
     ///
     /// # Errors
-    /// [`Error::Busy`] when too many wait already.
+    /// [`Error::Busy`] when too many have one already.
     pub(crate) fn turn(&self) -> Result<Turn<'_>> {
-        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        if slots.working >= self.at_once {
-            if slots.waiting >= self.waiting {
-                return Err(Error::busy("too many passwords are being checked"));
-            }
-            slots.waiting += 1;
-            let waited = self.freed.wait_while(slots, |slots| slots.working >= self.at_once);
-            slots = waited.unwrap_or_else(PoisonError::into_inner);
-            slots.waiting -= 1;
+        let mut slots = self.slots();
+        if slots.inside >= self.at_once.saturating_add(self.waiting) {
+            return Err(Error::busy("too many passwords are being checked"));
         }
-        slots.working += 1;
+        slots.inside += 1;
         Ok(Turn(self))
+    }
+
+    /// Does the work of one hash, when it is one of those at once.
+    fn work<T>(&self, hash: impl FnOnce() -> T) -> T {
+        let waited = self.freed.wait_while(self.slots(), |slots| slots.working >= self.at_once);
+        waited.unwrap_or_else(PoisonError::into_inner).working += 1;
+        self.made.fetch_add(1, Ordering::Relaxed);
+        let _working = Working(self);
+        hash()
+    }
+
+    fn slots(&self) -> MutexGuard<'_, Slots> {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Hashes a password with a fresh salt. The result is a PHC string: algorithm, cost, salt and digest.
@@ -180,16 +189,26 @@ impl Default for Hasher {
     }
 }
 
-/// A turn at work. Dropped, it makes room for another.
+/// A turn. Dropped, it makes room for another.
 pub(crate) struct Turn<'h>(&'h Hasher);
+
+/// A hash at work. Dropped, also by a panic, it makes room for another.
+struct Working<'h>(&'h Hasher);
+
+impl Drop for Working<'_> {
+    fn drop(&mut self) {
+        self.0.slots().working -= 1;
+        self.0.freed.notify_one();
+    }
+}
 
 impl Turn<'_> {
     /// As [`Hasher::hash`].
     pub(crate) fn hash(&self, password: &str, randomness: &dyn Randomness) -> Result<String> {
         let mut salt = [0; 16];
         randomness.fill(&mut salt)?;
-        self.0.made.fetch_add(1, Ordering::Relaxed);
-        let hash = self.0.argon2()?.hash_password_with_salt(password.as_bytes(), &salt).map_err(|_| failed())?;
+        let argon2 = self.0.argon2()?;
+        let hash = self.0.work(|| argon2.hash_password_with_salt(password.as_bytes(), &salt)).map_err(|_| failed())?;
         Ok(hash.to_string())
     }
 
@@ -201,16 +220,15 @@ impl Turn<'_> {
         if params.m_cost() > self.0.cost.memory_kib || params.t_cost() > 64 {
             return Err(alien());
         }
-        self.0.made.fetch_add(1, Ordering::Relaxed);
-        let right = self.0.argon2()?.verify_password(password.as_bytes(), &stored).is_ok();
+        let argon2 = self.0.argon2()?;
+        let right = self.0.work(|| argon2.verify_password(password.as_bytes(), &stored)).is_ok();
         Ok(right && hash.is_some())
     }
 }
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        self.0.slots.lock().unwrap_or_else(PoisonError::into_inner).working -= 1;
-        self.0.freed.notify_one();
+        self.0.slots().inside -= 1;
     }
 }
 
@@ -314,7 +332,7 @@ mod tests {
                     barrier.wait();
                     let checked = hasher.check("x", None);
                     let slots = hasher.slots.lock().unwrap();
-                    assert!(slots.working <= 2 && slots.waiting <= 3);
+                    assert!(slots.working <= 2 && slots.inside <= 5);
                     drop(slots);
                     match checked {
                         Ok(false) => done.fetch_add(1, Ordering::SeqCst),
@@ -327,6 +345,18 @@ mod tests {
         let (done, refused) = (done.into_inner(), refused.into_inner());
         assert_eq!(done + refused, 40);
         assert!(done >= 5, "two at work and three waiting get their turn");
-        assert_eq!(hasher.slots.lock().unwrap().working, 0);
+        let slots = hasher.slots.lock().unwrap();
+        assert_eq!((slots.inside, slots.working), (0, 0));
+    }
+
+    #[test]
+    fn holding_a_turn_keeps_nobody_from_hashing() {
+        // On one thread: whoever waited here for a turn that is held would wait for ever.
+        let hasher = Hasher::new(CHEAP, 1, 1).unwrap();
+        let (one, two) = (hasher.turn().unwrap(), hasher.turn().unwrap());
+        assert!(!two.check("x", None).unwrap() && !one.check("x", None).unwrap());
+        assert!(matches!(hasher.turn(), Err(Error::Busy { .. })));
+        drop(one);
+        assert!(hasher.turn().is_ok());
     }
 }

@@ -27,6 +27,8 @@ crate::text_enum! {
         Expired = "expired",
         /// Somebody else has chosen it. It works once.
         Temporary = "temporary",
+        /// It was temporary, and has worked once: nobody signs in with it again, and it cannot be kept.
+        Used = "used",
         /// It is known, or thought, to be in the wrong hands.
         Compromised = "compromised",
     }

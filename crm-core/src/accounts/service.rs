@@ -186,7 +186,12 @@ impl Accounts<'_, '_> {
     /// # Errors
     /// [`Error::NotFound`]
     pub fn compromised(&mut self, id: CredentialId) -> Result<()> {
-        self.change(id, Change::MustChange, |credential| credential.must_change = Some(MustChange::Compromised))
+        self.change(id, Change::MustChange, |credential| {
+            // A password that has worked its one time does not work again for it.
+            if credential.must_change != Some(MustChange::Used) {
+                credential.must_change = Some(MustChange::Compromised);
+            }
+        })
     }
 
     /// Sets another identifier, for one that cannot prove itself: a name, or the number of a lost phone. All sessions

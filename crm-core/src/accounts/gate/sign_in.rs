@@ -80,7 +80,7 @@ impl Gate<'_> {
             let kind = next_kind(&policy, &mut credential, work.now(), Factor::Asked);
             // A password that somebody else has chosen works once.
             if credential.must_change == Some(MustChange::Temporary) {
-                credential.password_hash = None;
+                credential.must_change = Some(MustChange::Used);
             }
             work.update(&mut credential)?;
             signed_in(work, &policy, &credential, kind, failures)
@@ -151,7 +151,9 @@ impl Gate<'_> {
                 Ok((policy, found, knock))
             })
             .await?;
-        let usable = found.filter(|credential| knock.heard && !credential.disabled);
+        let usable = found.filter(|credential| {
+            knock.heard && !credential.disabled && credential.must_change != Some(MustChange::Used)
+        });
         let plain = policy.password.plain(password);
         let hash = usable.as_ref().and_then(|credential| credential.password_hash.as_deref());
         let right = turn.check(plain.as_deref().unwrap_or_default(), hash.filter(|_| plain.is_some()))?;

@@ -23,6 +23,7 @@ pub fn let_in_who_knows_the_password(factory: Factory<'_>) {
     assert_eq!(rule(bench.authenticate(&first.token)), "session.must_change");
     assert_eq!(rule(bench.sign_in("ada@example.org", temporary, &home())), "sign_in.refused", "it works once");
     assert_eq!(rule(bench.wait(bench.gate().replace_password(&first.token, "short"))), "password.too_short");
+    assert_eq!(rule(bench.wait(bench.gate().replace_password(&first.token, temporary))), "password.reused");
     let session = bench.wait(bench.gate().replace_password(&first.token, PASSWORD)).unwrap();
     assert_eq!(session.kind, SessionKind::Full);
     assert_ne!(session.token.expose(), first.token.expose());
