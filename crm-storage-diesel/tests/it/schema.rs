@@ -180,19 +180,21 @@ fn fill(work: &mut UnitOfWork<'_>, shop: &shop::Shop) -> Result<Sample> {
             let customer = work.customers().create(new.with_phone(format!("+48512{n:06}")))?;
             let friend = sample.as_ref().map_or(shop.customer, |sample: &Sample| sample.customer);
             work.customers().relate(customer.id, "friend", friend)?;
-            let name = Identifier::parse(&format!("ala{n}@example.org"), None)?;
-            let credential = work.accounts().create(&Principal::Customer(customer.id), &name)?.id;
             for buys in 0..4 {
                 let name = format!("{n}-{buys}");
                 let lines = [NewLine::of(product.id, 1), NewLine::of(shop.products[0], 1)];
                 let sale = NewPurchase::of(shop.branch, &name, lines, [NewTender::cash_rest()]).by(customer.id);
                 let purchase = work.purchases().record(&sale, &name)?.purchase;
                 let (branch, category, product, customer) = (shop.branch, category.id, product.id, customer.id);
+                let credential = CredentialId::from(uuid::Uuid::nil());
                 sample = Some(Sample { branch, category, product, customer, purchase, credential });
             }
         }
     }
-    sample.ok_or_else(|| Error::Setup("nothing was made".to_owned()))
+    let mut sample = sample.ok_or_else(|| Error::Setup("nothing was made".to_owned()))?;
+    let name = Identifier::parse("ala@example.org", None)?;
+    sample.credential = work.accounts().create(&Principal::Customer(sample.customer), &name)?.id;
+    Ok(sample)
 }
 
 /// Something that a service lists.
