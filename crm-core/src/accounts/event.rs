@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::model::{Credential, CredentialId};
+use super::policy::AccountsPolicy;
 use crate::access::Principal;
 use crate::module::{About, Event, Reference};
 use crate::work::Entity;
@@ -43,6 +44,8 @@ crate::text_enum! {
         Enabled = "enabled",
         /// It is gone.
         Deleted = "deleted",
+        /// A code to activate it was sent.
+        Invited = "invited",
         /// Its owner has set a password.
         Password = "password",
         /// An administrator has set a password that works once.
@@ -75,6 +78,24 @@ pub struct CredentialChanged {
     pub principal: Principal,
     /// What was changed.
     pub change: Change,
+}
+
+/// The kind of [`PolicySet`].
+pub const POLICY_SET: &str = "accounts.policy_set";
+
+/// The accounts policy was set, to this.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct PolicySet {
+    /// The policy.
+    pub policy: AccountsPolicy,
+}
+
+impl Event for PolicySet {
+    const KIND: &'static str = POLICY_SET;
+
+    fn about(&self) -> About {
+        About::default()
+    }
 }
 
 fn about(credential: CredentialId, principal: Option<&Principal>) -> About {

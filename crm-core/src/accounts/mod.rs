@@ -32,6 +32,6 @@ pub use password::{PasswordExpiry, PasswordPolicy, must_change};
 pub use policy::{
     AccountsPolicy, AccountsSettings, Bundle, CodePolicy, SessionLimits, SettingsId, StagePolicy, accounts_settings,
 };
-pub use service::{Accounts, GATE, Issued, LOGIN, MANAGE, POLICY, READ};
+pub use service::{Accounts, Issued, MANAGE, POLICY, READ};
 pub use setup::Passwords;
 pub use token::{Key, Token};

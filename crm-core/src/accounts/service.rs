@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::event::Change;
+use super::event::{Change, PolicySet};
 use super::gate::{changed, credential_ended, end_sessions, send_code, settings};
 use super::identifier::Identifier;
 use super::model::{
@@ -25,10 +25,8 @@ pub const MANAGE: &str = "accounts.manage";
 pub const READ: &str = "accounts.read";
 /// Permission to set the accounts policy, and to clear away what is over.
 pub const POLICY: &str = "accounts.policy";
-/// Permission to be signed in at all (C40).
-pub const LOGIN: &str = "accounts.login";
-/// What the gate does by, for people who are not known yet. No operation but the gate's own asks for it.
-pub const GATE: &str = "accounts.gate";
+/// The name of the decisions of the gate. No module declares it, so no role can grant it.
+pub(super) const GATE: &str = "accounts.gate";
 
 /// For how long a source is remembered from which an account was signed in to.
 const REMEMBERED: Duration = Duration::from_secs(90 * 24 * 60 * 60);
@@ -77,6 +75,7 @@ impl Accounts<'_, '_> {
     pub fn invite(&mut self, id: CredentialId) -> Result<CodeId> {
         let (mut work, credential) = permit_on(self.0, MANAGE, id)?;
         let policy = settings(&mut work)?;
+        changed(&mut work, &credential, Change::Invited)?;
         send_code(&mut work, &policy, &credential, Purpose::Activate, None)
     }
 
@@ -250,6 +249,7 @@ impl Accounts<'_, '_> {
             let before = stored.as_ref().and_then(|stored| stored.policy.0.password.expiry);
             expiry.since = before.and_then(|before| before.since).or(Some(work.now()));
         }
+        work.emit(&PolicySet { policy: policy.clone() })?;
         match stored {
             Some(mut stored) => {
                 stored.policy = Json(policy);

@@ -8,4 +8,4 @@ mod service;
 
 pub use model::{Quota, Reservation, ReservationId, quota, quota_reservation};
 pub(crate) use service::take;
-pub use service::{CUSTOMERS, MANAGE, Quotas, READ, RESERVE, balances_agree};
+pub use service::{CUSTOMERS, MANAGE, QUOTA_SET, QuotaSet, Quotas, READ, RESERVE, balances_agree};

@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::model::{Quota, Reservation, ReservationId, quota, quota_reservation};
 use crate::access::Target;
 use crate::customers::Customer;
 use crate::kernel::input::required_text;
 use crate::kernel::page::Limit;
-use crate::module::Violation;
+use crate::module::{About, Event, Violation};
 use crate::work::{Entity, Filter, Permit, UnitOfWork, Version};
 use crate::{Error, Result};
 
@@ -20,6 +22,26 @@ pub const MANAGE: &str = "quotas.manage";
 pub const READ: &str = "quotas.read";
 /// Permission to use quotas up: for modules that do what is counted.
 pub const RESERVE: &str = "quotas.reserve";
+
+/// The kind of [`QuotaSet`].
+pub const QUOTA_SET: &str = "quotas.set";
+
+/// The limit of a quota was set.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct QuotaSet {
+    /// Its name.
+    pub name: String,
+    /// The limit.
+    pub limit: i64,
+}
+
+impl Event for QuotaSet {
+    const KIND: &'static str = QUOTA_SET;
+
+    fn about(&self) -> About {
+        About::default()
+    }
+}
 
 /// Quotas, seen from a unit of work: `work.quotas()`.
 ///
@@ -63,6 +85,7 @@ impl Quotas<'_, '_> {
                 return Err(Error::invalid(field, "quota.negative"));
             }
         }
+        work.emit(&QuotaSet { name: name.clone(), limit })?;
         if let Some(mut quota) = work.find::<Quota>(&name)? {
             let more = limit.checked_sub(quota.capacity).ok_or_else(|| Error::invalid("limit", "counter.overflow"))?;
             quota.capacity = limit;
