@@ -7,8 +7,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::Serialize;
 
 use crate::access::{Actor, PolicyCache, Principal};
+use crate::accounts::Passwords;
 use crate::kernel::currency::Currencies;
 use crate::kernel::id::{IdSource, SystemIds};
+use crate::kernel::random::{Randomness, SystemRandomness};
 use crate::kernel::time::{Clock, SystemClock};
 use crate::module::{Installed, Module, Violation};
 use crate::work::{Health, Job, Mode, Ran, Schemas, Storage, Tx, UnitOfWork, Verdict};
@@ -40,6 +42,8 @@ pub struct Crm {
 pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Arc<dyn IdSource>,
+    pub(crate) randomness: Arc<dyn Randomness>,
+    pub(crate) passwords: Passwords,
     pub(crate) currencies: Currencies,
     pub(crate) installed: Installed,
     pub(crate) schemas: Arc<Schemas>,
@@ -51,6 +55,8 @@ pub struct CrmBuilder {
     storage: Arc<dyn Storage>,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdSource>,
+    randomness: Arc<dyn Randomness>,
+    passwords: Passwords,
     currencies: Currencies,
     modules: Vec<Box<dyn Module>>,
 }
@@ -67,6 +73,21 @@ impl CrmBuilder {
     #[must_use]
     pub fn ids(mut self, ids: impl IdSource) -> Self {
         self.ids = Arc::new(ids);
+        self
+    }
+
+    /// Makes secrets from this randomness instead of the system's.
+    #[must_use]
+    pub fn randomness(mut self, randomness: impl Randomness) -> Self {
+        self.randomness = Arc::new(randomness);
+        self
+    }
+
+    /// Hashes and judges passwords so, instead of with the defaults of [`Hasher`](crate::accounts::Hasher) and without a
+    /// key.
+    #[must_use]
+    pub fn passwords(mut self, passwords: Passwords) -> Self {
+        self.passwords = passwords;
         self
     }
 
@@ -112,6 +133,8 @@ impl CrmBuilder {
         let shared = Shared {
             clock: self.clock,
             ids: self.ids,
+            randomness: self.randomness,
+            passwords: self.passwords,
             currencies: self.currencies,
             installed,
             schemas: Arc::new(Schemas::new(schemas)),
@@ -133,6 +156,8 @@ impl Crm {
             storage,
             clock: Arc::new(SystemClock),
             ids: Arc::new(SystemIds::default()),
+            randomness: Arc::new(SystemRandomness),
+            passwords: Passwords::default(),
             currencies: Currencies::iso4217(),
             modules: Vec::new(),
         }
@@ -267,6 +292,10 @@ impl Crm {
         self.storage.close().await
     }
 
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
     async fn submit<T, E, F>(&self, mode: Mode, actor: &Actor, label: &'static str, work: F) -> Result<T, E>
     where
         F: Fn(&mut UnitOfWork<'_>) -> Result<T, E> + Send + 'static,
@@ -290,6 +319,11 @@ impl Crm {
 pub struct Blocking<'c>(&'c Crm);
 
 impl Blocking<'_> {
+    /// Waits for any of the library's futures, such as those of the [`Gate`](crate::accounts::Gate).
+    pub fn wait<F: Future>(&self, future: F) -> F::Output {
+        pollster::block_on(future)
+    }
+
     /// As [`Crm::run`].
     ///
     /// # Errors

@@ -4,6 +4,7 @@
 extern crate self as crm_core;
 
 pub mod access;
+pub mod accounts;
 pub mod branches;
 pub mod catalog;
 #[cfg(feature = "conformance")]
@@ -16,6 +17,7 @@ mod memory;
 pub mod module;
 mod nouns;
 pub mod purchases;
+pub mod quotas;
 pub mod work;
 
 pub use crm::{Blocking, Crm, CrmBuilder, DescribedModule, Description};

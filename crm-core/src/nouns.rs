@@ -2,7 +2,7 @@
 
 use crate::module::{DELIVER, Manifest, Module, OutboxMessage, Permission, Registry};
 use crate::work::{CommandRecord, Entity};
-use crate::{Result, access, branches, catalog, customers, journal, purchases};
+use crate::{Result, access, accounts, branches, catalog, customers, journal, purchases, quotas};
 
 pub(crate) struct Core;
 
@@ -27,6 +27,12 @@ const PERMISSIONS: &[Permission] = &[
     permission(purchases::READ, "see purchases"),
     permission(journal::READ, "read the journal"),
     permission(journal::SEAL, "seal the journal"),
+    permission(accounts::MANAGE, "make, change and end credentials"),
+    permission(accounts::READ, "see credentials and their sessions"),
+    permission(accounts::POLICY, "set the accounts policy"),
+    permission(quotas::MANAGE, "set quotas"),
+    permission(quotas::READ, "see quotas"),
+    permission(quotas::RESERVE, "use quotas up"),
     permission(DELIVER, "take messages from the outbox"),
 ];
 
@@ -57,6 +63,14 @@ impl Module for Core {
                 purchases::PurchaseLine::SCHEMA,
                 purchases::Tender::SCHEMA,
                 catalog::StockMovement::SCHEMA,
+                accounts::AccountsSettings::SCHEMA,
+                accounts::Credential::SCHEMA,
+                accounts::Session::SCHEMA,
+                accounts::ApiToken::SCHEMA,
+                accounts::Code::SCHEMA,
+                accounts::Guard::SCHEMA,
+                quotas::Quota::SCHEMA,
+                quotas::Reservation::SCHEMA,
                 journal::JournalEntry::SCHEMA,
                 journal::JournalSeal::SCHEMA,
                 OutboxMessage::SCHEMA,
@@ -82,6 +96,11 @@ impl Module for Core {
                 catalog::event::STOCK_MOVED,
                 purchases::event::PURCHASE_RECORDED,
                 journal::JOURNAL_SEALED,
+                accounts::event::SIGNED_IN,
+                accounts::event::GUESSING,
+                accounts::event::CREDENTIAL_CHANGED,
+                accounts::event::POLICY_SET,
+                quotas::QUOTA_SET,
             ],
         }
     }
@@ -92,6 +111,7 @@ impl Module for Core {
         registry.invariant("purchases.history", purchases::stand_in_the_history);
         registry.invariant("journal.seals", journal::seals_hold);
         registry.invariant("customers.search_keys", customers::search_keys_agree);
+        registry.invariant("quotas.balances", quotas::balances_agree);
         Ok(())
     }
 }

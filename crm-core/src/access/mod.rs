@@ -183,6 +183,19 @@ impl Actor {
         hidden.filter_map(|field| schema.position(&field.column)).collect()
     }
 
+    /// The same actor with none but these permissions, as far as it has them: what an API token is limited to.
+    #[must_use]
+    pub fn limited_to(self, permissions: &BTreeSet<String>) -> Self {
+        let grants: Grants = match &self.rights {
+            Rights::Everything => permissions.iter().map(|name| (Cow::Owned(name.clone()), Reach::all())).collect(),
+            Rights::Granted(grants) => {
+                let kept = grants.iter().filter(|(name, _)| permissions.contains(name.as_ref()));
+                kept.map(|(name, reach)| (name.clone(), reach.clone())).collect()
+            }
+        };
+        Self { rights: Rights::Granted(Arc::new(grants)), ..self }
+    }
+
     /// Who this is.
     pub fn principal(&self) -> &Principal {
         &self.principal

@@ -205,8 +205,18 @@ pub fn sealing_needs_a_permission(factory: Factory<'_>) {
     assert_eq!(refused.unwrap_err().kind(), ErrorKind::Denied);
 }
 
-/// Bookkeeping that the journal does not tell of: a message on its way to its reader, who will.
-const UNTOLD: &[&str] = &["outbox.claim", "outbox.delivered", "outbox.failed"];
+/// Bookkeeping that the journal does not tell of: a message on its way to its reader, who will; what is kept of a quota,
+/// for what it was kept for is told; and clearing away what is over.
+const UNTOLD: &[&str] = &[
+    "outbox.claim",
+    "outbox.delivered",
+    "outbox.failed",
+    "quotas.reserve",
+    "quotas.commit",
+    "quotas.release",
+    "quotas.release_expired",
+    "accounts.prune",
+];
 
 /// Every operation that changes something leaves an entry: there is no change without an audit trail (C28).
 pub fn every_change_is_told(factory: Factory<'_>) {

@@ -5,6 +5,7 @@ use std::sync::mpsc;
 
 use super::sample::{Listener, Sample};
 use crate::access::Actor;
+use crate::accounts::{HashCost, Hasher, Key, Passwords};
 use crate::branches::{Branch, NewBranch};
 use crate::catalog::{NewProduct, Product};
 use crate::customers::{Customer, NewCustomer};
@@ -25,6 +26,8 @@ pub struct Bench {
     pub storage: Arc<dyn Storage>,
     /// The clock; shows 2025-03-21T09:00:00Z at first.
     pub clock: Arc<ManualClock>,
+    /// How passwords are hashed: as cheaply as can be, for what is checked is not how long it takes.
+    pub passwords: Passwords,
 }
 
 impl Bench {
@@ -32,13 +35,18 @@ impl Bench {
     pub fn open(factory: Factory<'_>) -> Self {
         let storage = factory();
         let clock = Arc::new(ManualClock::new(at("2025-03-21T09:00:00Z")));
+        let cheap = HashCost { memory_kib: 8, passes: 1, lanes: 1 };
+        let key = Key::new(*b"a key of the conformance suite's").expect("a key");
+        let hasher = Hasher::new(cheap, 8, 1_000).expect("a hasher").peppered(&key);
+        let passwords = Passwords::new(hasher).key(key).breached(|password| password == "known to the wrong people");
         let crm = Crm::builder_on(storage.clone())
             .clock(clock.clone())
+            .passwords(passwords.clone())
             .module(Sample)
             .module(Listener)
             .build_blocking()
             .expect("the store can be prepared");
-        Self { crm, storage, clock }
+        Self { crm, storage, clock, passwords }
     }
 
     /// Runs a job as the system, which may have any row.

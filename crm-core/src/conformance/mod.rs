@@ -23,6 +23,7 @@
 )]
 
 pub mod access;
+pub mod accounts;
 pub mod audit;
 mod bench;
 pub mod branches;
@@ -37,6 +38,7 @@ pub mod policy;
 pub mod port;
 pub mod purchases;
 pub mod queries;
+pub mod quotas;
 mod race;
 pub mod rows;
 mod sample;
@@ -98,6 +100,13 @@ macro_rules! conformance_tests {
                 nothing_without_a_grant, nothing_beyond_its_reach, every_permission_has_an_operation, branches_narrow,
                 customers_see_their_own, only_the_system_is_unrestricted, verify_finds_what_was_planted,
             }
+            accounts {
+                let_in_who_knows_the_password, refuse_everybody_alike, count_guesses_exactly, lock_nobody_out,
+                keep_sessions_as_an_oracle_does, end_sessions_with_the_password, change_passwords, expire_passwords,
+                send_codes_that_work_once, reset_forgotten_passwords, change_identifiers, have_api_tokens,
+                are_issued_by_stage, are_administered, ask_for_a_second_factor, keep_secrets, hash_anew_when_the_cost_grows,
+            }
+            quotas { are_exact, settle_once, count_customers }
         }
     };
     (@expand $factory:expr; $($module:ident { $($check:ident),* $(,)? })*) => {$(

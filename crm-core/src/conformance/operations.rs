@@ -6,6 +6,7 @@ use super::bench::{Bench, zloty};
 use super::purchases::{receive, sale};
 use crate::Result;
 use crate::access::{self, Holder, NewRole, Principal, Role, RoleAssignment, Scoped, StaffGroup, Target, User, UserId};
+use crate::accounts::{self, AccountsPolicy, CredentialId, Identifier};
 use crate::branches::{self, Branch, NewBranch};
 use crate::catalog::{self, Category, NewProduct, Product};
 use crate::customers::{self, Customer, Identifiers, NewCustomer};
@@ -13,6 +14,7 @@ use crate::journal::{self, JournalQuery};
 use crate::kernel::page::Limit;
 use crate::module::{self, OutboxId};
 use crate::purchases::{self, NewLine, NewPurchase, PurchaseId};
+use crate::quotas::{self, ReservationId};
 use crate::work::{Filter, UnitOfWork, Version};
 
 /// What there is to act upon.
@@ -29,6 +31,8 @@ pub(super) struct World {
     pub(super) new: NewPurchase,
     pub(super) owner: UserId,
     pub(super) staff: Staff,
+    pub(super) credential: CredentialId,
+    pub(super) reservation: ReservationId,
 }
 
 /// Who works there: the owner of a customer is in a group and holds a role; nobody is in the other group, or holds the
@@ -85,7 +89,33 @@ impl World {
         // The purchases have changed the stage.
         let get = |id| bench.read(move |work| work.customers().get(id)).unwrap();
         let (customer, other, purchase) = (get(customer), get(other), recorded[0]);
-        Self { branch, elsewhere, customer, other, product, category, purchase, message, new, owner, staff }
+        let theirs = Principal::Customer(customer.id);
+        let credential = bench
+            .run(move |work| work.accounts().create(&theirs, &Identifier::parse("access@example.org", None)?))
+            .unwrap()
+            .id;
+        let reservation = bench
+            .run(|work| {
+                work.quotas().set("access", 10, 0)?;
+                work.quotas().reserve("access", 1, Duration::ZERO)
+            })
+            .unwrap()
+            .id;
+        Self {
+            branch,
+            elsewhere,
+            customer,
+            other,
+            product,
+            category,
+            purchase,
+            message,
+            new,
+            owner,
+            staff,
+            credential,
+            reservation,
+        }
     }
 
     pub(super) fn staff_id(&self) -> UserId {
@@ -102,6 +132,7 @@ impl World {
         absent.customer.phone = Some(crate::kernel::phone::Phone::from_e164("+48609999999").unwrap());
         absent.purchase = nobody.into();
         absent.staff.user.id = nobody.into();
+        absent.credential = nobody.into();
         absent.new = NewPurchase { branch: absent.branch.id, customer: Some(absent.customer.id), ..absent.new };
         absent
     }
@@ -135,6 +166,16 @@ fn belonging<E: Scoped>(records: &[E]) -> Vec<Target> {
 
 fn anybodys<T>(_: T) -> Vec<Target> {
     vec![Target::ANY]
+}
+
+/// What belongs to the customer of the world.
+fn theirs<T>(world: &World) -> impl FnOnce(T) -> Vec<Target> {
+    let target = world.customer.target();
+    move |_| vec![target]
+}
+
+fn another() -> Result<Identifier> {
+    Identifier::parse("another@example.org", None)
 }
 
 /// Every public operation of the core. One without a row fails a test.
@@ -295,6 +336,66 @@ pub const OPERATIONS: &[Operation] = &[
         work.access().explain(&user, access::READ, &Target::ANY).map(anybodys)
     }),
     reads("access.who", &[access::READ], |work, _| work.access().who(access::READ, &Target::ANY).map(anybodys)),
+    writes("accounts.create", &[accounts::MANAGE], |work, world| {
+        work.accounts().create(&Principal::Customer(world.customer.id), &another()?).map(theirs(world))
+    }),
+    writes("accounts.create", &[accounts::MANAGE], |work, world| {
+        work.accounts().create(&Principal::User(world.owner), &another()?)?;
+        Ok(vec![Target { owner: Some(world.owner), ..Target::ANY }])
+    }),
+    writes("accounts.issue", &[accounts::MANAGE], |work, world| {
+        work.accounts().issue(world.customer.id, &another()?, None).map(theirs(world))
+    }),
+    writes("accounts.invite", &[accounts::MANAGE], |work, world| {
+        work.accounts().invite(world.credential).map(theirs(world))
+    }),
+    reads("accounts.get", &[accounts::READ], |work, world| work.accounts().get(world.credential).map(theirs(world))),
+    reads("accounts.of", &[accounts::READ], |work, world| {
+        work.accounts().of(&Principal::Customer(world.customer.id)).map(theirs(world))
+    }),
+    reads("accounts.sessions", &[accounts::READ], |work, world| {
+        work.accounts().sessions(world.credential).map(theirs(world))
+    }),
+    writes("accounts.end_sessions", &[accounts::MANAGE], |work, world| {
+        work.accounts().end_sessions(world.credential, None).map(theirs(world))
+    }),
+    writes("accounts.disable", &[accounts::MANAGE], |work, world| {
+        work.accounts().disable(world.credential).map(theirs(world))
+    }),
+    writes("accounts.enable", &[accounts::MANAGE], |work, world| {
+        work.accounts().enable(world.credential).map(theirs(world))
+    }),
+    writes("accounts.set_valid_until", &[accounts::MANAGE], |work, world| {
+        work.accounts().set_valid_until(world.credential, None).map(theirs(world))
+    }),
+    writes("accounts.compromised", &[accounts::MANAGE], |work, world| {
+        work.accounts().compromised(world.credential).map(theirs(world))
+    }),
+    writes("accounts.set_identifier", &[accounts::MANAGE], |work, world| {
+        work.accounts().set_identifier(world.credential, &another()?).map(theirs(world))
+    }),
+    writes("accounts.drop_factor", &[accounts::MANAGE], |work, world| {
+        work.accounts().drop_factor(world.credential).map(theirs(world))
+    }),
+    writes("accounts.delete", &[accounts::MANAGE], |work, world| {
+        work.accounts().delete(world.credential).map(theirs(world))
+    }),
+    reads("accounts.policy", &[accounts::POLICY], |work, _| work.accounts().policy().map(anybodys)),
+    writes("accounts.set_policy", &[accounts::POLICY], |work, _| {
+        work.accounts().set_policy(AccountsPolicy::default()).map(anybodys)
+    }),
+    writes("accounts.prune", &[accounts::POLICY], |work, _| work.accounts().prune(Limit::default()).map(anybodys)),
+    writes("quotas.set", &[quotas::MANAGE], |work, _| work.quotas().set("new", 1, 0).map(anybodys)),
+    reads("quotas.get", &[quotas::READ], |work, _| work.quotas().get("access").map(anybodys)),
+    reads("quotas.all", &[quotas::READ], |work, _| work.quotas().all().map(anybodys)),
+    writes("quotas.reserve", &[quotas::RESERVE], |work, _| {
+        work.quotas().reserve("access", 1, Duration::ZERO).map(anybodys)
+    }),
+    writes("quotas.commit", &[quotas::RESERVE], |work, world| work.quotas().commit(world.reservation, 1).map(anybodys)),
+    writes("quotas.release", &[quotas::RESERVE], |work, world| work.quotas().release(world.reservation).map(anybodys)),
+    writes("quotas.release_expired", &[quotas::RESERVE], |work, _| {
+        work.quotas().release_expired("access", Limit::default()).map(anybodys)
+    }),
     writes("outbox.claim", &[module::DELIVER], |work, _| {
         work.outbox().claim(Limit::default(), Duration::from_secs(1)).map(anybodys)
     }),

@@ -11,7 +11,7 @@ use crate::kernel::page::{Cursor, Limit, Page};
 use crate::kernel::phone::Phone;
 use crate::kernel::time::CivilDate;
 use crate::work::{Filter, UnitOfWork, Version, changed_columns};
-use crate::{Error, Result};
+use crate::{Error, Result, quotas};
 
 /// Permission to create and change customers.
 pub const WRITE: &str = "customers.write";
@@ -109,7 +109,7 @@ impl Customers<'_, '_> {
     ///
     /// # Errors
     /// [`Error::Invalid`] for a field that breaks a rule; [`Error::AlreadyExists`] when the card number or the national
-    /// id is another customer's.
+    /// id is another customer's; `quota.exhausted` when a quota of customers is set and used up.
     pub fn create(&mut self, new: NewCustomer) -> Result<Customer> {
         let id = self.0.new_id();
         let target = Target { branch: new.branch, customer: Some(id), owner: new.owner };
@@ -139,6 +139,7 @@ impl Customers<'_, '_> {
             created_at: work.now(),
         };
         normalise(&mut customer)?;
+        quotas::take(&mut work, quotas::CUSTOMERS, 1)?;
         work.insert(&customer)?;
         work.insert_all(&search_keys(&customer))?;
         work.emit(&CustomerCreated { customer: id, stage: customer.stage })?;

@@ -15,6 +15,7 @@ pub mod national_id;
 pub mod page;
 pub mod phone;
 pub mod points;
+pub mod random;
 pub mod rate;
 pub mod text;
 pub mod time;

@@ -9,6 +9,7 @@ use super::permit::Permit;
 use super::unit_of_work::UnitOfWork;
 use super::value::Json;
 use crate::kernel::hex::hexadecimal;
+use crate::kernel::random::digest_of;
 use crate::kernel::time::Timestamp;
 use crate::{Error, Result};
 
@@ -81,13 +82,9 @@ impl Permit<'_, '_> {
 impl UnitOfWork<'_> {
     /// The stored name of an idempotency key of this actor, to [expect](Permit::expect) it.
     pub fn command_key(&self, command: &str, key: &str) -> CommandKey {
-        let mut digest = Sha256::new();
-        for part in [self.principal().to_string().as_str(), command, key] {
-            digest.update((part.len() as u64).to_be_bytes());
-            digest.update(part);
-        }
+        let digest = digest_of(&[self.principal().to_string().as_bytes(), command.as_bytes(), key.as_bytes()]);
         let mut id = [0; 16];
-        id.copy_from_slice(&digest.finalize()[..16]);
+        id.copy_from_slice(&digest[..16]);
         Uuid::from_bytes(id).into()
     }
 }

@@ -219,6 +219,108 @@ CREATE TABLE crm_stock_movements (
     CONSTRAINT crm_stock_movements_pk PRIMARY KEY (product_id, branch_id, id)
 );
 
+CREATE TABLE crm_credentials (
+    id uuid NOT NULL,
+    version bigint NOT NULL,
+    principal text COLLATE "C" NOT NULL,
+    identifier_kind text COLLATE "C" NOT NULL,
+    identifier text COLLATE "C" NOT NULL,
+    canonical text COLLATE "C" NOT NULL,
+    password_hash text COLLATE "C",
+    history jsonb NOT NULL,
+    generation bigint NOT NULL,
+    changed_at timestamptz NOT NULL,
+    valid_until timestamptz,
+    must_change text COLLATE "C",
+    disabled boolean NOT NULL,
+    factor_seed uuid,
+    factor_on boolean NOT NULL,
+    factor_step bigint NOT NULL,
+    recovery jsonb NOT NULL,
+    created_at timestamptz NOT NULL,
+    CONSTRAINT crm_credentials_pk PRIMARY KEY (id),
+    CONSTRAINT crm_credentials_identifier UNIQUE (canonical)
+);
+
+CREATE INDEX crm_credentials_principal_idx ON crm_credentials (principal, id);
+
+CREATE TABLE crm_sessions (
+    id uuid NOT NULL,
+    version bigint NOT NULL,
+    token_hash text COLLATE "C" NOT NULL,
+    credential_id uuid NOT NULL,
+    generation bigint NOT NULL,
+    kind text COLLATE "C" NOT NULL,
+    created_at timestamptz NOT NULL,
+    seen_at timestamptz NOT NULL,
+    expires_at timestamptz NOT NULL,
+    elevated_until timestamptz,
+    CONSTRAINT crm_sessions_pk PRIMARY KEY (id),
+    CONSTRAINT crm_sessions_credential_id_fk FOREIGN KEY (credential_id) REFERENCES crm_credentials (id)
+);
+
+CREATE INDEX crm_sessions_credential_idx ON crm_sessions (credential_id, id);
+
+CREATE INDEX crm_sessions_expires_idx ON crm_sessions (expires_at, id);
+
+CREATE TABLE crm_api_tokens (
+    id uuid NOT NULL,
+    version bigint NOT NULL,
+    token_hash text COLLATE "C" NOT NULL,
+    credential_id uuid NOT NULL,
+    name text COLLATE "C" NOT NULL,
+    shown text COLLATE "C" NOT NULL,
+    scopes jsonb NOT NULL,
+    created_at timestamptz NOT NULL,
+    expires_at timestamptz,
+    last_used_at timestamptz,
+    CONSTRAINT crm_api_tokens_pk PRIMARY KEY (id),
+    CONSTRAINT crm_api_tokens_credential_id_fk FOREIGN KEY (credential_id) REFERENCES crm_credentials (id)
+);
+
+CREATE INDEX crm_api_tokens_credential_idx ON crm_api_tokens (credential_id, id);
+
+CREATE TABLE crm_account_codes (
+    id uuid NOT NULL,
+    version bigint NOT NULL,
+    code_hash text COLLATE "C" NOT NULL,
+    credential_id uuid NOT NULL,
+    generation bigint NOT NULL,
+    purpose text COLLATE "C" NOT NULL,
+    target text COLLATE "C",
+    expires_at timestamptz NOT NULL,
+    attempts_left bigint NOT NULL,
+    CONSTRAINT crm_account_codes_pk PRIMARY KEY (id),
+    CONSTRAINT crm_account_codes_credential_id_fk FOREIGN KEY (credential_id) REFERENCES crm_credentials (id)
+);
+
+CREATE INDEX crm_account_codes_credential_idx ON crm_account_codes (credential_id, id);
+
+CREATE INDEX crm_account_codes_expires_idx ON crm_account_codes (expires_at, id);
+
+CREATE TABLE crm_login_guards (
+    id uuid NOT NULL,
+    version bigint NOT NULL,
+    failures bigint NOT NULL,
+    last_at timestamptz NOT NULL,
+    turned_away bigint NOT NULL,
+    proven_at timestamptz,
+    CONSTRAINT crm_login_guards_pk PRIMARY KEY (id)
+);
+
+CREATE INDEX crm_login_guards_last_idx ON crm_login_guards (last_at, id);
+
+CREATE TABLE crm_quotas (
+    name text COLLATE "C" NOT NULL,
+    version bigint NOT NULL,
+    capacity bigint NOT NULL,
+    free bigint NOT NULL,
+    reserved bigint NOT NULL,
+    used bigint NOT NULL,
+    CONSTRAINT crm_quotas_pk PRIMARY KEY (name),
+    CONSTRAINT crm_quotas_counts_check CHECK (reserved >= 0 AND used >= 0)
+);
+
 CREATE TABLE crm_journal (
     occurred_at timestamptz NOT NULL,
     id uuid NOT NULL,

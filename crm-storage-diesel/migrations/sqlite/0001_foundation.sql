@@ -226,6 +226,110 @@ CREATE TABLE crm_stock_movements (
     CONSTRAINT crm_stock_movements_pk PRIMARY KEY (product_id, branch_id, id)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE crm_credentials (
+    id BLOB NOT NULL,
+    version INTEGER NOT NULL,
+    principal TEXT NOT NULL,
+    identifier_kind TEXT NOT NULL,
+    identifier TEXT NOT NULL,
+    canonical TEXT NOT NULL,
+    password_hash TEXT,
+    history TEXT NOT NULL,
+    generation INTEGER NOT NULL,
+    changed_at INTEGER NOT NULL,
+    valid_until INTEGER,
+    must_change TEXT,
+    disabled INTEGER NOT NULL,
+    factor_seed BLOB,
+    factor_on INTEGER NOT NULL,
+    factor_step INTEGER NOT NULL,
+    recovery TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    CONSTRAINT crm_credentials_pk PRIMARY KEY (id),
+    CONSTRAINT crm_credentials_identifier UNIQUE (canonical),
+    CONSTRAINT crm_credentials_disabled_check CHECK (disabled IN (0, 1)),
+    CONSTRAINT crm_credentials_factor_on_check CHECK (factor_on IN (0, 1))
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX crm_credentials_principal_idx ON crm_credentials (principal, id);
+
+CREATE TABLE crm_sessions (
+    id BLOB NOT NULL,
+    version INTEGER NOT NULL,
+    token_hash TEXT NOT NULL,
+    credential_id BLOB NOT NULL,
+    generation INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    seen_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    elevated_until INTEGER,
+    CONSTRAINT crm_sessions_pk PRIMARY KEY (id),
+    CONSTRAINT crm_sessions_credential_id_fk FOREIGN KEY (credential_id) REFERENCES crm_credentials (id)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX crm_sessions_credential_idx ON crm_sessions (credential_id, id);
+
+CREATE INDEX crm_sessions_expires_idx ON crm_sessions (expires_at, id);
+
+CREATE TABLE crm_api_tokens (
+    id BLOB NOT NULL,
+    version INTEGER NOT NULL,
+    token_hash TEXT NOT NULL,
+    credential_id BLOB NOT NULL,
+    name TEXT NOT NULL,
+    shown TEXT NOT NULL,
+    scopes TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER,
+    last_used_at INTEGER,
+    CONSTRAINT crm_api_tokens_pk PRIMARY KEY (id),
+    CONSTRAINT crm_api_tokens_credential_id_fk FOREIGN KEY (credential_id) REFERENCES crm_credentials (id)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX crm_api_tokens_credential_idx ON crm_api_tokens (credential_id, id);
+
+CREATE TABLE crm_account_codes (
+    id BLOB NOT NULL,
+    version INTEGER NOT NULL,
+    code_hash TEXT NOT NULL,
+    credential_id BLOB NOT NULL,
+    generation INTEGER NOT NULL,
+    purpose TEXT NOT NULL,
+    target TEXT,
+    expires_at INTEGER NOT NULL,
+    attempts_left INTEGER NOT NULL,
+    CONSTRAINT crm_account_codes_pk PRIMARY KEY (id),
+    CONSTRAINT crm_account_codes_credential_id_fk FOREIGN KEY (credential_id) REFERENCES crm_credentials (id)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX crm_account_codes_credential_idx ON crm_account_codes (credential_id, id);
+
+CREATE INDEX crm_account_codes_expires_idx ON crm_account_codes (expires_at, id);
+
+CREATE TABLE crm_login_guards (
+    id BLOB NOT NULL,
+    version INTEGER NOT NULL,
+    failures INTEGER NOT NULL,
+    last_at INTEGER NOT NULL,
+    turned_away INTEGER NOT NULL,
+    proven_at INTEGER,
+    CONSTRAINT crm_login_guards_pk PRIMARY KEY (id)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX crm_login_guards_last_idx ON crm_login_guards (last_at, id);
+
+CREATE TABLE crm_quotas (
+    name TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    capacity INTEGER NOT NULL,
+    free INTEGER NOT NULL,
+    reserved INTEGER NOT NULL,
+    used INTEGER NOT NULL,
+    CONSTRAINT crm_quotas_pk PRIMARY KEY (name),
+    CONSTRAINT crm_quotas_counts_check CHECK (reserved >= 0 AND used >= 0)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE crm_journal (
     occurred_at INTEGER NOT NULL,
     id BLOB NOT NULL,

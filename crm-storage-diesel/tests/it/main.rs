@@ -19,6 +19,7 @@ mod processes;
 mod proxy;
 mod race;
 mod schema;
+mod secrets;
 mod shop;
 mod sql_text;
 mod upgrade;

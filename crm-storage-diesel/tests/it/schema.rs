@@ -4,7 +4,8 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
-use crm_core::access::{Actor, Holder, NewRole, StaffGroupId};
+use crm_core::access::{Actor, Holder, NewRole, Principal, StaffGroupId};
+use crm_core::accounts::{CredentialId, Identifier};
 use crm_core::branches::BranchId;
 use crm_core::catalog::{CategoryId, NewProduct, ProductId};
 use crm_core::customers::event::CUSTOMER_CREATED;
@@ -96,11 +97,11 @@ impl Tells for PgConnection {
 
 fn references_are_foreign_keys(crm: &Crm, connection: &mut impl Tells) {
     let schemas = crm.schemas();
-    let references = schemas.iter().flat_map(|schema| {
-        let table = match schema.home {
-            Home::Table(table) => table,
-            Home::Records(_) => panic!("{} has no table", schema.kind),
-        };
+    let tables = schemas.iter().filter_map(|schema| match schema.home {
+        Home::Table(table) => Some((schema, table)),
+        Home::Records(_) => None,
+    });
+    let references = tables.flat_map(|(schema, table)| {
         let ids = schema.columns.iter().filter(|column| column.column_type == ColumnType::Uuid);
         ids.filter(|column| column.name.ends_with("_id")).map(move |column| (table.to_owned(), column.name.to_owned()))
     });
@@ -135,6 +136,7 @@ struct Sample {
     customer: CustomerId,
     purchase: PurchaseId,
     group: StaffGroupId,
+    credential: CredentialId,
 }
 
 fn fill(work: &mut UnitOfWork<'_>, shop: &shop::Shop) -> Result<Sample> {
@@ -192,11 +194,15 @@ fn fill(work: &mut UnitOfWork<'_>, shop: &shop::Shop) -> Result<Sample> {
                 let sale = NewPurchase::of(shop.branch, &name, lines, [NewTender::cash_rest()]).by(customer.id);
                 let purchase = work.purchases().record(&sale, &name)?.purchase;
                 let (branch, category, product, customer) = (shop.branch, category.id, product.id, customer.id);
-                sample = Some(Sample { branch, category, product, customer, purchase, group });
+                let credential = CredentialId::from(uuid::Uuid::nil());
+                sample = Some(Sample { branch, category, product, customer, purchase, group, credential });
             }
         }
     }
-    sample.ok_or_else(|| Error::Setup("nothing was made".to_owned()))
+    let mut sample = sample.ok_or_else(|| Error::Setup("nothing was made".to_owned()))?;
+    let name = Identifier::parse("ala@example.org", None)?;
+    sample.credential = work.accounts().create(&Principal::Customer(sample.customer), &name)?.id;
+    Ok(sample)
 }
 
 /// Something that a service lists.
@@ -324,6 +330,17 @@ const LISTS: &[List] = &[
         let from = Some(Timestamp::UNIX_EPOCH);
         journal(work, &JournalQuery { from, ..JournalQuery::default() })
     }),
+    list("credentials of a principal", &["crm_credentials_principal_idx"], |work, sample| {
+        work.accounts().of(&Principal::Customer(sample.customer)).map(|_| ())
+    }),
+    list("sessions of a credential", &["crm_sessions_credential_idx"], |work, sample| {
+        work.accounts().sessions(sample.credential).map(|_| ())
+    }),
+    list(
+        "what is over of accounts",
+        &["crm_sessions_expires_idx", "crm_account_codes_expires_idx", "crm_login_guards_last_idx"],
+        |work, _| work.accounts().prune(Limit::new(2)?).map(|_| ()),
+    ),
     list("outbox", &["crm_outbox_due_idx"], |work, _| {
         work.outbox().claim(Limit::new(2)?, std::time::Duration::ZERO).map(|_| ())
     }),
