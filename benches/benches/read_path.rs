@@ -43,7 +43,7 @@ fn sqlite(options: &Options, dir: &Path) -> Result<()> {
     let crm = ours::connect(&store.url())?;
     grow(options, &mut store.loader()?, || {
         let mut readers: Readers = vec![("by hand", Box::new(SqliteReads::new(&store)?))];
-        readers.extend(crm.as_ref().map(|crm| ("ours", Box::new(OurReads::new(crm)) as _)));
+        readers.push(("ours", Box::new(OurReads::new(&crm))));
         Ok(readers)
     })
 }
@@ -54,7 +54,7 @@ fn postgres(options: &Options, server: &PostgresServer) -> Result<()> {
     let crm = ours::connect(server.url().as_str())?;
     grow(options, &mut PostgresLoader::new(server.url())?, || {
         let mut readers: Readers = vec![("by hand", Box::new(PostgresReads::new(server.url())?))];
-        readers.extend(crm.as_ref().map(|crm| ("ours", Box::new(OurReads::new(crm)) as _)));
+        readers.push(("ours", Box::new(OurReads::new(&crm))));
         Ok(readers)
     })
 }

@@ -77,12 +77,12 @@ fn sqlite(options: &Options, dir: &Path) -> Result<()> {
     if options.without_foreign_keys {
         variants.push(Box::new(SqliteLimit::without_foreign_keys(&store, &feed)?));
     }
-    add_ours(&mut variants, crm.as_ref(), options);
+    add_ours(&mut variants, &crm, options);
     let plan = Plan { rounds: options.rounds, cell: options.cell, server: None, own_cpu: true };
     compete(&mut variants, &feed, &plan)?;
     let mut by_hand = SqliteLimit::new(&store, &feed, Tuning::Large)?;
-    beside_readers(&mut by_hand, || Ok(Box::new(SqliteReads::new(&store)?)), crm.as_ref(), options, &feed, &plan)?;
-    finish(crm, options)
+    beside_readers(&mut by_hand, || Ok(Box::new(SqliteReads::new(&store)?)), &crm, options, &feed, &plan)?;
+    finish(&crm, options)
 }
 
 fn postgres(options: &Options, mut server: PostgresServer) -> Result<()> {
@@ -110,27 +110,24 @@ fn postgres(options: &Options, mut server: PostgresServer) -> Result<()> {
         let copy = if options.delay.is_zero() { copy.clone() } else { through_proxy(copy, options.delay)? };
         variants.push(Box::new(PostgresLimit::without_foreign_keys(&copy, &feed)?));
     }
-    add_ours(&mut variants, crm.as_ref(), options);
+    add_ours(&mut variants, &crm, options);
     // The proxy runs in this process, so its CPU time would be counted too.
     let own_cpu = options.delay.is_zero();
     let plan = Plan { rounds: options.rounds, cell: options.cell, server: server.pid(), own_cpu };
     compete(&mut variants, &feed, &plan)?;
     let mut by_hand = PostgresLimit::new(&url, &feed)?;
-    beside_readers(&mut by_hand, || Ok(Box::new(PostgresReads::new(&url)?)), crm.as_ref(), options, &feed, &plan)?;
-    finish(crm, options)
+    beside_readers(&mut by_hand, || Ok(Box::new(PostgresReads::new(&url)?)), &crm, options, &feed, &plan)?;
+    finish(&crm, options)
 }
 
-fn add_ours(variants: &mut Vec<Box<dyn Variant>>, crm: Option<&Crm>, options: &Options) {
-    match crm {
-        Some(crm) => variants.extend(options.callers.iter().map(|&callers| Box::new(Ours::new(crm, callers)) as _)),
-        None => println!("ours: no engine yet, hand-written variants only"),
-    }
+fn add_ours(variants: &mut Vec<Box<dyn Variant>>, crm: &Crm, options: &Options) {
+    variants.extend(options.callers.iter().map(|&callers| Box::new(Ours::new(crm, callers)) as _));
 }
 
 fn beside_readers(
     by_hand: &mut dyn Variant,
     reader: impl Fn() -> Result<Box<dyn Reads + Send>>,
-    crm: Option<&Crm>,
+    crm: &Crm,
     options: &Options,
     feed: &Feed,
     plan: &Plan,
@@ -140,18 +137,14 @@ fn beside_readers(
     }
     let readers = (0..options.readers).map(|_| reader()).collect::<Result<_>>()?;
     with_readers(by_hand, readers, feed, plan)?;
-    if let Some(crm) = crm {
-        let readers = (0..options.readers).map(|_| Box::new(OurReads::new(crm)) as _).collect();
-        with_readers(&mut Ours::new(crm, CALLERS_BESIDE_READERS), readers, feed, plan)?;
-    }
-    Ok(())
+    let readers = (0..options.readers).map(|_| Box::new(OurReads::new(crm)) as _).collect();
+    with_readers(&mut Ours::new(crm, CALLERS_BESIDE_READERS), readers, feed, plan)
 }
 
 /// In a smoke run, the library checks what everybody wrote: so the variants by hand are held to write the same.
-fn finish(crm: Option<Crm>, options: &Options) -> Result<()> {
-    let Some(crm) = crm else { return Ok(()) };
+fn finish(crm: &Crm, options: &Options) -> Result<()> {
     if options.smoke {
-        ours::verify(&crm)?;
+        ours::verify(crm)?;
     }
     Ok(crm.blocking().close()?)
 }

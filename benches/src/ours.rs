@@ -38,23 +38,20 @@ impl Module for ThankYou {
     }
 }
 
-/// Opens our library at an address.
+/// Opens our library at an address, and makes its tables if they are not there.
 ///
 /// # Errors
 /// What the storage meets.
-pub fn connect(url: &str) -> Result<Option<Crm>> {
-    let storage = DieselStorage::open(url)?;
-    Ok(Some(Crm::builder(storage).module(ThankYou).build_blocking()?))
+pub fn connect(url: &str) -> Result<Crm> {
+    Ok(Crm::builder(DieselStorage::open(url)?).module(ThankYou).build_blocking()?)
 }
 
-/// Makes our tables in an empty database, if there is an engine that can.
+/// Makes our tables in an empty database.
 ///
 /// # Errors
 /// What the storage meets.
-pub fn migrate(url: &str) -> Result<bool> {
-    let Some(crm) = connect(url)? else { return Ok(false) };
-    crm.blocking().close()?;
-    Ok(true)
+pub fn migrate(url: &str) -> Result<()> {
+    Ok(connect(url)?.blocking().close()?)
 }
 
 /// Callers of our library, each with one purchase at a time.

@@ -10,17 +10,12 @@ use url::Url;
 use crate::data::Loader;
 use crate::{Result, ours};
 
-const FOUNDATION: &str = include_str!("../../crm-storage-diesel/migrations/postgres/0001_foundation.sql");
-
 /// Makes our tables in an empty database.
 ///
 /// # Errors
 /// What the database meets.
 pub fn create(url: &Url) -> Result<()> {
-    if !ours::migrate(url.as_str())? {
-        connect(url)?.batch_execute(FOUNDATION)?;
-    }
-    Ok(())
+    ours::migrate(url.as_str())
 }
 
 /// A connection.

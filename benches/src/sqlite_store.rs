@@ -9,8 +9,6 @@ use rusqlite::{Connection, ToSql};
 use crate::data::Loader;
 use crate::{Result, ours};
 
-const FOUNDATION: &str = include_str!("../../crm-storage-diesel/migrations/sqlite/0001_foundation.sql");
-
 /// A database file.
 #[derive(Debug, Clone)]
 pub struct SqliteStore {
@@ -33,9 +31,7 @@ impl SqliteStore {
     /// What the database meets.
     pub fn create(path: &Path) -> Result<Self> {
         let store = Self { path: path.to_owned() };
-        if !ours::migrate(&store.url())? {
-            store.connect(Tuning::Default)?.execute_batch(FOUNDATION)?;
-        }
+        ours::migrate(&store.url())?;
         Ok(store)
     }
 

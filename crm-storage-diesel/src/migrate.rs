@@ -1,6 +1,5 @@
 //! Migrations: a ledger per module, one transaction per migration, one statement per call.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use crm_core::kernel::time::Timestamp;
@@ -226,9 +225,9 @@ fn apply<C: Migrates>(
             connection.batch_execute(statement).map_err(|error| C::classify(&error).error)?;
         }
         let entry = Statement {
-            text: Arc::from(
-                "INSERT INTO crm_schema_migrations (module, version, name, checksum, applied_at) VALUES (?, ?, ?, ?, ?)",
-            ),
+            text:
+                "INSERT INTO crm_schema_migrations (module, version, name, checksum, applied_at) VALUES (?, ?, ?, ?, ?)"
+                    .into(),
             binds: vec![
                 text(module.module),
                 Bind::One(ColumnType::Int, Cell::Owned(Value::Int(migration.version.into()))),

@@ -196,6 +196,11 @@ fn ints(values: impl Iterator<Item = Option<i64>>) -> Bind<'static> {
 
 impl<C: BorrowMut<PgConnection>> Tables for PostgresTables<C> {
     const DIALECT: Dialect = Dialect::Postgres;
+    type Connection = PgConnection;
+
+    fn connection(&mut self) -> &mut PgConnection {
+        self.connection.borrow_mut()
+    }
 
     fn fetch(&mut self, schema: &'static Schema, keys: &[Key], lock: Lock) -> Result<Vec<Option<Row>>, Failure> {
         if keys.is_empty() {
@@ -207,16 +212,6 @@ impl<C: BorrowMut<PgConnection>> Tables for PostgresTables<C> {
         let rows = load(self.connection.borrow_mut(), statement, &column_types(schema))?;
         let found: HashMap<Key, Row> = rows.into_iter().map(|row| (schema.key_of(&row), row)).collect();
         Ok(keys.iter().map(|key| found.get(key).cloned()).collect())
-    }
-
-    fn select(&mut self, schema: &'static Schema, statement: Statement<'_>) -> Result<Vec<Row>, Failure> {
-        Ok(load(self.connection.borrow_mut(), statement, &column_types(schema))?)
-    }
-
-    fn count(&mut self, statement: Statement<'_>) -> Result<u64, Failure> {
-        let rows = load(self.connection.borrow_mut(), statement, &[ColumnType::Int])?;
-        let count = rows.first().and_then(|row| row.first()).and_then(Value::as_int).unwrap_or_default();
-        Ok(u64::try_from(count).unwrap_or_default())
     }
 
     fn insert(&mut self, schema: &'static Schema, rows: &[Row]) -> Result<(), Failure> {
@@ -262,10 +257,6 @@ impl<C: BorrowMut<PgConnection>> Tables for PostgresTables<C> {
             self.change(schema, Operation::Add { column }, of.len(), binds)?;
         }
         Ok(())
-    }
-
-    fn command(&mut self, text: &str) -> Result<(), DieselError> {
-        self.connection.borrow_mut().batch_execute(text)
     }
 
     fn begin(&mut self, mode: Mode) -> Result<(), DieselError> {

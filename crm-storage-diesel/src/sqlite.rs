@@ -158,14 +158,19 @@ impl<C: BorrowMut<SqliteConnection>> SqliteTables<C> {
     }
 }
 
-/// The cells at these positions.
-fn cells<'r>(schema: &Schema, row: &'r Row, at: impl Iterator<Item = usize>) -> Vec<Bind<'r>> {
-    at.filter_map(|at| Some(Bind::One(schema.columns.get(at)?.column_type, Cow::Borrowed(row.get(at)?)))).collect()
+fn bind(column_type: ColumnType, cell: &Value) -> Bind<'_> {
+    Bind::One(column_type, Cow::Borrowed(cell))
+}
+
+/// The cells of the columns that an update writes, and of the key.
+fn updated_cells<'r>(schema: &Schema, row: &'r Row) -> Vec<Bind<'r>> {
+    let updated = (0..schema.columns.len()).filter(|&at| schema.is_updated(at)).chain(schema.key.iter().copied());
+    updated.filter_map(|at| Some(bind(schema.columns.get(at)?.column_type, row.get(at)?))).collect()
 }
 
 fn key_cells<'k>(schema: &Schema, key: &'k Key) -> Vec<Bind<'k>> {
     let types = schema.key.iter().filter_map(|&at| schema.columns.get(at)).map(|column| column.column_type);
-    types.zip(key).map(|(column_type, cell)| Bind::One(column_type, Cow::Borrowed(cell))).collect()
+    types.zip(key).map(|(column_type, cell)| bind(column_type, cell)).collect()
 }
 
 fn int(value: i64) -> Bind<'static> {
@@ -174,6 +179,11 @@ fn int(value: i64) -> Bind<'static> {
 
 impl<C: BorrowMut<SqliteConnection>> Tables for SqliteTables<C> {
     const DIALECT: Dialect = Dialect::Sqlite;
+    type Connection = SqliteConnection;
+
+    fn connection(&mut self) -> &mut SqliteConnection {
+        self.connection.borrow_mut()
+    }
 
     fn fetch(&mut self, schema: &'static Schema, keys: &[Key], _: Lock) -> Result<Vec<Option<Row>>, Failure> {
         // Whoever began to write is the only writer: there is nothing to lock.
@@ -187,21 +197,14 @@ impl<C: BorrowMut<SqliteConnection>> Tables for SqliteTables<C> {
             .collect()
     }
 
-    fn select(&mut self, schema: &'static Schema, statement: Statement<'_>) -> Result<Vec<Row>, Failure> {
-        Ok(load(self.connection.borrow_mut(), statement, &column_types(schema))?)
-    }
-
-    fn count(&mut self, statement: Statement<'_>) -> Result<u64, Failure> {
-        let rows = load(self.connection.borrow_mut(), statement, &[ColumnType::Int])?;
-        let count = rows.first().and_then(|row| row.first()).and_then(Value::as_int).unwrap_or_default();
-        Ok(u64::try_from(count).unwrap_or_default())
-    }
-
     fn insert(&mut self, schema: &'static Schema, rows: &[Row]) -> Result<(), Failure> {
         let mut rest = rows;
         for size in BATCHES {
             while let Some((batch, after)) = rest.split_at_checked(size) {
-                let binds = batch.iter().flat_map(|row| cells(schema, row, 0..row.len())).collect();
+                let mut binds = Vec::with_capacity(size * schema.columns.len());
+                for row in batch {
+                    binds.extend(schema.columns.iter().zip(row).map(|(column, cell)| bind(column.column_type, cell)));
+                }
                 let statement = Statement::kept(self.texts.get(schema, Operation::Insert { rows: size }), binds);
                 if self.connection.borrow_mut().execute_returning_count(&statement)? != size {
                     return Err(Failure::Conflict);
@@ -214,8 +217,7 @@ impl<C: BorrowMut<SqliteConnection>> Tables for SqliteTables<C> {
 
     fn update(&mut self, schema: &'static Schema, rows: &[(Row, i64)]) -> Result<(), Failure> {
         rows.iter().try_for_each(|(row, was)| {
-            let updated = (0..schema.columns.len()).filter(|&at| schema.is_updated(at));
-            let mut binds = cells(schema, row, updated.chain(schema.key.iter().copied()));
+            let mut binds = updated_cells(schema, row);
             binds.push(int(*was));
             self.change_one(schema, Operation::Update, binds)
         })
@@ -237,10 +239,6 @@ impl<C: BorrowMut<SqliteConnection>> Tables for SqliteTables<C> {
             binds.extend([int(low), int(high)]);
             self.change_one(schema, Operation::Add { column: addition.column }, binds)
         })
-    }
-
-    fn command(&mut self, text: &str) -> Result<(), DieselError> {
-        self.connection.borrow_mut().batch_execute(text)
     }
 
     fn begin(&mut self, mode: Mode) -> Result<(), DieselError> {

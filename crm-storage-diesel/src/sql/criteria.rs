@@ -46,7 +46,11 @@ pub(crate) fn select(dialect: Dialect, query: &Query) -> Result<Statement<'_>> {
         text.push_str(" LIMIT ");
         text.push_str(&query.limit.to_string());
     }
-    Ok(Statement { text: text.into(), binds, kept: kept && leaves <= MAX_KEPT_LEAVES && is_usual(query.limit) })
+    Ok(Statement {
+        text: text.as_str().into(),
+        binds,
+        kept: kept && leaves <= MAX_KEPT_LEAVES && is_usual(query.limit),
+    })
 }
 
 /// The statement that counts.
@@ -55,7 +59,7 @@ pub(crate) fn count<'q>(dialect: Dialect, schema: &'static Schema, criteria: &'q
     where_.text = format!("SELECT count(*) FROM {} WHERE ", quoted(table_of(schema)));
     where_.push(criteria, false, 0)?;
     let kept = where_.kept && where_.leaves <= MAX_KEPT_LEAVES;
-    Ok(Statement { text: where_.text.into(), binds: where_.binds, kept })
+    Ok(Statement { text: where_.text.as_str().into(), binds: where_.binds, kept })
 }
 
 /// Page sizes whose statements are kept prepared, so that callers who choose any number do not fill the cache. A page

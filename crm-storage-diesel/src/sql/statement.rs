@@ -1,6 +1,7 @@
 //! A statement as data, run through Diesel: its cache of prepared statements, its binds, its instrumentation.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::sync::Arc;
 
 use crm_core::work::{ColumnType, Row, Value};
@@ -25,11 +26,28 @@ pub(crate) enum Bind<'a> {
     Many(ColumnType, Vec<Cell<'a>>),
 }
 
-/// SQL text with a `?` for each bind. Prepared once per connection and text.
+/// SQL text with a `?` for each bind, kept as the pieces between them: taken apart once, not for each execution.
+/// Nothing but a placeholder may contain a question mark.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Text(Arc<[Box<str>]>);
+
+impl From<&str> for Text {
+    fn from(text: &str) -> Self {
+        Self(text.split('?').map(Into::into).collect())
+    }
+}
+
+impl fmt::Display for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join("?"))
+    }
+}
+
+/// A text and its values. Prepared once per connection and text.
 #[derive(Debug, Clone)]
 pub(crate) struct Statement<'a> {
-    /// The text. Nothing but a placeholder may contain a question mark.
-    pub(crate) text: Arc<str>,
+    /// The text.
+    pub(crate) text: Text,
     /// The values, in the order of the placeholders.
     pub(crate) binds: Vec<Bind<'a>>,
     /// Whether the text comes from a bounded set, so that the prepared statement may be kept.
@@ -38,7 +56,7 @@ pub(crate) struct Statement<'a> {
 
 impl<'a> Statement<'a> {
     /// A statement that is kept prepared.
-    pub(crate) fn kept(text: Arc<str>, binds: Vec<Bind<'a>>) -> Self {
+    pub(crate) fn kept(text: Text, binds: Vec<Bind<'a>>) -> Self {
         Self { text, binds, kept: true }
     }
 
@@ -49,21 +67,24 @@ impl<'a> Statement<'a> {
 }
 
 impl<DB: Database> QueryFragment<DB> for Statement<'_> {
+    // Diesel walks three times for each execution: for the text, under which it keeps what is prepared, for whether to
+    // keep it, and for the values.
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         if !self.kept {
             out.unsafe_to_cache_prepared();
         }
-        let mut pieces = self.text.split('?');
-        out.push_sql(pieces.next().unwrap_or_default());
-        let mut binds = self.binds.iter();
-        for piece in pieces {
-            match binds.next() {
-                Some(Bind::One(column_type, cell)) => DB::push_cell(&mut out, *column_type, cell)?,
-                Some(Bind::Many(column_type, cells)) => DB::push_array(&mut out, *column_type, cells)?,
-                None => return Err(Error::QueryBuilderError("a statement with too few values".into())),
-            }
-            out.push_sql(piece);
+        let Some((last, pieces)) = self.text.0.split_last() else { return Ok(()) };
+        if pieces.len() > self.binds.len() {
+            return Err(Error::QueryBuilderError("a statement with too few values".into()));
         }
+        for (piece, bind) in pieces.iter().zip(&self.binds) {
+            out.push_sql(piece);
+            match bind {
+                Bind::One(column_type, cell) => DB::push_cell(&mut out, *column_type, cell)?,
+                Bind::Many(column_type, cells) => DB::push_array(&mut out, *column_type, cells)?,
+            }
+        }
+        out.push_sql(last);
         Ok(())
     }
 }
@@ -87,11 +108,12 @@ where
     let mut rows = Vec::new();
     for row in connection.load(statement)? {
         let row = row?;
-        let cells = types.iter().enumerate().map(|(at, column_type)| {
+        let mut cells = Row::with_capacity(types.len());
+        for (at, column_type) in types.iter().enumerate() {
             let field = row.get(at).ok_or_else(|| Error::DeserializationError("a column is missing".into()))?;
-            C::Backend::read(*column_type, field.value()).map_err(Error::DeserializationError)
-        });
-        rows.push(cells.collect::<QueryResult<Row>>()?);
+            cells.push(C::Backend::read(*column_type, field.value()).map_err(Error::DeserializationError)?);
+        }
+        rows.push(cells);
     }
     Ok(rows)
 }

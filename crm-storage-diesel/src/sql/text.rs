@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 use std::fmt::Write;
-use std::sync::Arc;
 
 use crm_core::work::{ColumnType, Home, Schema};
+
+use super::statement::Text;
 
 /// Whose SQL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -34,7 +35,7 @@ pub(crate) enum Operation {
 #[derive(Debug)]
 pub(crate) struct Texts {
     dialect: Dialect,
-    made: HashMap<(&'static str, Operation), Arc<str>>,
+    made: HashMap<(&'static str, Operation), Text>,
 }
 
 impl Texts {
@@ -43,9 +44,10 @@ impl Texts {
     }
 
     /// The text for an operation on a kind.
-    pub(crate) fn get(&mut self, schema: &'static Schema, operation: Operation) -> Arc<str> {
+    pub(crate) fn get(&mut self, schema: &'static Schema, operation: Operation) -> Text {
         let dialect = self.dialect;
-        Arc::clone(self.made.entry((schema.kind, operation)).or_insert_with(|| text(dialect, schema, operation).into()))
+        let made = self.made.entry((schema.kind, operation));
+        made.or_insert_with(|| text(dialect, schema, operation).as_str().into()).clone()
     }
 }
 
@@ -132,7 +134,9 @@ fn sqlite(schema: &Schema, operation: Operation) -> String {
         Operation::Fetch { .. } => format!("SELECT {} FROM {table} WHERE {key}", columns(schema)),
         Operation::Insert { rows } => {
             let row = format!("({})", list(every(schema).map(|_| "?".to_owned())));
-            format!("INSERT INTO {table} ({}) VALUES {}", columns(schema), list((0..rows).map(|_| row.clone())))
+            // A failed statement is undone by whoever began the transaction or the savepoint, so SQLite need not keep a
+            // journal to undo it alone.
+            format!("INSERT OR FAIL INTO {table} ({}) VALUES {}", columns(schema), list((0..rows).map(|_| row.clone())))
         }
         Operation::Update => {
             let set = list(updated(schema).map(|at| format!("{} = ?", name(schema, at))));
@@ -250,7 +254,7 @@ mod tests {
         );
         assert_eq!(
             text(&PAIR, Operation::Insert { rows: 2 }),
-            r#"INSERT INTO "crm_test_pairs" ("left", "right", "order", "total", "spent") VALUES (?, ?, ?, ?, ?), (?, ?, ?, ?, ?)"#
+            r#"INSERT OR FAIL INTO "crm_test_pairs" ("left", "right", "order", "total", "spent") VALUES (?, ?, ?, ?, ?), (?, ?, ?, ?, ?)"#
         );
         assert_eq!(
             text(&THING, Operation::Delete { versioned: true }),
@@ -310,12 +314,13 @@ mod tests {
         let [first, second] = [&first, &second].map(|query| select(Dialect::Sqlite, query).unwrap());
         assert_eq!(first.text, second.text);
         assert!(first.kept);
-        assert!(first.text.ends_with(
+        let text = first.text.to_string();
+        assert!(text.ends_with(
             r#"WHERE (("label" >= ? AND "label" < ?) AND "number" IN (?, ?, ?, ?)) AND ("version", "id") < (?, ?) ORDER BY "version" DESC, "id" DESC LIMIT 51"#
-        ), "{}", first.text);
+        ), "{text}");
         let odd = query("x", 777);
         assert!(!select(Dialect::Sqlite, &odd).unwrap().kept);
-        let text = select(Dialect::Postgres, &odd).unwrap().text;
+        let text = select(Dialect::Postgres, &odd).unwrap().text.to_string();
         assert!(text.contains(r#""number" = ANY(?)"#), "{text}");
         let many = Criteria::Any(
             (0..2_000).map(|number| Criteria::Not(Box::new(Criteria::In(3, vec![Value::Int(number)])))).collect(),
@@ -327,10 +332,10 @@ mod tests {
     fn a_nullable_column_is_two_valued_under_not() {
         let not = |at, value| Criteria::Not(Box::new(Criteria::Compare(at, crm_core::work::Comparison::Equal, value)));
         let nullable = not(3, Value::Int(1));
-        let text = count(Dialect::Sqlite, &THING, &nullable).unwrap().text;
+        let text = count(Dialect::Sqlite, &THING, &nullable).unwrap().text.to_string();
         assert!(text.ends_with(r#"WHERE NOT (("number" IS NOT NULL AND "number" = ?))"#), "{text}");
         let sure = not(1, Value::Int(1));
-        let text = count(Dialect::Sqlite, &THING, &sure).unwrap().text;
+        let text = count(Dialect::Sqlite, &THING, &sure).unwrap().text.to_string();
         assert!(text.ends_with(r#"WHERE NOT ("version" = ?)"#), "{text}");
     }
 }

@@ -3,17 +3,21 @@
 
 use std::collections::HashMap;
 
-use crm_core::work::{Addition, Criteria, Home, Key, Lock, Mode, Query, Row, Schema, Schemas, Tx};
+use crm_core::work::{Addition, ColumnType, Criteria, Home, Key, Lock, Mode, Query, Row, Schema, Schemas, Tx, Value};
 use crm_core::{Error, Result};
+use diesel::connection::{LoadConnection, SimpleConnection};
+use diesel::expression::QueryMetadata;
 use diesel::result::Error as DieselError;
+use diesel::sql_types::Untyped;
 
 use super::criteria::{count, select};
 use super::records::{RECORDS, from_record, narrowed, record_key, to_record};
-use super::statement::Statement;
-use super::text::Dialect;
+use super::statement::{Statement, load};
+use super::text::{Dialect, column_types};
 use crate::errors::{Classified, State};
 use crate::migrate::ModuleMigrations;
 use crate::session::Session;
+use crate::sql_types::Database;
 
 /// Why a statement on a table failed.
 #[derive(Debug)]
@@ -41,17 +45,31 @@ impl From<Error> for Failure {
 /// Statements on the rows of one table, each run at once.
 pub(crate) trait Tables {
     const DIALECT: Dialect;
+    type Connection: LoadConnection<Backend: Database + QueryMetadata<Untyped>>;
+
+    fn connection(&mut self) -> &mut Self::Connection;
 
     fn fetch(&mut self, schema: &'static Schema, keys: &[Key], lock: Lock) -> Result<Vec<Option<Row>>, Failure>;
-    fn select(&mut self, schema: &'static Schema, statement: Statement<'_>) -> Result<Vec<Row>, Failure>;
-    fn count(&mut self, statement: Statement<'_>) -> Result<u64, Failure>;
     fn insert(&mut self, schema: &'static Schema, rows: &[Row]) -> Result<(), Failure>;
     fn update(&mut self, schema: &'static Schema, rows: &[(Row, i64)]) -> Result<(), Failure>;
     fn delete(&mut self, schema: &'static Schema, keys: &[(Key, Option<i64>)]) -> Result<(), Failure>;
     fn add(&mut self, schema: &'static Schema, additions: &[Addition]) -> Result<(), Failure>;
 
+    fn select(&mut self, schema: &'static Schema, statement: Statement<'_>) -> Result<Vec<Row>, Failure> {
+        Ok(load(self.connection(), statement, &column_types(schema))?)
+    }
+
+    fn count(&mut self, statement: Statement<'_>) -> Result<u64, Failure> {
+        let rows = load(self.connection(), statement, &[ColumnType::Int])?;
+        let count = rows.first().and_then(|row| row.first()).and_then(Value::as_int).unwrap_or_default();
+        Ok(u64::try_from(count).unwrap_or_default())
+    }
+
     /// Runs commands without a result.
-    fn command(&mut self, text: &str) -> Result<(), DieselError>;
+    fn command(&mut self, text: &str) -> Result<(), DieselError> {
+        self.connection().batch_execute(text)
+    }
+
     /// Begins a transaction.
     fn begin(&mut self, mode: Mode) -> Result<(), DieselError>;
     /// Makes the tables ready for these kinds, outside a transaction.
@@ -185,7 +203,7 @@ impl<T: Tables> Tx for SqlTx<T> {
             if schema.version.is_none() && !rows.is_empty() {
                 return Err(Failure::Conflict);
             }
-            for round in rounds(rows, |(row, _)| schema.key_of(row)) {
+            for round in rounds(T::DIALECT, rows, |(row, _)| schema.key_of(row)) {
                 if !is_record(schema) {
                     tables.update(schema, &round)?;
                     continue;
@@ -205,7 +223,9 @@ impl<T: Tables> Tx for SqlTx<T> {
                 .into_iter()
                 .map(|(key, was)| (if record { record_key(schema, &key) } else { key }, was.filter(|_| versioned)));
             let home = if record { &RECORDS } else { schema };
-            rounds(keys.collect(), |(key, _)| key.clone()).into_iter().try_for_each(|round| tables.delete(home, &round))
+            rounds(T::DIALECT, keys.collect(), |(key, _)| key.clone())
+                .into_iter()
+                .try_for_each(|round| tables.delete(home, &round))
         })
     }
 
@@ -216,7 +236,7 @@ impl<T: Tables> Tx for SqlTx<T> {
             if additions.iter().any(|addition| !is_counter(addition.column)) {
                 return Err(Error::invalid(schema.kind, "counter.column").into());
             }
-            rounds(additions, |addition| (addition.column, addition.key.clone()))
+            rounds(T::DIALECT, additions, |addition| (addition.column, addition.key.clone()))
                 .into_iter()
                 .try_for_each(|round| tables.add(schema, &round))
         })
@@ -352,8 +372,11 @@ fn records<T: Tables>(tables: &mut T, schema: &'static Schema, criteria: &Criter
 }
 
 /// Splits work so that no name comes twice in a round, keeping the order of what has the same name: one statement
-/// changes a row at most once.
-fn rounds<I, N: std::hash::Hash + Eq>(items: Vec<I>, name: impl Fn(&I) -> N) -> Vec<Vec<I>> {
+/// changes a row at most once. SQLite has a statement for each.
+fn rounds<I, N: std::hash::Hash + Eq>(dialect: Dialect, items: Vec<I>, name: impl Fn(&I) -> N) -> Vec<Vec<I>> {
+    if dialect == Dialect::Sqlite {
+        return vec![items];
+    }
     let mut seen: HashMap<N, usize> = HashMap::new();
     let mut rounds: Vec<Vec<I>> = Vec::new();
     for item in items {
@@ -397,7 +420,10 @@ mod tests {
 
     #[test]
     fn rounds_keep_the_order_of_a_name() {
-        assert_eq!(rounds(vec![1, 2, 1, 3, 1, 2], |item| *item), [vec![1, 2, 3], vec![1, 2], vec![1]]);
-        assert_eq!(rounds(Vec::<u8>::new(), |item| *item), Vec::<Vec<u8>>::new());
+        assert_eq!(
+            rounds(Dialect::Postgres, vec![1, 2, 1, 3, 1, 2], |item| *item),
+            [vec![1, 2, 3], vec![1, 2], vec![1]]
+        );
+        assert_eq!(rounds(Dialect::Postgres, Vec::<u8>::new(), |item| *item), Vec::<Vec<u8>>::new());
     }
 }
