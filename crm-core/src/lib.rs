@@ -15,6 +15,8 @@ pub mod kernel;
 mod memory;
 pub mod module;
 mod nouns;
+pub mod partners;
+pub mod pricing;
 pub mod purchases;
 pub mod work;
 

@@ -4,7 +4,8 @@ use crate::branches::BranchId;
 use crate::kernel::currency::Currency;
 use crate::kernel::money::Money;
 use crate::kernel::time::Timestamp;
-use crate::work::Version;
+use crate::work::{Json, Version};
+use std::collections::BTreeMap;
 use uuid::Uuid;
 
 crate::id! {
@@ -36,6 +37,8 @@ crate::entity! {
         name: String,
         /// Its name, folded.
         folded_name: String,
+        /// The tax class of everything in its subtree that has none nearer.
+        tax_class: Option<String>,
     }
 }
 
@@ -83,6 +86,12 @@ crate::entity! {
         oversell: bool,
         /// Whether it is sold.
         active: bool,
+        /// No discount takes the price of one below this, in minor units.
+        floor_minor: Option<i64>,
+        /// Its tax class; without one, that of the nearest category above.
+        tax_class: Option<String>,
+        /// What else is known of it, by which price rules may choose: `brand` = `Lavazza`.
+        attributes: Json<BTreeMap<String, String>>,
     }
 }
 

@@ -125,6 +125,7 @@ CREATE TABLE crm_categories (
     path text COLLATE "C" NOT NULL,
     name text COLLATE "C" NOT NULL,
     folded_name text COLLATE "C" NOT NULL,
+    tax_class text COLLATE "C",
     CONSTRAINT crm_categories_pk PRIMARY KEY (id),
     CONSTRAINT crm_categories_name UNIQUE (parent, folded_name)
 );
@@ -152,10 +153,14 @@ CREATE TABLE crm_products (
     stocked boolean NOT NULL,
     oversell boolean NOT NULL,
     active boolean NOT NULL,
+    floor_minor bigint,
+    tax_class text COLLATE "C",
+    attributes jsonb NOT NULL,
     CONSTRAINT crm_products_pk PRIMARY KEY (id),
     CONSTRAINT crm_products_sku UNIQUE (sku),
     CONSTRAINT crm_products_category_id_fk FOREIGN KEY (category_id) REFERENCES crm_categories (id),
-    CONSTRAINT crm_products_price_check CHECK (price_minor >= 0)
+    CONSTRAINT crm_products_price_check CHECK (price_minor >= 0),
+    CONSTRAINT crm_products_floor_check CHECK (floor_minor >= 0)
 );
 
 CREATE INDEX crm_products_category_idx ON crm_products (category_id, sku, id);

@@ -128,6 +128,7 @@ CREATE TABLE crm_categories (
     path TEXT NOT NULL,
     name TEXT NOT NULL,
     folded_name TEXT NOT NULL,
+    tax_class TEXT,
     CONSTRAINT crm_categories_pk PRIMARY KEY (id),
     CONSTRAINT crm_categories_name UNIQUE (parent, folded_name)
 ) STRICT, WITHOUT ROWID;
@@ -155,10 +156,14 @@ CREATE TABLE crm_products (
     stocked INTEGER NOT NULL,
     oversell INTEGER NOT NULL,
     active INTEGER NOT NULL,
+    floor_minor INTEGER,
+    tax_class TEXT,
+    attributes TEXT NOT NULL,
     CONSTRAINT crm_products_pk PRIMARY KEY (id),
     CONSTRAINT crm_products_sku UNIQUE (sku),
     CONSTRAINT crm_products_category_id_fk FOREIGN KEY (category_id) REFERENCES crm_categories (id),
     CONSTRAINT crm_products_price_check CHECK (price_minor >= 0),
+    CONSTRAINT crm_products_floor_check CHECK (floor_minor >= 0),
     CONSTRAINT crm_products_stocked_check CHECK (stocked IN (0, 1)),
     CONSTRAINT crm_products_oversell_check CHECK (oversell IN (0, 1)),
     CONSTRAINT crm_products_active_check CHECK (active IN (0, 1))
