@@ -167,7 +167,7 @@ mod tests {
     #[test]
     fn percentages_are_rounded_once() {
         // 0.52½ of 17.50, down.
-        assert_eq!(amounts(&Adjustment::Percent(Rate::percent(3)), &[line(6, 1_422, 0), line(1, 328, 0)]), [43, 9]);
+        assert_eq!(amounts(&Adjustment::Percent(Rate::percent(3)), &[line(6, 1_422, 0), line(1, 328, 0)]), [42, 10]);
         // Ten lines of 0.5: five in all, the earlier first.
         let tenth = amounts(&Adjustment::Percent(Rate::percent(10)), &[line(1, 5, 0); 10]);
         assert_eq!(tenth, [1, 1, 1, 1, 1, 0, 0, 0, 0, 0]);
