@@ -43,6 +43,21 @@ crate::entity! {
 }
 
 crate::entity! {
+    /// The state of the tree as a whole: a stamp that is another one whenever a category is added, moved or taxed anew,
+    /// by which a snapshot of the tree knows that it is old.
+    pub struct CategoryTreeState {
+        kind: "category_tree", records: [], key: (id: CategoryId), columns: category_tree_state, version: version,
+    } {
+        /// The nil id: there is one tree.
+        id: CategoryId,
+        /// The optimistic lock.
+        version: Version,
+        /// Changes with the tree.
+        stamp: Uuid,
+    }
+}
+
+crate::entity! {
     /// A category was moved in the tree: its history.
     pub struct CategoryMove {
         kind: "category_move", table: "crm_category_moves", key: (category_id: CategoryId, id: CategoryMoveId), columns: category_move,

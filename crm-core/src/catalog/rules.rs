@@ -77,7 +77,15 @@ mod tests {
         let id = CategoryId::from(Uuid::from_u128(n));
         let path = path_under(parent, id).unwrap();
         let parent = parent.map_or(Uuid::nil().into(), |parent| parent.id);
-        Category { id, version: Version::FIRST, parent, path, name: "x".into(), folded_name: "x".into(), tax_class: None }
+        Category {
+            id,
+            version: Version::FIRST,
+            parent,
+            path,
+            name: "x".into(),
+            folded_name: "x".into(),
+            tax_class: None,
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use uuid::Uuid;
 
 use super::event::{CategoryCreated, CategoryMoved, ProductChanged, ProductCreated};
-use super::model::{Category, CategoryId, CategoryMove, Product, ProductId, category, product};
+use super::model::{Category, CategoryId, CategoryMove, CategoryTreeState, Product, ProductId, category, product};
 use super::rules;
 use crate::access::Target;
 use crate::kernel::input::{folded, required_text};
@@ -97,6 +97,7 @@ impl Catalog<'_, '_> {
         };
         touch(&mut work, above)?;
         work.insert(&category)?;
+        stamp_tree(&mut work)?;
         work.emit(&CategoryCreated { category: id })?;
         Ok(category)
     }
@@ -136,8 +137,22 @@ impl Catalog<'_, '_> {
             moved_at,
         };
         work.insert(&history)?;
+        stamp_tree(&mut work)?;
         work.emit(&CategoryMoved { category: id, old_path, new_path })?;
         work.get(id)
+    }
+
+    /// Sets the tax class of a category: of everything below it that has none nearer.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::Invalid`] for a class that is none, of 1 to 32 characters.
+    pub fn set_category_tax_class(&mut self, id: CategoryId, class: Option<&str>) -> Result<Category> {
+        let mut work = self.0.permit(WRITE, &Target::ANY)?;
+        let mut category: Category = work.get(id)?;
+        category.tax_class = class.map(rules::tax_class).transpose()?;
+        work.update(&mut category)?;
+        stamp_tree(&mut work)?;
+        Ok(category)
     }
 
     /// A category with everything below it, parents before children.
@@ -240,4 +255,23 @@ impl Catalog<'_, '_> {
 /// child, whose path would stay behind.
 fn touch(work: &mut Permit<'_, '_>, parent: Option<Category>) -> Result<()> {
     parent.map_or(Ok(()), |mut parent| work.update(&mut parent))
+}
+
+/// Tells snapshots of the tree that they are old.
+fn stamp_tree(work: &mut Permit<'_, '_>) -> Result<()> {
+    let id = CategoryId::from(Uuid::nil());
+    let stamp = work.new_id();
+    match work.find::<CategoryTreeState>(&id)? {
+        Some(mut state) => {
+            state.stamp = stamp;
+            work.update(&mut state)
+        }
+        None => work.insert(&CategoryTreeState { id, version: Version::FIRST, stamp }),
+    }
+}
+
+/// What the tree is stamped with: the nil id before there is a category.
+pub(crate) fn tree_stamp(work: &mut Permit<'_, '_>) -> Result<Uuid> {
+    let state = work.find::<CategoryTreeState>(&Uuid::nil().into())?;
+    Ok(state.map_or(Uuid::nil(), |state| state.stamp))
 }

@@ -14,7 +14,7 @@ crate::id! {
 crate::entity! {
     /// A group of partners that share terms: "Wholesale B".
     pub struct PartnerGroup {
-        kind: "partner_group", records: [name], key: (id: PartnerGroupId), columns: partner_group, version: version,
+        kind: "partner_group", table: "crm_partner_groups", key: (id: PartnerGroupId), columns: partner_group, version: version,
     } {
         /// Its id.
         id: PartnerGroupId,
@@ -30,7 +30,7 @@ crate::entity! {
 crate::entity! {
     /// A group of customers, a segment: "Teachers".
     pub struct CustomerGroup {
-        kind: "customer_group", records: [name], key: (id: CustomerGroupId), columns: customer_group, version: version,
+        kind: "customer_group", table: "crm_customer_groups", key: (id: CustomerGroupId), columns: customer_group, version: version,
     } {
         /// Its id.
         id: CustomerGroupId,
@@ -46,7 +46,7 @@ crate::entity! {
 crate::entity! {
     /// A customer belongs to a group of customers.
     pub struct Membership {
-        kind: "membership", records: [customer_id, group_id], key: (customer_id: CustomerId, group_id: CustomerGroupId),
+        kind: "membership", table: "crm_memberships", key: (customer_id: CustomerId, group_id: CustomerGroupId),
         columns: membership,
     } {
         /// Who.
@@ -61,7 +61,7 @@ crate::entity! {
 crate::entity! {
     /// What makes a customer a partner (C57): a contract, and the groups whose terms it brings while it is valid.
     pub struct Partner {
-        kind: "partner", records: [], key: (customer_id: CustomerId), columns: partner, version: version,
+        kind: "partner", table: "crm_partners", key: (customer_id: CustomerId), columns: partner, version: version,
     } {
         /// The customer.
         customer_id: CustomerId,

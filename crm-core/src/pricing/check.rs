@@ -133,7 +133,8 @@ pub fn check(rules: &[PriceRule], tree: &CategoryTree) -> Vec<Finding> {
         if let Some((other, _)) = others().find(|(_, other)| contradicts(terms, other)) {
             report(Fault::Contradicts, Some(other.id));
         }
-        let across = |other: &RuleTerms| terms.combine.is_some() && terms.combine == other.combine && terms.stage != other.stage;
+        let across =
+            |other: &RuleTerms| terms.combine.is_some() && terms.combine == other.combine && terms.stage != other.stage;
         if let Some((other, _)) = others().find(|(_, other)| across(other)) {
             report(Fault::CombinedAcrossStages, Some(other.id));
         }
@@ -216,7 +217,11 @@ fn takes_nothing(terms: &RuleTerms) -> bool {
 }
 
 /// Whether wherever the second rule matches the first does, and goes before it. Finds the plain cases.
-fn shadows((by, first): &(&PriceRule, &RuleTerms), (rule, second): &(&PriceRule, &RuleTerms), tree: &CategoryTree) -> bool {
+fn shadows(
+    (by, first): &(&PriceRule, &RuleTerms),
+    (rule, second): &(&PriceRule, &RuleTerms),
+    tree: &CategoryTree,
+) -> bool {
     let lasts = by.effective_from <= rule.effective_from
         && match (by.effective_until, rule.effective_until) {
             (None, _) => true,
@@ -246,7 +251,9 @@ fn shadows((by, first): &(&PriceRule, &RuleTerms), (rule, second): &(&PriceRule,
     }
     let gives_more = match (first.adjustment, second.adjustment) {
         (Adjustment::Percent(a), Adjustment::Percent(b)) => first.base == second.base && a >= b,
-        (Adjustment::Amount { off: a, per: p }, Adjustment::Amount { off: b, per: q }) => p == q && a.minor() >= b.minor(),
+        (Adjustment::Amount { off: a, per: p }, Adjustment::Amount { off: b, per: q }) => {
+            p == q && a.minor() >= b.minor()
+        }
         (Adjustment::FixedPrice(a), Adjustment::FixedPrice(b)) => a.minor() <= b.minor(),
         _ => false,
     };
@@ -261,8 +268,8 @@ fn shadows((by, first): &(&PriceRule, &RuleTerms), (rule, second): &(&PriceRule,
         }
         _ => {
             let equal = first.adjustment == second.adjustment;
-            let before = first.priority > second.priority
-                || first.priority == second.priority && first.on == second.on && lower;
+            let before =
+                first.priority > second.priority || first.priority == second.priority && first.on == second.on && lower;
             gives_more && (!equal || before)
         }
     }
@@ -375,7 +382,10 @@ mod tests {
     #[test]
     fn what_contradicts_itself() {
         let combine = Some("spring".to_owned());
-        assert_eq!(found([RuleTerms { exclusive: true, combine: combine.clone(), ..percent(1) }]), [(1, Fault::ExclusiveCombined)]);
+        assert_eq!(
+            found([RuleTerms { exclusive: true, combine: combine.clone(), ..percent(1) }]),
+            [(1, Fault::ExclusiveCombined)]
+        );
         assert_eq!(found([RuleTerms { combine, ..fixed(1, Stage::Campaign) }]), [(1, Fault::FixedCombined)]);
         assert_eq!(found([RuleTerms { additive_with_parent: true, ..percent(1) }]), [(1, Fault::AdditiveStage)]);
         assert_eq!(found([RuleTerms { stage: Stage::Manual, ..percent(1) }]), [(1, Fault::Stage)]);
@@ -408,6 +418,13 @@ mod tests {
     fn two_prices_for_the_same() {
         let both = found([fixed(100, Stage::Terms), fixed(200, Stage::Terms)]);
         assert_eq!(both, [(1, Fault::Contradicts), (2, Fault::Shadowed), (2, Fault::Contradicts)]);
-        assert_eq!(found([RuleTerms { combine: Some("c".into()), ..percent(1) }, RuleTerms { stage: Stage::Group, combine: Some("c".into()), ..percent(1) }]).len(), 2);
+        assert_eq!(
+            found([
+                RuleTerms { combine: Some("c".into()), ..percent(1) },
+                RuleTerms { stage: Stage::Group, combine: Some("c".into()), ..percent(1) }
+            ])
+            .len(),
+            2
+        );
     }
 }

@@ -73,18 +73,15 @@ fn place(rule: &Rule, context: &Context) -> usize {
         had.iter().position(|one| wanted.contains(one))
     }
     let audience = &rule.terms.audience;
-    let places =
-        [first(&audience.partner_groups, &context.partner_groups), first(&audience.customer_groups, &context.customer_groups)];
+    let places = [
+        first(&audience.partner_groups, &context.partner_groups),
+        first(&audience.customer_groups, &context.customer_groups),
+    ];
     places.into_iter().flatten().min().unwrap_or(usize::MAX)
 }
 
 /// How two candidates compare, and by what.
-fn compare(
-    policy: &Policy,
-    context: &Context,
-    a: &Candidate<'_>,
-    b: &Candidate<'_>,
-) -> (Ordering, Option<Criterion>) {
+fn compare(policy: &Policy, context: &Context, a: &Candidate<'_>, b: &Candidate<'_>) -> (Ordering, Option<Criterion>) {
     let stage = a.rule.terms.stage;
     let decided = Criterion::of(stage).iter().find_map(|criterion| {
         let ordering = criterion.compare(policy, context, a, b);

@@ -234,13 +234,7 @@ impl<'a> Pricing<'a> {
         Ok(())
     }
 
-    fn candidates(
-        &self,
-        stage: Stage,
-        line: usize,
-        orders: &HashMap<u32, i64>,
-        candidates: &mut Vec<Candidate<'a>>,
-    ) {
+    fn candidates(&self, stage: Stage, line: usize, orders: &HashMap<u32, i64>, candidates: &mut Vec<Candidate<'a>>) {
         candidates.clear();
         let (Some(range), Some(standing)) = (self.of_line.get(line), self.standing.get(line)) else { return };
         for at in self.met.get(range.clone()).unwrap_or_default() {
@@ -261,7 +255,8 @@ impl<'a> Pricing<'a> {
             }
             for at in self.met.get(range.clone()).unwrap_or_default() {
                 let on_order = |rule: &&Rule| {
-                    rule.terms.stage == stage && matches!(rule.terms.adjustment, Adjustment::Amount { per: Per::Order, .. })
+                    rule.terms.stage == stage
+                        && matches!(rule.terms.adjustment, Adjustment::Amount { per: Per::Order, .. })
                 };
                 if self.policy.rule(*at).filter(on_order).is_some() {
                     // The list prices of all lines have a sum, so what is left of them does.
@@ -276,8 +271,7 @@ impl<'a> Pricing<'a> {
     fn give(&mut self, rule: &Rule, lines: &[(u32, usize)]) -> Result<()> {
         let terms = &rule.terms;
         let budget = rules::budget(rule, self.context);
-        let standing: Vec<Standing> =
-            lines.iter().filter_map(|(_, line)| self.standing.get(*line).copied()).collect();
+        let standing: Vec<Standing> = lines.iter().filter_map(|(_, line)| self.standing.get(*line).copied()).collect();
         let rounding = self.policy.settings.rounding;
         let given = amounts::give(&terms.adjustment, terms.base, rounding, budget, &standing)?;
         let mut sum = 0_i64;
@@ -285,7 +279,10 @@ impl<'a> Pricing<'a> {
             let of = self.standing.get(*line).map_or(0, |line| line.base(terms.base));
             let by = By::Rule { id: rule.id, version: rule.version };
             sum += off; // Of what has a sum.
-            self.take(*line, Taken { stage: terms.stage, by, how: terms.adjustment, of_minor: of, off_minor: off, bound });
+            self.take(
+                *line,
+                Taken { stage: terms.stage, by, how: terms.adjustment, of_minor: of, off_minor: off, bound },
+            );
             if let Some(ended) = self.ended.get_mut(*line).filter(|_| terms.ends) {
                 *ended = Some(rule.id);
             }
@@ -393,8 +390,7 @@ impl<'a> Pricing<'a> {
         }
         let mut sums = Vec::with_capacity(by_rate.len());
         for ((class, rate, mode), lines) in by_rate {
-            let amounts: Vec<i64> =
-                lines.iter().filter_map(|line| Some(self.quoted.get(*line)?.net_minor)).collect();
+            let amounts: Vec<i64> = lines.iter().filter_map(|line| Some(self.quoted.get(*line)?.net_minor)).collect();
             let taxes = tax::of_lines(&amounts, rate, mode, policy.settings.tax_rounding)?;
             let (mut net_minor, mut tax_minor) = (0_i64, 0_i64);
             for ((line, amount), tax) in lines.into_iter().zip(amounts).zip(taxes) {

@@ -24,7 +24,7 @@ crate::entity! {
     ///
     /// Of the versions that have begun at an instant the highest is the one in force.
     pub struct PriceRule {
-        kind: "price_rule", records: [], key: (id: PriceRuleId, number: u32), columns: price_rule,
+        kind: "price_rule", table: "crm_price_rules", key: (id: PriceRuleId, number: u32), columns: price_rule,
     } {
         /// The rule.
         id: PriceRuleId,

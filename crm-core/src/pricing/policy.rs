@@ -257,7 +257,8 @@ pub(super) fn specific(on: &Assortment, tree: &CategoryTree) -> u32 {
 pub(super) fn personal(audience: &Audience) -> u8 {
     if !audience.customers.is_empty() {
         3
-    } else if !(audience.partner_groups.is_empty() && audience.customer_groups.is_empty() && audience.tiers.is_empty()) {
+    } else if !(audience.partner_groups.is_empty() && audience.customer_groups.is_empty() && audience.tiers.is_empty())
+    {
         2
     } else {
         u8::from(!audience.branches.is_empty())

@@ -114,8 +114,7 @@ pub(super) fn currencies<'r>(
 
 /// Whether a business day is one of these.
 pub(super) fn contains(days: &Days, date: CivilDate) -> bool {
-    let in_period =
-        days.from.is_none_or(|from| from <= date) && days.through.is_none_or(|through| date <= through);
+    let in_period = days.from.is_none_or(|from| from <= date) && days.through.is_none_or(|through| date <= through);
     in_period
         && (days.weekdays.is_empty() && days.named.is_empty()
             || days.weekdays.contains(&date.weekday())
@@ -126,9 +125,10 @@ pub(super) fn contains(days: &Days, date: CivilDate) -> bool {
 fn is_named(named: &NamedDay, date: CivilDate) -> bool {
     let year = named.calendar.of(date).year();
     [Some(year), year.checked_sub(1)].into_iter().flatten().any(|year| {
-        let start: Result<CivilDate> = named.calendar.days_in_month(year, named.month).and_then(|last| {
-            named.calendar.date(year, named.month, named.day.min(last))
-        });
+        let start: Result<CivilDate> = named
+            .calendar
+            .days_in_month(year, named.month)
+            .and_then(|last| named.calendar.date(year, named.month, named.day.min(last)));
         start.is_ok_and(|start| (0..i32::from(named.days)).contains(&date.days_since(start)))
     })
 }
@@ -178,8 +178,9 @@ mod tests {
             weekdays: vec![Weekday::Friday],
             named: Vec::new(),
         };
-        let found: Vec<_> =
-            ["2025-03-14", "2025-03-21", "2025-03-22", "2025-03-28", "2025-04-04"].map(|day| contains(&days, date(day))).into();
+        let found: Vec<_> = ["2025-03-14", "2025-03-21", "2025-03-22", "2025-03-28", "2025-04-04"]
+            .map(|day| contains(&days, date(day)))
+            .into();
         assert_eq!(found, [false, true, false, true, false]);
     }
 }

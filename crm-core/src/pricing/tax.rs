@@ -27,7 +27,7 @@ crate::text_enum! {
 crate::entity! {
     /// The rate of a tax class from a day on. Never changed: another rate from another day follows it.
     pub struct TaxRate {
-        kind: "tax_rate", records: [class], key: (id: TaxRateId), columns: tax_rate,
+        kind: "tax_rate", table: "crm_tax_rates", key: (id: TaxRateId), columns: tax_rate,
     } {
         /// Its id.
         id: TaxRateId,
@@ -36,7 +36,7 @@ crate::entity! {
         /// Where; everywhere that has no rate of its own, without one.
         branch_id: Option<BranchId>,
         /// The first business day.
-        from: CivilDate,
+        valid_from: CivilDate,
         /// The rate, at most the whole.
         rate: Rate,
         /// Whether prices contain it.
@@ -52,9 +52,9 @@ pub(super) fn rate_for<'r>(
     date: CivilDate,
 ) -> Result<&'r TaxRate> {
     let applies = |rate: &&TaxRate| {
-        rate.class == class && rate.from <= date && rate.branch_id.is_none_or(|there| there == branch)
+        rate.class == class && rate.valid_from <= date && rate.branch_id.is_none_or(|there| there == branch)
     };
-    let found = rates.iter().filter(applies).max_by_key(|rate| (rate.branch_id, rate.from, rate.id));
+    let found = rates.iter().filter(applies).max_by_key(|rate| (rate.branch_id, rate.valid_from, rate.id));
     found.ok_or_else(|| Error::invalid("tax_class", "tax.no_rate"))
 }
 
@@ -122,7 +122,7 @@ mod tests {
             id: Uuid::from_u128(id).into(),
             class: "food".into(),
             branch_id: branch.map(|id| Uuid::from_u128(id).into()),
-            from: from.parse().unwrap(),
+            valid_from: from.parse().unwrap(),
             rate: Rate::percent(percent),
             mode: TaxMode::Included,
         }

@@ -174,6 +174,68 @@ CREATE TABLE crm_stock (
     CONSTRAINT crm_stock_branch_id_fk FOREIGN KEY (branch_id) REFERENCES crm_branches (id)
 );
 
+CREATE TABLE crm_partner_groups (
+    id uuid NOT NULL,
+    version bigint NOT NULL,
+    name text COLLATE "C" NOT NULL,
+    priority bigint NOT NULL,
+    CONSTRAINT crm_partner_groups_pk PRIMARY KEY (id)
+);
+
+CREATE INDEX crm_partner_groups_name_idx ON crm_partner_groups (name, id);
+
+CREATE TABLE crm_customer_groups (
+    id uuid NOT NULL,
+    version bigint NOT NULL,
+    name text COLLATE "C" NOT NULL,
+    priority bigint NOT NULL,
+    CONSTRAINT crm_customer_groups_pk PRIMARY KEY (id)
+);
+
+CREATE INDEX crm_customer_groups_name_idx ON crm_customer_groups (name, id);
+
+CREATE TABLE crm_partners (
+    customer_id uuid NOT NULL,
+    version bigint NOT NULL,
+    contract_no text COLLATE "C" NOT NULL,
+    valid_from date NOT NULL,
+    valid_through date,
+    groups jsonb NOT NULL,
+    CONSTRAINT crm_partners_pk PRIMARY KEY (customer_id),
+    CONSTRAINT crm_partners_customer_id_fk FOREIGN KEY (customer_id) REFERENCES crm_customers (id)
+);
+
+CREATE TABLE crm_memberships (
+    customer_id uuid NOT NULL,
+    group_id uuid NOT NULL,
+    since timestamptz NOT NULL,
+    CONSTRAINT crm_memberships_pk PRIMARY KEY (customer_id, group_id),
+    CONSTRAINT crm_memberships_customer_id_fk FOREIGN KEY (customer_id) REFERENCES crm_customers (id),
+    CONSTRAINT crm_memberships_group_id_fk FOREIGN KEY (group_id) REFERENCES crm_customer_groups (id)
+);
+
+CREATE INDEX crm_memberships_group_idx ON crm_memberships (group_id, customer_id);
+
+CREATE TABLE crm_price_rules (
+    id uuid NOT NULL,
+    number bigint NOT NULL,
+    effective_from timestamptz NOT NULL,
+    effective_until timestamptz,
+    terms jsonb,
+    CONSTRAINT crm_price_rules_pk PRIMARY KEY (id, number)
+);
+
+CREATE TABLE crm_tax_rates (
+    id uuid NOT NULL,
+    class text COLLATE "C" NOT NULL,
+    branch_id uuid,
+    valid_from date NOT NULL,
+    rate text COLLATE "C" NOT NULL,
+    mode text COLLATE "C" NOT NULL,
+    CONSTRAINT crm_tax_rates_pk PRIMARY KEY (id),
+    CONSTRAINT crm_tax_rates_branch_id_fk FOREIGN KEY (branch_id) REFERENCES crm_branches (id)
+);
+
 CREATE TABLE crm_purchases (
     id uuid NOT NULL,
     branch_id uuid NOT NULL,

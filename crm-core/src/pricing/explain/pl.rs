@@ -46,9 +46,6 @@ pub(super) const TEXTS: Texts = Texts {
         zero: '0',
         percent: "%",
         right_to_left: false,
-        units: &[
-            ("PLN", Unit::Same("zł")),
-            ("toman", Unit::Counted(["toman", "tomany", "tomanów", "tomana"])),
-        ],
+        units: &[("PLN", Unit::Same("zł")), ("toman", Unit::Counted(["toman", "tomany", "tomanów", "tomana"]))],
     },
 };

@@ -43,10 +43,7 @@ fn explained(language: Language, currency: Currency, price: i64, rule_name: &str
     let context = Context::new(Uuid::nil().into(), currency, "2025-03-21".parse().unwrap(), now);
     let cash = Discount { off: Off::Amount(Money::new(10, currency)), reason: "rounding".into() };
     let cart = Cart { cash: Some(cash), ..Cart::of([(product.id, 2)]) };
-    let names = Names {
-        product: &|_| Some(product.name.clone()),
-        rule: &|id| policy.rule_name(id).map(str::to_owned),
-    };
+    let names = Names { product: &|_| Some(product.name.clone()), rule: &|id| policy.rule_name(id).map(str::to_owned) };
     let products = BTreeMap::from([(product.id, product.clone())]);
     let quote = quote(&policy, &products, &cart, &context, Detail::Explained).unwrap();
     explain(&quote, language, &Currencies::iso4217(), &names).unwrap()

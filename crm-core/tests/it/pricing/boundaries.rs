@@ -24,7 +24,11 @@ fn of_a_cart() {
             assert_eq!(priced.is_ok(), (0..=i64::MAX - 50).contains(&number), "price {number}, floor {other}");
             let priced = shop(other, None).quote(&Cart::of([(id(1), number), (id(2), 1)]), &context());
             let sum = i128::from(number) * i128::from(other) + 50;
-            assert_eq!(priced.is_ok(), number > 0 && other >= 0 && sum <= i64::MAX.into(), "{number} pieces at {other}");
+            assert_eq!(
+                priced.is_ok(),
+                number > 0 && other >= 0 && sum <= i64::MAX.into(),
+                "{number} pieces at {other}"
+            );
         }
     }
 }
@@ -59,9 +63,15 @@ fn of_rules_and_their_counters() {
             Adjustment::Amount { off: pln(number), per: Per::Order },
         ] {
             for used in LIMITS {
-                let limits = vec![UsageLimit { cap: Cap::Money(pln(5)), per: LimitPer::Rule, every: None, soft: used == 1 }];
+                let limits =
+                    vec![UsageLimit { cap: Cap::Money(pln(5)), per: LimitPer::Rule, every: None, soft: used == 1 }];
                 let terms = RuleTerms { limits, ..terms(Stage::Campaign, Assortment::Everything, how) };
-                let compiled = Policy::compile(&[rule(1, terms.clone())], CategoryTree::default(), Vec::new(), PolicySettings::default());
+                let compiled = Policy::compile(
+                    &[rule(1, terms.clone())],
+                    CategoryTree::default(),
+                    Vec::new(),
+                    PolicySettings::default(),
+                );
                 assert_eq!(compiled.is_ok(), number >= 0, "{number}");
                 if number >= 0 {
                     let context = Context { used: vec![Used { rule: id(1), limit: 0, used }], ..context() };

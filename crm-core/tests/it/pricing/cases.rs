@@ -31,7 +31,9 @@ fn cases() -> Option<Value> {
 }
 
 fn cents(value: &Value) -> i64 {
-    Money::parse(value.as_str().unwrap(), Currency::PLN, &crm_core::kernel::currency::Currencies::iso4217()).unwrap().minor()
+    Money::parse(value.as_str().unwrap(), Currency::PLN, &crm_core::kernel::currency::Currencies::iso4217())
+        .unwrap()
+        .minor()
 }
 
 fn percentage(value: &Value) -> Rate {
@@ -101,7 +103,8 @@ fn allocation(case: &Value) -> bool {
         "percent" => Off::Percent(percentage(&discount["value"])),
         _ => Off::Amount(pln(cents(&discount["value"]))),
     };
-    let goods = [product(1, cents(&case["input"]["subtotal"]), None), product(2, cents(&case["input"]["shipping"]), None)];
+    let goods =
+        [product(1, cents(&case["input"]["subtotal"]), None), product(2, cents(&case["input"]["shipping"]), None)];
     let extra = vec![Extra { line: None, discount: Discount { off, reason: "by hand".into() } }];
     let cart = Cart { extra, ..Cart::of([(id(1), 1), (id(2), 1)]) };
     let quote = Shop::new([], goods).quote(&cart, &context()).unwrap();
@@ -120,8 +123,10 @@ fn ordering(case: &Value) -> bool {
     });
     let shop = Shop::new(rules, [product(1, 10_000, None)]);
     let policy = shop.policy();
-    let order: Vec<_> = applied(&shop.quote_all(), 0).into_iter().map(|id| policy.rule_name(id).unwrap().to_owned()).collect();
-    let expected: Vec<_> = case["expected"]["order"].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
+    let order: Vec<_> =
+        applied(&shop.quote_all(), 0).into_iter().map(|id| policy.rule_name(id).unwrap().to_owned()).collect();
+    let expected: Vec<_> =
+        case["expected"]["order"].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
     order == expected
 }
 

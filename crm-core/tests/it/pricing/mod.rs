@@ -100,7 +100,11 @@ struct Shop {
 impl Shop {
     fn new(rules: impl IntoIterator<Item = RuleTerms>, products: impl IntoIterator<Item = Product>) -> Self {
         let products = products.into_iter().map(|product| (product.id, product)).collect();
-        Self { rules: (1..).zip(rules).map(|(number, terms)| rule(number, terms)).collect(), products, ..Self::default() }
+        Self {
+            rules: (1..).zip(rules).map(|(number, terms)| rule(number, terms)).collect(),
+            products,
+            ..Self::default()
+        }
     }
 
     fn with_categories(self, categories: impl IntoIterator<Item = Category>) -> Self {

@@ -101,9 +101,8 @@ fn goods(categories: usize) -> impl Strategy<Value = Vec<Product>> {
 fn shop() -> impl Strategy<Value = Shop> {
     tree().prop_flat_map(|categories| {
         let count = categories.len();
-        (prop::collection::vec(any_terms(count), 0..25), goods(count)).prop_map(move |(rules, goods)| {
-            Shop::new(rules, goods).with_categories(categories.clone())
-        })
+        (prop::collection::vec(any_terms(count), 0..25), goods(count))
+            .prop_map(move |(rules, goods)| Shop::new(rules, goods).with_categories(categories.clone()))
     })
 }
 
@@ -140,7 +139,8 @@ fn is_on(shop: &Shop, rule: &RuleTerms, product: &Product, who: &Context) -> boo
     fn meets<T: PartialEq>(wanted: &[T], had: &[T]) -> bool {
         wanted.is_empty() || had.iter().any(|one| wanted.contains(one))
     }
-    let parent = |node: CategoryId| shop.categories.iter().find(|category| category.id == node).map(|found| found.parent);
+    let parent =
+        |node: CategoryId| shop.categories.iter().find(|category| category.id == node).map(|found| found.parent);
     let on = match &rule.on {
         Assortment::Everything => true,
         Assortment::Product(wanted) => *wanted == product.id,

@@ -18,7 +18,8 @@ fn stages_follow_each_other_on_what_is_left() {
     let stages = [Stage::Campaign, Stage::Cash, Stage::Terms, Stage::Group, Stage::Product];
     let shop = Shop::new(stages.map(|stage| everything(stage, 10)), [product(1, 100_000, None)]);
     let quote = shop.quote_all();
-    let seen: Vec<_> = quote.lines[0].taken.iter().map(|taken| (taken.stage, taken.of_minor, taken.off_minor)).collect();
+    let seen: Vec<_> =
+        quote.lines[0].taken.iter().map(|taken| (taken.stage, taken.of_minor, taken.off_minor)).collect();
     assert_eq!(
         seen,
         [
@@ -55,14 +56,16 @@ fn additive_rules_add_the_next_up_the_tree() {
     let goods = [product(1, 100, Some(2))];
     let all = [additive(on_category(2), 20), additive(on_category(1), 10), everything(Stage::Terms, 5)];
     assert_eq!(Shop::new(all, goods.clone()).with_categories(tree.clone()).quote_all().total_minor, 65);
-    let stops = [additive(on_category(2), 20), terms(Stage::Terms, on_category(1), percent(10)), everything(Stage::Terms, 5)];
+    let stops =
+        [additive(on_category(2), 20), terms(Stage::Terms, on_category(1), percent(10)), everything(Stage::Terms, 5)];
     assert_eq!(Shop::new(stops, goods).with_categories(tree).quote_all().total_minor, 70);
 }
 
 #[test]
 fn combined_rules_apply_together_or_not_at_all() {
     let combined = |n| RuleTerms { combine: Some("spring".into()), ..everything(Stage::Campaign, n) };
-    let shop = |alone| Shop::new([combined(10), combined(8), everything(Stage::Campaign, alone)], [product(1, 100, None)]);
+    let shop =
+        |alone| Shop::new([combined(10), combined(8), everything(Stage::Campaign, alone)], [product(1, 100, None)]);
     assert_eq!((shop(17).quote_all().total_minor, applied(&shop(17).quote_all(), 0).len()), (82, 2));
     assert_eq!((shop(19).quote_all().total_minor, applied(&shop(19).quote_all(), 0).len()), (81, 1));
 }
@@ -96,7 +99,10 @@ fn a_floor_holds_for_all_stages() {
 fn amounts_and_fixed_prices() {
     let off = |minor, per| Adjustment::Amount { off: pln(minor), per };
     let net = |how| {
-        let shop = Shop::new([terms(Stage::Campaign, Assortment::Everything, how)], [product(1, 100, None), product(2, 50, None)]);
+        let shop = Shop::new(
+            [terms(Stage::Campaign, Assortment::Everything, how)],
+            [product(1, 100, None), product(2, 50, None)],
+        );
         nets(&shop.quote(&Cart::of([(id(1), 3), (id(2), 1)]), &context()).unwrap())
     };
     assert_eq!(net(off(10, Per::Piece)), [270, 40]);
@@ -136,7 +142,8 @@ fn attributes_choose_products() {
     let mut tea = product(1, 100, None);
     tea.attributes.0.insert("brand".into(), "Ahmad".into());
     let brand = |value: &str| Assortment::Attribute { key: "brand".into(), value: value.into() };
-    let rules = [terms(Stage::Product, brand("Ahmad"), percent(10)), terms(Stage::Product, brand("Dilmah"), percent(20))];
+    let rules =
+        [terms(Stage::Product, brand("Ahmad"), percent(10)), terms(Stage::Product, brand("Dilmah"), percent(20))];
     assert_eq!(nets(&Shop::new(rules, [tea, product(2, 100, None)]).quote_all()), [90, 100]);
 }
 
@@ -173,7 +180,10 @@ fn several_groups_give_the_best_or_the_first() {
 fn limits_stop_or_are_reported() {
     let limited = |cap, per, soft| {
         let limits = vec![UsageLimit { cap, per, every: None, soft }];
-        Shop::new([RuleTerms { limits, ..everything(Stage::Campaign, 10) }], [product(1, 100, None), product(2, 300, None)])
+        Shop::new(
+            [RuleTerms { limits, ..everything(Stage::Campaign, 10) }],
+            [product(1, 100, None), product(2, 300, None)],
+        )
     };
     let cart = Cart::of([(id(1), 1), (id(2), 1)]);
     let used = |used| Context { used: vec![Used { rule: id(1), limit: 0, used }], ..context() };
@@ -219,7 +229,7 @@ fn tax_is_contained_or_on_top_and_summed_by_rate() {
         id: id(number),
         class: class.into(),
         branch_id: None,
-        from: "2020-01-01".parse().unwrap(),
+        valid_from: "2020-01-01".parse().unwrap(),
         rate: Rate::percent(percents),
         mode,
     };
@@ -234,7 +244,10 @@ fn tax_is_contained_or_on_top_and_summed_by_rate() {
         quote.verify().unwrap();
         let taxes: Vec<_> = quote.lines.iter().map(|line| line.tax.as_ref().map(|tax| tax.tax_minor)).collect();
         assert_eq!(taxes, [Some(800), Some(1_000), None]);
-        assert_eq!(quote.taxes.iter().map(|sum| (sum.net_minor, sum.tax_minor)).collect::<Vec<_>>(), [(20_000, 1_000), (10_000, 800)]);
+        assert_eq!(
+            quote.taxes.iter().map(|sum| (sum.net_minor, sum.tax_minor)).collect::<Vec<_>>(),
+            [(20_000, 1_000), (10_000, 800)]
+        );
         assert_eq!((quote.total_minor, quote.tax_minor), (31_805, 1_800));
     }
     let none = Policy::compile(&[], tree(), Vec::new(), PolicySettings::default()).unwrap();
@@ -273,7 +286,9 @@ fn documents_say_nothing_else() {
         "adjustment": { "amount": { "off": { "minor": 5, "currency": "PLN" }, "per": "piece" } }, "final": true });
     let terms: RuleTerms = serde_json::from_value(good.clone()).unwrap();
     assert_eq!(serde_json::from_value::<RuleTerms>(serde_json::to_value(&terms).unwrap()).unwrap(), terms);
-    for (field, value) in [("finall", serde_json::json!(true)), ("stage", "list price".into()), ("priority", 1.5.into())] {
+    for (field, value) in
+        [("finall", serde_json::json!(true)), ("stage", "list price".into()), ("priority", 1.5.into())]
+    {
         let mut bad = good.clone();
         bad[field] = value;
         assert!(serde_json::from_value::<RuleTerms>(bad).is_err(), "{field}");
