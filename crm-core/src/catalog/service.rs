@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use uuid::Uuid;
 
-use super::event::{CategoryCreated, CategoryMoved, ProductChanged, ProductCreated};
+use super::event::{CategoryCreated, CategoryMoved, CategoryTaxed, ProductChanged, ProductCreated};
 use super::model::{Category, CategoryId, CategoryMove, CategoryTreeState, Product, ProductId, category, product};
 use super::rules;
 use crate::access::Target;
@@ -152,6 +152,7 @@ impl Catalog<'_, '_> {
         category.tax_class = class.map(rules::tax_class).transpose()?;
         work.update(&mut category)?;
         stamp_tree(&mut work)?;
+        work.emit(&CategoryTaxed { category: id, tax_class: category.tax_class.clone() })?;
         Ok(category)
     }
 

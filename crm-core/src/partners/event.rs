@@ -2,13 +2,16 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::model::{CustomerGroup, CustomerGroupId, Partner};
+use super::model::{CustomerGroup, CustomerGroupId, Partner, PartnerGroup};
 use crate::customers::CustomerId;
 use crate::module::{About, Event, Reference};
 use crate::work::Entity;
+use uuid::Uuid;
 
 /// The kind of [`PartnerChanged`].
 pub const PARTNER_CHANGED: &str = "partners.partner.changed";
+/// The kind of [`GroupCreated`].
+pub const GROUP_CREATED: &str = "partners.group.created";
 /// The kind of [`GroupChanged`].
 pub const GROUP_CHANGED: &str = "partners.group.changed";
 
@@ -51,5 +54,23 @@ impl Event for GroupChanged {
             reference: Some(Reference { kind: CustomerGroup::SCHEMA.kind, id: self.group.into() }),
             ..About::default()
         }
+    }
+}
+
+/// A group of partners, or of customers, was made.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct GroupCreated {
+    /// The group: a [`PartnerGroup`] or a [`CustomerGroup`].
+    pub group: Uuid,
+    /// Whether it is one of partners.
+    pub partners: bool,
+}
+
+impl Event for GroupCreated {
+    const KIND: &'static str = GROUP_CREATED;
+
+    fn about(&self) -> About {
+        let kind = if self.partners { PartnerGroup::SCHEMA.kind } else { CustomerGroup::SCHEMA.kind };
+        About { reference: Some(Reference { kind, id: self.group }), ..About::default() }
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::event::{GroupChanged, PartnerChanged};
+use super::event::{GroupChanged, GroupCreated, PartnerChanged};
 use super::model::{
     CustomerGroup, CustomerGroupId, Membership, Partner, PartnerGroup, PartnerGroupId, customer_group, membership,
     partner_group,
@@ -63,6 +63,7 @@ impl Partners<'_, '_> {
         let name = required_text("name", name, 100)?;
         let group = PartnerGroup { id: work.new_id(), version: Version::FIRST, name, priority };
         work.insert(&group)?;
+        work.emit(&GroupCreated { group: group.id.into(), partners: true })?;
         Ok(group)
     }
 
@@ -75,6 +76,7 @@ impl Partners<'_, '_> {
         let name = required_text("name", name, 100)?;
         let group = CustomerGroup { id: work.new_id(), version: Version::FIRST, name, priority };
         work.insert(&group)?;
+        work.emit(&GroupCreated { group: group.id.into(), partners: false })?;
         Ok(group)
     }
 

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::cart::{Cart, Context};
 use super::check::{self, Finding};
 use super::engine::{self, Detail};
-use super::event::RuleSaved;
+use super::event::{RuleSaved, SettingsChanged, TaxRateAdded};
 use super::model::{PolicySettings, PriceRule, PriceRuleId, RuleTerms, price_rule};
 use super::policy::Policy;
 use super::preview;
@@ -169,7 +169,8 @@ impl Pricing<'_, '_> {
     /// [`Error::Denied`] without [`WRITE`].
     pub fn set_settings(&mut self, settings: PolicySettings) -> Result<()> {
         let mut work = self.0.permit(WRITE, &Target::ANY)?;
-        stamp(&mut work, |policy| policy.settings = Json(settings))
+        stamp(&mut work, |policy| policy.settings = Json(settings))?;
+        work.emit(&SettingsChanged { settings }).map(drop)
     }
 
     /// Adds the rate of a tax class from a business day on: at one branch, or wherever there is none of its own.
@@ -193,6 +194,7 @@ impl Pricing<'_, '_> {
         let rate = TaxRate { id: work.new_id(), class, branch_id: branch, valid_from: from, rate, mode };
         work.insert(&rate)?;
         stamp(&mut work, |_| {})?;
+        work.emit(&TaxRateAdded { rate: rate.id })?;
         Ok(rate)
     }
 
