@@ -37,6 +37,8 @@ pub(super) struct World {
     pub(super) owner: UserId,
     pub(super) staff: Staff,
     pub(super) group: CustomerGroupId,
+    /// One that the customer is in.
+    pub(super) own_group: CustomerGroupId,
     pub(super) rule: PriceRuleId,
 }
 
@@ -90,7 +92,9 @@ impl World {
             recorded.push(bench.run(move |work| work.purchases().record(&new, &receipt)).unwrap().purchase);
         }
         let message = bench.run(|work| work.send("email", serde_json::json!(null))).unwrap();
-        let group = bench.run(|work| work.partners().create_customer_group("Access", 0)).unwrap().id;
+        let [group, own_group] =
+            [0, 1].map(|n| bench.run(move |work| work.partners().create_customer_group("Access", n)).unwrap().id);
+        bench.run(move |work| work.partners().join(customer, own_group)).unwrap();
         let rule = bench.run(|work| work.pricing().save_rule(discount(None))).unwrap().0.id;
         let new = NewPurchase { customer: Some(customer), ..sale(branch.id, "new", product.id, 1) };
         // The purchases have changed the stage.
@@ -275,7 +279,7 @@ pub const OPERATIONS: &[Operation] = &[
         Ok(vec![world.customer.target()])
     }),
     writes("partners.leave", &[partners::WRITE], |work, world| {
-        work.partners().leave(world.customer.id, world.group)?;
+        work.partners().leave(world.customer.id, world.own_group)?;
         Ok(vec![world.customer.target()])
     }),
     reads("partners.groups_of", &[partners::READ], |work, world| {
