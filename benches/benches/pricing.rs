@@ -60,10 +60,18 @@ fn measure(shop: &Shop, repeats: usize) -> Result<Vec<String>> {
     priced.verify()?;
     assert_eq!(priced.total_minor, plain_loop.total(shop), "the loop and the policy agree");
     assert!(priced.discount_minor > 0 && priced.lines.iter().any(|line| line.lost.len() > 1));
-    let explained = p50(repeats, || drop(black_box(ours(Detail::Explained))));
-    let plain = p50(repeats, || drop(black_box(ours(Detail::Plain))));
-    let digest = p50(repeats, || drop(black_box(priced.digest())));
-    let by_loop = p50(repeats.div_ceil(10), || drop(black_box(plain_loop.total(shop))));
+    let explained = p50(repeats, || {
+        let _ = black_box(ours(Detail::Explained));
+    });
+    let plain = p50(repeats, || {
+        let _ = black_box(ours(Detail::Plain));
+    });
+    let digest = p50(repeats, || {
+        black_box(priced.digest());
+    });
+    let by_loop = p50(repeats.div_ceil(10), || {
+        black_box(plain_loop.total(shop));
+    });
     let ratio = |of: Duration| format!("{:.1}", by_loop.as_secs_f64() / of.as_secs_f64());
     Ok(vec![
         shop.rules.len().to_string(),
