@@ -100,7 +100,22 @@ impl World {
         // The purchases have changed the stage.
         let get = |id| bench.read(move |work| work.customers().get(id)).unwrap();
         let (customer, other, purchase) = (get(customer), get(other), recorded[0]);
-        Self { branch, elsewhere, customer, other, product, category, purchase, message, new, owner, staff, group, rule }
+        Self {
+            branch,
+            elsewhere,
+            customer,
+            other,
+            product,
+            category,
+            purchase,
+            message,
+            new,
+            owner,
+            staff,
+            group,
+            own_group,
+            rule,
+        }
     }
 
     pub(super) fn staff_id(&self) -> UserId {
