@@ -199,6 +199,9 @@ impl Shop {
             stocked: true,
             oversell: false,
             active: true,
+            floor_minor: None,
+            tax_class: None,
+            attributes: crm_core::work::Json::default(),
         }
     }
 

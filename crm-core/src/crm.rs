@@ -48,6 +48,7 @@ pub(crate) struct Shared {
     pub(crate) installed: Installed,
     pub(crate) schemas: Arc<Schemas>,
     pub(crate) policy: PolicyCache,
+    pub(crate) prices: crate::pricing::Compiled,
 }
 
 /// Puts a [`Crm`] together.
@@ -139,6 +140,7 @@ impl CrmBuilder {
             installed,
             schemas: Arc::new(Schemas::new(schemas)),
             policy: PolicyCache::default(),
+            prices: crate::pricing::Compiled::default(),
         };
         Ok((self.storage, Arc::new(shared)))
     }

@@ -16,6 +16,8 @@ pub mod kernel;
 mod memory;
 pub mod module;
 mod nouns;
+pub mod partners;
+pub mod pricing;
 pub mod purchases;
 pub mod quotas;
 pub mod work;

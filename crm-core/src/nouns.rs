@@ -2,7 +2,7 @@
 
 use crate::module::{DELIVER, Manifest, Module, OutboxMessage, Permission, Registry};
 use crate::work::{CommandRecord, Entity};
-use crate::{Result, access, accounts, branches, catalog, customers, journal, purchases, quotas};
+use crate::{Result, access, accounts, branches, catalog, customers, journal, partners, pricing, purchases, quotas};
 
 pub(crate) struct Core;
 
@@ -22,6 +22,10 @@ const PERMISSIONS: &[Permission] = &[
     permission(catalog::WRITE, "create and change categories and products"),
     permission(catalog::READ, "see categories, products and stock"),
     permission(catalog::STOCK, "receive and correct stock"),
+    permission(partners::WRITE, "make partners, groups and their members"),
+    permission(partners::READ, "see partners, groups and their members"),
+    permission(pricing::WRITE, "save and retire price rules, tax rates and the policy's settings"),
+    permission(pricing::READ, "see price rules, and ask for prices"),
     permission(purchases::RECORD, "record purchases"),
     permission(purchases::SET_PRICE, "record purchases at other than list prices"),
     permission(purchases::READ, "see purchases"),
@@ -56,9 +60,17 @@ impl Module for Core {
                 customers::SearchKey::SCHEMA,
                 customers::Relation::SCHEMA,
                 catalog::Category::SCHEMA,
+                catalog::CategoryTreeState::SCHEMA,
                 catalog::CategoryMove::SCHEMA,
                 catalog::Product::SCHEMA,
                 catalog::Stock::SCHEMA,
+                partners::PartnerGroup::SCHEMA,
+                partners::CustomerGroup::SCHEMA,
+                partners::Partner::SCHEMA,
+                partners::Membership::SCHEMA,
+                pricing::PricePolicy::SCHEMA,
+                pricing::PriceRule::SCHEMA,
+                pricing::TaxRate::SCHEMA,
                 purchases::Purchase::SCHEMA,
                 purchases::PurchaseLine::SCHEMA,
                 purchases::Tender::SCHEMA,
@@ -93,7 +105,14 @@ impl Module for Core {
                 catalog::event::PRODUCT_CREATED,
                 catalog::event::PRODUCT_CHANGED,
                 catalog::event::CATEGORY_MOVED,
+                catalog::event::CATEGORY_TAXED,
                 catalog::event::STOCK_MOVED,
+                partners::event::PARTNER_CHANGED,
+                partners::event::GROUP_CREATED,
+                partners::event::GROUP_CHANGED,
+                pricing::event::RULE_SAVED,
+                pricing::event::SETTINGS_CHANGED,
+                pricing::event::TAX_RATE_ADDED,
                 purchases::event::PURCHASE_RECORDED,
                 journal::JOURNAL_SEALED,
                 accounts::event::SIGNED_IN,

@@ -15,6 +15,8 @@ pub const PRODUCT_CREATED: &str = "catalog.product.created";
 pub const PRODUCT_CHANGED: &str = "catalog.product.changed";
 /// The kind of [`CategoryMoved`].
 pub const CATEGORY_MOVED: &str = "catalog.category.moved";
+/// The kind of [`CategoryTaxed`].
+pub const CATEGORY_TAXED: &str = "catalog.category.taxed";
 /// The kind of [`StockMoved`].
 pub const STOCK_MOVED: &str = "catalog.stock.moved";
 
@@ -23,6 +25,23 @@ pub const STOCK_MOVED: &str = "catalog.stock.moved";
 pub struct CategoryCreated {
     /// The category.
     pub category: CategoryId,
+}
+
+/// A category got another tax class.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct CategoryTaxed {
+    /// The category.
+    pub category: CategoryId,
+    /// The class, if it has one now.
+    pub tax_class: Option<String>,
+}
+
+impl Event for CategoryTaxed {
+    const KIND: &'static str = CATEGORY_TAXED;
+
+    fn about(&self) -> About {
+        about_category(self.category)
+    }
 }
 
 /// A product was added.

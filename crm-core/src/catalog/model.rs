@@ -4,7 +4,8 @@ use crate::branches::BranchId;
 use crate::kernel::currency::Currency;
 use crate::kernel::money::Money;
 use crate::kernel::time::Timestamp;
-use crate::work::Version;
+use crate::work::{Json, Version};
+use std::collections::BTreeMap;
 use uuid::Uuid;
 
 crate::id! {
@@ -36,6 +37,23 @@ crate::entity! {
         name: String,
         /// Its name, folded.
         folded_name: String,
+        /// The tax class of everything in its subtree that has none nearer.
+        tax_class: Option<String>,
+    }
+}
+
+crate::entity! {
+    /// The state of the tree as a whole: a stamp that is another one whenever a category is added, moved or taxed anew,
+    /// by which a snapshot of the tree knows that it is old.
+    pub struct CategoryTreeState {
+        kind: "category_tree", records: [], key: (id: CategoryId), columns: category_tree_state, version: version,
+    } {
+        /// The nil id: there is one tree.
+        id: CategoryId,
+        /// The optimistic lock.
+        version: Version,
+        /// Changes with the tree.
+        stamp: Uuid,
     }
 }
 
@@ -83,6 +101,12 @@ crate::entity! {
         oversell: bool,
         /// Whether it is sold.
         active: bool,
+        /// No discount takes the price of one below this, in minor units.
+        floor_minor: Option<i64>,
+        /// Its tax class; without one, that of the nearest category above.
+        tax_class: Option<String>,
+        /// What else is known of it, by which price rules may choose: `brand` = `Lavazza`.
+        attributes: Json<BTreeMap<String, String>>,
     }
 }
 

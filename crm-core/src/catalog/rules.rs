@@ -1,6 +1,7 @@
 //! The tree of categories: paths, as pure functions.
 
-use super::model::{Category, CategoryId};
+use super::model::{Category, CategoryId, Product};
+use crate::kernel::input::required_text;
 use crate::{Error, Result};
 
 /// How deep the tree may be.
@@ -35,6 +36,37 @@ pub(super) fn check_move(category: &Category, parent: Option<&Category>) -> Resu
     }
 }
 
+/// The most attributes of a product.
+const MAX_ATTRIBUTES: usize = 50;
+
+/// A tax class, as people write it: 1 to 32 characters.
+pub(crate) fn tax_class(class: &str) -> Result<String> {
+    required_text("tax_class", class, 32)
+}
+
+/// Puts the texts of a product in order and refuses a price, a floor or attributes that make no sense.
+pub(super) fn check_product(product: &mut Product) -> Result<()> {
+    if product.price_minor < 0 {
+        return Err(Error::invalid("price", "product.price_negative"));
+    }
+    if product.floor_minor.is_some_and(|floor| !(0..=product.price_minor).contains(&floor)) {
+        return Err(Error::invalid("floor", "product.floor_range"));
+    }
+    product.sku = required_text("sku", &product.sku, 64)?;
+    product.name = required_text("name", &product.name, 300)?;
+    product.tax_class = product.tax_class.as_deref().map(tax_class).transpose()?;
+    if product.attributes.0.len() > MAX_ATTRIBUTES {
+        return Err(Error::invalid("attributes", "product.attribute_count"));
+    }
+    for (name, value) in &product.attributes.0 {
+        // Rules look for them by equality, so they are refused rather than trimmed.
+        if required_text("attributes", name, 64)? != *name || required_text("attributes", value, 200)? != *value {
+            return Err(Error::invalid("attributes", "product.attribute_spaces"));
+        }
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -45,7 +77,15 @@ mod tests {
         let id = CategoryId::from(Uuid::from_u128(n));
         let path = path_under(parent, id).unwrap();
         let parent = parent.map_or(Uuid::nil().into(), |parent| parent.id);
-        Category { id, version: Version::FIRST, parent, path, name: "x".into(), folded_name: "x".into() }
+        Category {
+            id,
+            version: Version::FIRST,
+            parent,
+            path,
+            name: "x".into(),
+            folded_name: "x".into(),
+            tax_class: None,
+        }
     }
 
     #[test]

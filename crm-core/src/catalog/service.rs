@@ -1,15 +1,17 @@
 //! Categories and products.
 
+use std::collections::BTreeMap;
+
 use uuid::Uuid;
 
-use super::event::{CategoryCreated, CategoryMoved, ProductChanged, ProductCreated};
-use super::model::{Category, CategoryId, CategoryMove, Product, ProductId, category, product};
+use super::event::{CategoryCreated, CategoryMoved, CategoryTaxed, ProductChanged, ProductCreated};
+use super::model::{Category, CategoryId, CategoryMove, CategoryTreeState, Product, ProductId, category, product};
 use super::rules;
 use crate::access::Target;
 use crate::kernel::input::{folded, required_text};
 use crate::kernel::money::Money;
 use crate::kernel::page::{Cursor, Limit, Page};
-use crate::work::{Filter, Permit, UnitOfWork, Version, changed_columns};
+use crate::work::{Filter, Json, Permit, UnitOfWork, Version, changed_columns};
 use crate::{Error, Result};
 
 /// Permission to create and change categories and products.
@@ -33,12 +35,28 @@ pub struct NewProduct {
     pub stocked: bool,
     /// Whether its stock may fall below zero.
     pub oversell: bool,
+    /// No discount takes the price of one below this: from zero to the list price, in its currency.
+    pub floor: Option<Money>,
+    /// Its tax class, if not that of its category.
+    pub tax_class: Option<String>,
+    /// What else is known of it: at most 50 names of at most 64 characters, with values of at most 200.
+    pub attributes: BTreeMap<String, String>,
 }
 
 impl NewProduct {
     /// Goods whose stock is counted and never below zero, in no category yet.
     pub fn goods(sku: impl Into<String>, name: impl Into<String>, price: Money) -> Self {
-        Self { sku: sku.into(), name: name.into(), category: None, price, stocked: true, oversell: false }
+        Self {
+            sku: sku.into(),
+            name: name.into(),
+            category: None,
+            price,
+            stocked: true,
+            oversell: false,
+            floor: None,
+            tax_class: None,
+            attributes: BTreeMap::new(),
+        }
     }
 
     /// A service, which has no stock.
@@ -75,9 +93,11 @@ impl Catalog<'_, '_> {
             path: rules::path_under(above.as_ref(), id)?,
             folded_name,
             name,
+            tax_class: None,
         };
         touch(&mut work, above)?;
         work.insert(&category)?;
+        stamp_tree(&mut work)?;
         work.emit(&CategoryCreated { category: id })?;
         Ok(category)
     }
@@ -117,8 +137,23 @@ impl Catalog<'_, '_> {
             moved_at,
         };
         work.insert(&history)?;
+        stamp_tree(&mut work)?;
         work.emit(&CategoryMoved { category: id, old_path, new_path })?;
         work.get(id)
+    }
+
+    /// Sets the tax class of a category: of everything below it that has none nearer.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::Invalid`] for a class that is none, of 1 to 32 characters.
+    pub fn set_category_tax_class(&mut self, id: CategoryId, class: Option<&str>) -> Result<Category> {
+        let mut work = self.0.permit(WRITE, &Target::ANY)?;
+        let mut category: Category = work.get(id)?;
+        category.tax_class = class.map(rules::tax_class).transpose()?;
+        work.update(&mut category)?;
+        stamp_tree(&mut work)?;
+        work.emit(&CategoryTaxed { category: id, tax_class: category.tax_class.clone() })?;
+        Ok(category)
     }
 
     /// A category with everything below it, parents before children.
@@ -134,29 +169,33 @@ impl Catalog<'_, '_> {
     /// Adds a product.
     ///
     /// # Errors
-    /// [`Error::AlreadyExists`] when the article number is taken; [`Error::Invalid`] for a negative price.
-    #[expect(clippy::needless_pass_by_value, reason = "what is new is handed over")]
+    /// [`Error::AlreadyExists`] when the article number is taken; [`Error::Invalid`] for a negative price, a floor above
+    /// the price, or attributes that are none.
     pub fn create_product(&mut self, new: NewProduct) -> Result<Product> {
         let mut work = self.0.permit(WRITE, &Target::ANY)?;
-        if new.price.minor() < 0 {
-            return Err(Error::invalid("price", "product.price_negative"));
+        if new.floor.is_some_and(|floor| floor.currency() != new.price.currency()) {
+            return Err(Error::invalid("floor", "product.floor_currency"));
         }
         work.currencies().get(new.price.currency())?;
         if let Some(category) = new.category {
             work.get::<Category>(category)?;
         }
-        let product = Product {
+        let mut product = Product {
             id: work.new_id(),
             version: Version::FIRST,
-            sku: required_text("sku", &new.sku, 64)?,
-            name: required_text("name", &new.name, 300)?,
+            sku: new.sku,
+            name: new.name,
             category_id: new.category,
             price_minor: new.price.minor(),
             currency: new.price.currency(),
             stocked: new.stocked,
             oversell: new.oversell,
             active: true,
+            floor_minor: new.floor.map(|floor| floor.minor()),
+            tax_class: new.tax_class,
+            attributes: Json(new.attributes),
         };
+        rules::check_product(&mut product)?;
         work.insert(&product)?;
         work.emit(&ProductCreated { product: product.id })?;
         Ok(product)
@@ -168,11 +207,7 @@ impl Catalog<'_, '_> {
     /// [`Error::Conflict`] when it was changed meanwhile; [`Error::AlreadyExists`] when the article number is taken.
     pub fn update_product(&mut self, product: &mut Product) -> Result<()> {
         let mut work = self.0.permit(WRITE, &Target::ANY)?;
-        if product.price_minor < 0 {
-            return Err(Error::invalid("price", "product.price_negative"));
-        }
-        product.sku = required_text("sku", &product.sku, 64)?;
-        product.name = required_text("name", &product.name, 300)?;
+        rules::check_product(product)?;
         work.currencies().get(product.currency)?;
         if let Some(category) = product.category_id {
             work.get::<Category>(category)?;
@@ -221,4 +256,23 @@ impl Catalog<'_, '_> {
 /// child, whose path would stay behind.
 fn touch(work: &mut Permit<'_, '_>, parent: Option<Category>) -> Result<()> {
     parent.map_or(Ok(()), |mut parent| work.update(&mut parent))
+}
+
+/// Tells snapshots of the tree that they are old.
+fn stamp_tree(work: &mut Permit<'_, '_>) -> Result<()> {
+    let id = CategoryId::from(Uuid::nil());
+    let stamp = work.new_id();
+    match work.find::<CategoryTreeState>(&id)? {
+        Some(mut state) => {
+            state.stamp = stamp;
+            work.update(&mut state)
+        }
+        None => work.insert(&CategoryTreeState { id, version: Version::FIRST, stamp }),
+    }
+}
+
+/// What the tree is stamped with: the nil id before there is a category.
+pub(crate) fn tree_stamp(work: &mut Permit<'_, '_>) -> Result<Uuid> {
+    let state = work.find::<CategoryTreeState>(&Uuid::nil().into())?;
+    Ok(state.map_or(Uuid::nil(), |state| state.stamp))
 }

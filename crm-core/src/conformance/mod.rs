@@ -34,8 +34,10 @@ mod faulty;
 mod grouped;
 pub mod modules;
 pub mod operations;
+pub mod partners;
 pub mod policy;
 pub mod port;
+pub mod pricing;
 pub mod purchases;
 pub mod queries;
 pub mod quotas;
@@ -95,6 +97,11 @@ macro_rules! conformance_tests {
             policy {
                 are_defined_and_checked, changes_hold_at_once, nobody_grants_more_than_they_hold, branches_have_their_own_managers,
                 somebody_stays_in_charge, old_actors_change_no_rights, changes_wait_for_each_other, lists_are_what_may_be_seen, nothing_begins_after_a_revocation, hidden_columns_stay_hidden,
+            }
+            partners { have_contracts_that_end, groups_are_joined_and_left }
+            pricing {
+                rules_have_versions, faults_are_refused_and_findings_told, quotes_follow_the_store, partners_get_their_terms,
+                a_price_is_confirmed, previews_tell_what_partners_pay, nobody_prices_without_a_grant,
             }
             access {
                 nothing_without_a_grant, nothing_beyond_its_reach, every_permission_has_an_operation, branches_narrow,

@@ -12,7 +12,14 @@ use crate::catalog::{self, Category, NewProduct, Product};
 use crate::customers::{self, Customer, Identifiers, NewCustomer};
 use crate::journal::{self, JournalQuery};
 use crate::kernel::page::Limit;
+use crate::kernel::rate::Rate;
+use crate::kernel::time::CivilDate;
 use crate::module::{self, OutboxId};
+use crate::partners::{self, Contract, CustomerGroupId};
+use crate::pricing::{
+    self, Adjustment, Assortment, Cart, Context, Detail, NewRule, PolicySettings, PriceRuleId, QuoteRequest, RuleTerms,
+    Stage, TaxMode,
+};
 use crate::purchases::{self, NewLine, NewPurchase, PurchaseId};
 use crate::quotas::{self, ReservationId};
 use crate::work::{Filter, UnitOfWork, Version};
@@ -33,6 +40,10 @@ pub(super) struct World {
     pub(super) staff: Staff,
     pub(super) credential: CredentialId,
     pub(super) reservation: ReservationId,
+    pub(super) group: CustomerGroupId,
+    /// One that the customer is in.
+    pub(super) own_group: CustomerGroupId,
+    pub(super) rule: PriceRuleId,
 }
 
 /// Who works there: the owner of a customer is in a group and holds a role; nobody is in the other group, or holds the
@@ -85,6 +96,10 @@ impl World {
             recorded.push(bench.run(move |work| work.purchases().record(&new, &receipt)).unwrap().purchase);
         }
         let message = bench.run(|work| work.send("email", serde_json::json!(null))).unwrap();
+        let [group, own_group] =
+            [0, 1].map(|n| bench.run(move |work| work.partners().create_customer_group("Access", n)).unwrap().id);
+        bench.run(move |work| work.partners().join(customer, own_group)).unwrap();
+        let rule = bench.run(|work| work.pricing().save_rule(discount(None))).unwrap().0.id;
         let new = NewPurchase { customer: Some(customer), ..sale(branch.id, "new", product.id, 1) };
         // The purchases have changed the stage.
         let get = |id| bench.read(move |work| work.customers().get(id)).unwrap();
@@ -115,6 +130,9 @@ impl World {
             staff,
             credential,
             reservation,
+            group,
+            own_group,
+            rule,
         }
     }
 
@@ -136,6 +154,23 @@ impl World {
         absent.new = NewPurchase { branch: absent.branch.id, customer: Some(absent.customer.id), ..absent.new };
         absent
     }
+}
+
+/// Something off everything.
+fn discount(rule: Option<PriceRuleId>) -> NewRule {
+    let off = Adjustment::Percent(Rate::percent(1));
+    NewRule { rule, ..NewRule::now(RuleTerms::new("Access", Stage::Campaign, Assortment::Everything, off)) }
+}
+
+fn asked(world: &World) -> (QuoteRequest, Target) {
+    let (branch, customer) = (world.branch.id, Some(world.customer.id));
+    let cart = Cart::of([(world.product.id, 1)]);
+    (QuoteRequest { branch, customer, at: None, cart }, Target { customer, ..Target::branch(branch) })
+}
+
+fn somewhere(world: &World, work: &UnitOfWork<'_>) -> Context {
+    let (branch, now) = (&world.branch, work.now());
+    Context::new(branch.id, branch.currency, branch.business_day().date_of(now), now)
 }
 
 /// A public operation.
@@ -235,6 +270,9 @@ pub const OPERATIONS: &[Operation] = &[
     writes("catalog.move_category", &[catalog::WRITE], |work, world| {
         work.catalog().move_category(world.category.id, None).map(anybodys)
     }),
+    writes("catalog.set_category_tax_class", &[catalog::WRITE], |work, world| {
+        work.catalog().set_category_tax_class(world.category.id, Some("A")).map(anybodys)
+    }),
     writes("catalog.create_product", &[catalog::WRITE], |work, _| {
         work.catalog().create_product(NewProduct::goods("new", "New", zloty(1))).map(anybodys)
     }),
@@ -261,6 +299,76 @@ pub const OPERATIONS: &[Operation] = &[
     }),
     writes("catalog.correct", &[catalog::STOCK], |work, world| {
         work.catalog().correct(world.product.id, world.branch.id, -1)?;
+        Ok(vec![world.branch.target()])
+    }),
+    writes("partners.create_partner_group", &[partners::WRITE], |work, _| {
+        work.partners().create_partner_group("New", 0).map(anybodys)
+    }),
+    writes("partners.create_customer_group", &[partners::WRITE], |work, _| {
+        work.partners().create_customer_group("New", 0).map(anybodys)
+    }),
+    reads("partners.groups", &[partners::READ], |work, _| work.partners().groups().map(anybodys)),
+    writes("partners.sign", &[partners::WRITE], |work, world| {
+        let contract =
+            Contract { contract_no: "1".into(), valid_from: CivilDate::MIN, valid_through: None, groups: Vec::new() };
+        work.partners().sign(world.customer.id, &contract)?;
+        Ok(vec![world.customer.target()])
+    }),
+    reads("partners.of", &[partners::READ], |work, world| {
+        work.partners().of(world.customer.id)?;
+        Ok(vec![world.customer.target()])
+    }),
+    writes("partners.join", &[partners::WRITE], |work, world| {
+        work.partners().join(world.customer.id, world.group)?;
+        Ok(vec![world.customer.target()])
+    }),
+    writes("partners.leave", &[partners::WRITE], |work, world| {
+        work.partners().leave(world.customer.id, world.own_group)?;
+        Ok(vec![world.customer.target()])
+    }),
+    reads("partners.groups_of", &[partners::READ], |work, world| {
+        work.partners().groups_of(world.customer.id, CivilDate::MIN)?;
+        Ok(vec![world.customer.target()])
+    }),
+    writes("pricing.save_rule", &[pricing::WRITE], |work, world| {
+        work.pricing().save_rule(discount(Some(world.rule))).map(anybodys)
+    }),
+    writes("pricing.retire_rule", &[pricing::WRITE], |work, world| {
+        work.pricing().retire_rule(world.rule, None).map(anybodys)
+    }),
+    reads("pricing.versions", &[pricing::READ], |work, world| work.pricing().versions(world.rule).map(anybodys)),
+    reads("pricing.check", &[pricing::READ], |work, _| work.pricing().check().map(anybodys)),
+    writes("pricing.set_settings", &[pricing::WRITE], |work, _| {
+        work.pricing().set_settings(PolicySettings::default()).map(anybodys)
+    }),
+    writes("pricing.add_tax_rate", &[pricing::WRITE], |work, _| {
+        let rate = Rate::percent(1);
+        work.pricing().add_tax_rate("A", None, CivilDate::MIN, rate, TaxMode::Included).map(anybodys)
+    }),
+    reads("pricing.policy", &[pricing::READ], |work, _| work.pricing().policy().map(anybodys)),
+    reads("pricing.context", &[pricing::READ], |work, world| {
+        let (request, target) = asked(world);
+        work.pricing().context(&request)?;
+        Ok(vec![target])
+    }),
+    reads("pricing.quote", &[pricing::READ], |work, world| {
+        let (request, target) = asked(world);
+        work.pricing().quote(&request)?;
+        Ok(vec![target])
+    }),
+    reads("pricing.confirm", &[pricing::READ], |work, world| {
+        let (request, target) = asked(world);
+        work.pricing().confirm(&request, &[0; 32])?;
+        Ok(vec![target])
+    }),
+    reads("pricing.quote_in", &[pricing::READ], |work, world| {
+        let context = somewhere(world, work);
+        work.pricing().quote_in(&asked(world).0.cart, &context, Detail::Plain)?;
+        Ok(vec![world.branch.target()])
+    }),
+    reads("pricing.preview", &[pricing::READ], |work, world| {
+        let context = somewhere(world, work);
+        work.pricing().preview(world.category.id, &context, |_, _| Ok(()))?;
         Ok(vec![world.branch.target()])
     }),
     writes("purchases.record", &[purchases::RECORD], |work, world| {

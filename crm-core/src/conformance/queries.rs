@@ -167,6 +167,9 @@ pub fn filters_of_products(factory: Factory<'_>) {
         stocked,
         oversell,
         active,
+        floor_minor: oversell.then_some(price_minor),
+        tax_class: active.then(|| "food".to_owned()),
+        attributes: crate::work::Json::default(),
     });
     answers_agree::<Product>(&Bench::open(factory), &draw(product, 50));
 }

@@ -114,6 +114,9 @@ pub fn tables_keep_every_column(factory: Factory<'_>) {
                 stocked: n % 2 == 0,
                 oversell: n % 3 == 0,
                 active: n % 5 == 0,
+                floor_minor: (n % 2 == 0).then_some(i64::MAX),
+                tax_class: (n % 3 == 0).then(|| text.to_owned()),
+                attributes: crate::work::Json([("brand".to_owned(), text.to_owned())].into()),
             },
         );
         comes_back(&bench, &Stock { product_id: id.into(), branch_id: branch.id, on_hand: i64::MIN });

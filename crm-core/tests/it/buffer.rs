@@ -76,6 +76,9 @@ fn row(id: u8, sku: String) -> Row {
         stocked: true,
         oversell: false,
         active: true,
+        floor_minor: None,
+        tax_class: None,
+        attributes: crm_core::work::Json::default(),
     }
     .to_row()
 }

@@ -11,6 +11,7 @@ mod currency;
 mod dependencies;
 mod faults;
 mod money;
+mod pricing;
 mod rate;
 mod support;
 mod time;

@@ -125,6 +125,7 @@ CREATE TABLE crm_categories (
     path text COLLATE "C" NOT NULL,
     name text COLLATE "C" NOT NULL,
     folded_name text COLLATE "C" NOT NULL,
+    tax_class text COLLATE "C",
     CONSTRAINT crm_categories_pk PRIMARY KEY (id),
     CONSTRAINT crm_categories_name UNIQUE (parent, folded_name)
 );
@@ -152,10 +153,14 @@ CREATE TABLE crm_products (
     stocked boolean NOT NULL,
     oversell boolean NOT NULL,
     active boolean NOT NULL,
+    floor_minor bigint,
+    tax_class text COLLATE "C",
+    attributes jsonb NOT NULL,
     CONSTRAINT crm_products_pk PRIMARY KEY (id),
     CONSTRAINT crm_products_sku UNIQUE (sku),
     CONSTRAINT crm_products_category_id_fk FOREIGN KEY (category_id) REFERENCES crm_categories (id),
-    CONSTRAINT crm_products_price_check CHECK (price_minor >= 0)
+    CONSTRAINT crm_products_price_check CHECK (price_minor >= 0),
+    CONSTRAINT crm_products_floor_check CHECK (floor_minor >= 0)
 );
 
 CREATE INDEX crm_products_category_idx ON crm_products (category_id, sku, id);
@@ -167,6 +172,68 @@ CREATE TABLE crm_stock (
     CONSTRAINT crm_stock_pk PRIMARY KEY (product_id, branch_id),
     CONSTRAINT crm_stock_product_id_fk FOREIGN KEY (product_id) REFERENCES crm_products (id),
     CONSTRAINT crm_stock_branch_id_fk FOREIGN KEY (branch_id) REFERENCES crm_branches (id)
+);
+
+CREATE TABLE crm_partner_groups (
+    id uuid NOT NULL,
+    version bigint NOT NULL,
+    name text COLLATE "C" NOT NULL,
+    priority bigint NOT NULL,
+    CONSTRAINT crm_partner_groups_pk PRIMARY KEY (id)
+);
+
+CREATE INDEX crm_partner_groups_name_idx ON crm_partner_groups (name, id);
+
+CREATE TABLE crm_customer_groups (
+    id uuid NOT NULL,
+    version bigint NOT NULL,
+    name text COLLATE "C" NOT NULL,
+    priority bigint NOT NULL,
+    CONSTRAINT crm_customer_groups_pk PRIMARY KEY (id)
+);
+
+CREATE INDEX crm_customer_groups_name_idx ON crm_customer_groups (name, id);
+
+CREATE TABLE crm_partners (
+    customer_id uuid NOT NULL,
+    version bigint NOT NULL,
+    contract_no text COLLATE "C" NOT NULL,
+    valid_from date NOT NULL,
+    valid_through date,
+    groups jsonb NOT NULL,
+    CONSTRAINT crm_partners_pk PRIMARY KEY (customer_id),
+    CONSTRAINT crm_partners_customer_id_fk FOREIGN KEY (customer_id) REFERENCES crm_customers (id)
+);
+
+CREATE TABLE crm_memberships (
+    customer_id uuid NOT NULL,
+    group_id uuid NOT NULL,
+    since timestamptz NOT NULL,
+    CONSTRAINT crm_memberships_pk PRIMARY KEY (customer_id, group_id),
+    CONSTRAINT crm_memberships_customer_id_fk FOREIGN KEY (customer_id) REFERENCES crm_customers (id),
+    CONSTRAINT crm_memberships_group_id_fk FOREIGN KEY (group_id) REFERENCES crm_customer_groups (id)
+);
+
+CREATE INDEX crm_memberships_group_idx ON crm_memberships (group_id, customer_id);
+
+CREATE TABLE crm_price_rules (
+    id uuid NOT NULL,
+    number bigint NOT NULL,
+    effective_from timestamptz NOT NULL,
+    effective_until timestamptz,
+    terms jsonb,
+    CONSTRAINT crm_price_rules_pk PRIMARY KEY (id, number)
+);
+
+CREATE TABLE crm_tax_rates (
+    id uuid NOT NULL,
+    class text COLLATE "C" NOT NULL,
+    branch_id uuid,
+    valid_from date NOT NULL,
+    rate text COLLATE "C" NOT NULL,
+    mode text COLLATE "C" NOT NULL,
+    CONSTRAINT crm_tax_rates_pk PRIMARY KEY (id),
+    CONSTRAINT crm_tax_rates_branch_id_fk FOREIGN KEY (branch_id) REFERENCES crm_branches (id)
 );
 
 CREATE TABLE crm_purchases (

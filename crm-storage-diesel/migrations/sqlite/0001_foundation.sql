@@ -128,6 +128,7 @@ CREATE TABLE crm_categories (
     path TEXT NOT NULL,
     name TEXT NOT NULL,
     folded_name TEXT NOT NULL,
+    tax_class TEXT,
     CONSTRAINT crm_categories_pk PRIMARY KEY (id),
     CONSTRAINT crm_categories_name UNIQUE (parent, folded_name)
 ) STRICT, WITHOUT ROWID;
@@ -155,10 +156,14 @@ CREATE TABLE crm_products (
     stocked INTEGER NOT NULL,
     oversell INTEGER NOT NULL,
     active INTEGER NOT NULL,
+    floor_minor INTEGER,
+    tax_class TEXT,
+    attributes TEXT NOT NULL,
     CONSTRAINT crm_products_pk PRIMARY KEY (id),
     CONSTRAINT crm_products_sku UNIQUE (sku),
     CONSTRAINT crm_products_category_id_fk FOREIGN KEY (category_id) REFERENCES crm_categories (id),
     CONSTRAINT crm_products_price_check CHECK (price_minor >= 0),
+    CONSTRAINT crm_products_floor_check CHECK (floor_minor >= 0),
     CONSTRAINT crm_products_stocked_check CHECK (stocked IN (0, 1)),
     CONSTRAINT crm_products_oversell_check CHECK (oversell IN (0, 1)),
     CONSTRAINT crm_products_active_check CHECK (active IN (0, 1))
@@ -173,6 +178,68 @@ CREATE TABLE crm_stock (
     CONSTRAINT crm_stock_pk PRIMARY KEY (product_id, branch_id),
     CONSTRAINT crm_stock_product_id_fk FOREIGN KEY (product_id) REFERENCES crm_products (id),
     CONSTRAINT crm_stock_branch_id_fk FOREIGN KEY (branch_id) REFERENCES crm_branches (id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE crm_partner_groups (
+    id BLOB NOT NULL,
+    version INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    priority INTEGER NOT NULL,
+    CONSTRAINT crm_partner_groups_pk PRIMARY KEY (id)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX crm_partner_groups_name_idx ON crm_partner_groups (name, id);
+
+CREATE TABLE crm_customer_groups (
+    id BLOB NOT NULL,
+    version INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    priority INTEGER NOT NULL,
+    CONSTRAINT crm_customer_groups_pk PRIMARY KEY (id)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX crm_customer_groups_name_idx ON crm_customer_groups (name, id);
+
+CREATE TABLE crm_partners (
+    customer_id BLOB NOT NULL,
+    version INTEGER NOT NULL,
+    contract_no TEXT NOT NULL,
+    valid_from INTEGER NOT NULL,
+    valid_through INTEGER,
+    groups TEXT NOT NULL,
+    CONSTRAINT crm_partners_pk PRIMARY KEY (customer_id),
+    CONSTRAINT crm_partners_customer_id_fk FOREIGN KEY (customer_id) REFERENCES crm_customers (id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE crm_memberships (
+    customer_id BLOB NOT NULL,
+    group_id BLOB NOT NULL,
+    since INTEGER NOT NULL,
+    CONSTRAINT crm_memberships_pk PRIMARY KEY (customer_id, group_id),
+    CONSTRAINT crm_memberships_customer_id_fk FOREIGN KEY (customer_id) REFERENCES crm_customers (id),
+    CONSTRAINT crm_memberships_group_id_fk FOREIGN KEY (group_id) REFERENCES crm_customer_groups (id)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX crm_memberships_group_idx ON crm_memberships (group_id, customer_id);
+
+CREATE TABLE crm_price_rules (
+    id BLOB NOT NULL,
+    number INTEGER NOT NULL,
+    effective_from INTEGER NOT NULL,
+    effective_until INTEGER,
+    terms TEXT,
+    CONSTRAINT crm_price_rules_pk PRIMARY KEY (id, number)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE crm_tax_rates (
+    id BLOB NOT NULL,
+    class TEXT NOT NULL,
+    branch_id BLOB,
+    valid_from INTEGER NOT NULL,
+    rate TEXT NOT NULL,
+    mode TEXT NOT NULL,
+    CONSTRAINT crm_tax_rates_pk PRIMARY KEY (id),
+    CONSTRAINT crm_tax_rates_branch_id_fk FOREIGN KEY (branch_id) REFERENCES crm_branches (id)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE crm_purchases (
