@@ -43,6 +43,7 @@ pub(crate) struct Shared {
     pub(crate) currencies: Currencies,
     pub(crate) installed: Installed,
     pub(crate) schemas: Arc<Schemas>,
+    pub(crate) back_dating_days: u16,
 }
 
 /// Puts a [`Crm`] together.
@@ -52,6 +53,7 @@ pub struct CrmBuilder {
     ids: Arc<dyn IdSource>,
     currencies: Currencies,
     modules: Vec<Box<dyn Module>>,
+    back_dating_days: u16,
 }
 
 impl CrmBuilder {
@@ -73,6 +75,14 @@ impl CrmBuilder {
     #[must_use]
     pub fn currencies(mut self, currencies: Currencies) -> Self {
         self.currencies = currencies;
+        self
+    }
+
+    /// Takes purchases that happened at most so many business days ago, from those who may date them back (S-31); 31
+    /// unless it is set. What is imported for the record only may be of any age.
+    #[must_use]
+    pub fn back_dating_days(mut self, days: u16) -> Self {
+        self.back_dating_days = days;
         self
     }
 
@@ -114,6 +124,7 @@ impl CrmBuilder {
             currencies: self.currencies,
             installed,
             schemas: Arc::new(Schemas::new(schemas)),
+            back_dating_days: self.back_dating_days,
         };
         Ok((self.storage, Arc::new(shared)))
     }
@@ -133,6 +144,7 @@ impl Crm {
             ids: Arc::new(SystemIds::default()),
             currencies: Currencies::iso4217(),
             modules: Vec::new(),
+            back_dating_days: 31,
         }
     }
 

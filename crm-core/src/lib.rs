@@ -10,12 +10,16 @@ pub mod catalog;
 pub mod conformance;
 mod crm;
 pub mod customers;
+pub mod instalments;
+pub mod invoices;
 pub mod journal;
 pub mod kernel;
 mod memory;
 pub mod module;
 mod nouns;
 pub mod purchases;
+pub mod returns;
+pub mod shipping;
 pub mod work;
 
 pub use crm::{Blocking, Crm, CrmBuilder, DescribedModule, Description};

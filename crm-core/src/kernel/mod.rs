@@ -9,6 +9,7 @@ pub mod error;
 pub mod id;
 pub mod input;
 mod iso4217;
+pub mod language;
 pub mod money;
 pub mod national_id;
 pub mod page;

@@ -6,6 +6,7 @@ use crate::kernel::calendar::Calendar;
 use crate::kernel::currency::Currency;
 use crate::kernel::email::Email;
 use crate::kernel::phone::Phone;
+use crate::kernel::rate::Rate;
 use crate::kernel::time::{TimeOfDay, Zone};
 
 macro_rules! text_field {
@@ -30,6 +31,7 @@ text_field! {
     Currency: |currency| currency.as_str().to_owned(), Currency::new;
     Zone: |zone| zone.name().to_owned(), Zone::new;
     Calendar: ToString::to_string, str::parse;
+    Rate: ToString::to_string, str::parse;
     TimeOfDay: ToString::to_string, str::parse;
     Phone: |phone| phone.as_str().to_owned(), |text| Phone::from_e164(text);
     Email: |email| email.as_str().to_owned(), Email::parse;

@@ -185,7 +185,9 @@ fn it_describes_itself() {
         made,
         "module made\n  requires core\n  permission made.make: make things\n  stores made\n  emits made.thing\n\
          on branches.opened\n  made: makes a thing\n\
-         verifies stock.movements\nverifies purchases.sums\nverifies purchases.history\nverifies customers.search_keys\nverifies made.things\n"
+         verifies stock.movements\nverifies purchases.sums\nverifies purchases.history\n\
+         verifies returns.shares\nverifies shipping.pick_lines\nverifies invoices.numbers\nverifies instalments.sums\n\
+         verifies customers.search_keys\nverifies made.things\n"
     );
     assert_eq!(
         core,
@@ -199,7 +201,20 @@ fn it_describes_itself() {
   permission catalog.stock: receive and correct stock
   permission purchases.record: record purchases
   permission purchases.set_price: record purchases at other than list prices
+  permission purchases.backdate: record purchases of an earlier business day
+  permission purchases.import: record purchases for the record only
   permission purchases.read: see purchases
+  permission purchases.void: strike out a line of a purchase that is not final
+  permission returns.record: take goods back
+  permission returns.read: see returns
+  permission shipping.ship: mark lines as shipped
+  permission shipping.read: see what is to be packed
+  permission invoices.series: set up series of invoice numbers
+  permission invoices.issue: issue invoices
+  permission invoices.read: see invoices
+  permission instalments.grant: sell what is paid later
+  permission instalments.pay: take payments of instalments and cheques
+  permission instalments.read: see instalments and cheques
   permission journal.read: read the journal
   permission outbox.deliver: take messages from the outbox
   stores branch
@@ -213,6 +228,18 @@ fn it_describes_itself() {
   stores purchase
   stores purchase_line
   stores tender
+  stores open_purchase
+  stores pick_line
+  stores return
+  stores return_line
+  stores refund
+  stores instalment_plan
+  stores instalment
+  stores cheque
+  stores instalment_payment
+  stores invoice_series
+  stores invoice_counter
+  stores invoice
   stores stock_movement
   stores journal
   stores outbox
@@ -224,6 +251,13 @@ fn it_describes_itself() {
   emits catalog.category.moved
   emits catalog.stock.moved
   emits purchases.recorded
+  emits purchases.finalised
+  emits returns.recorded
+  emits shipping.shipped
+  emits shipping.unshipped
+  emits invoices.issued
+  emits instalments.cleared
+  emits instalments.cheque_moved
 "
     );
 }

@@ -12,5 +12,6 @@ mod dependencies;
 mod faults;
 mod money;
 mod rate;
+mod returns;
 mod support;
 mod time;
