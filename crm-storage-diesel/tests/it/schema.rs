@@ -203,7 +203,7 @@ fn fill(work: &mut UnitOfWork<'_>, shop: &shop::Shop) -> Result<Sample> {
                 let sale = NewPurchase::of(shop.branch, &name, lines, [NewTender::cash_rest()]).by(customer.id);
                 let purchase = work.purchases().record(&sale, &name)?.purchase;
                 let (branch, category, product, customer) = (shop.branch, category.id, product.id, customer.id);
-                let owed = if buys < 3 { purchase } else { follow(work, shop, &format!("follows {n}"), customer)? };
+                let owed = if buys < 3 { purchase } else { follow(&mut work, shop, &format!("follows {n}"), customer)? };
                 sample = Some(Sample { branch, category, product, customer, purchase, owed });
             }
         }
