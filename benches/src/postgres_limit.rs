@@ -154,7 +154,7 @@ impl Statements {
                  AS r (id, no, product_id, category_id, quantity, price, total)",
             )?,
             insert_tenders: prepare(
-                "INSERT INTO crm_tenders (purchase_id, tender_no, method, amount_minor, deferred) \
+                "INSERT INTO crm_tenders (purchase_id, tender_no, method, amount_minor, paid_later) \
                  SELECT id, 1, $2, amount, false FROM UNNEST($1::uuid[], $3::bigint[]) AS r (id, amount)",
             )?,
             take_stock: prepare(

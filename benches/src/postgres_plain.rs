@@ -101,7 +101,7 @@ impl Statements {
                  tender_shares) VALUES ($1, $2, $3, $4, $5, true, $6, $7, 0, 0, 0, '0/1', true, jsonb_build_array($7))",
             )?,
             insert_tender: prepare(
-                "INSERT INTO crm_tenders (purchase_id, tender_no, method, amount_minor, deferred) VALUES ($1, 1, $2, $3, false)",
+                "INSERT INTO crm_tenders (purchase_id, tender_no, method, amount_minor, paid_later) VALUES ($1, 1, $2, $3, false)",
             )?,
             take_stock: prepare(
                 "UPDATE crm_stock SET on_hand = on_hand - $3 WHERE product_id = $1 AND branch_id = $2 AND on_hand >= $3",

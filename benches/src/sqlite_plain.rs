@@ -96,7 +96,7 @@ impl<'c> Statements<'c> {
                  tender_shares) VALUES (?1, ?2, ?3, ?4, ?5, 1, ?6, ?7, 0, 0, 0, '0/1', 1, json_array(?7))",
             )?,
             insert_tender: prepare(
-                "INSERT INTO crm_tenders (purchase_id, tender_no, method, amount_minor, deferred) VALUES (?1, 1, ?2, ?3, 0)",
+                "INSERT INTO crm_tenders (purchase_id, tender_no, method, amount_minor, paid_later) VALUES (?1, 1, ?2, ?3, 0)",
             )?,
             take_stock: prepare(
                 "UPDATE crm_stock SET on_hand = on_hand - ?3 WHERE product_id = ?1 AND branch_id = ?2 AND on_hand >= ?3",

@@ -299,8 +299,8 @@ pub fn verify_finds_what_was_planted(factory: Factory<'_>) {
         }),
         ("purchases.sums", |work, world| {
             let method = "cash".to_owned();
-            let (tender_no, amount_minor, deferred, reference) = (9, 1, false, None);
-            work.insert(&Tender { purchase_id: world.purchase, tender_no, method, amount_minor, deferred, reference })
+            let (tender_no, amount_minor, paid_later, reference) = (9, 1, false, None);
+            work.insert(&Tender { purchase_id: world.purchase, tender_no, method, amount_minor, paid_later, reference })
         }),
         ("purchases.sums", |work, world| {
             let (_, mut lines, _) = work.purchases().get(world.purchase)?;

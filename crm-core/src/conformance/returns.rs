@@ -112,15 +112,18 @@ fn random_sale(shop: &Shop, receipt: &str, lines: &[AnyLine], split: &[i64]) -> 
     NewPurchase::of(shop.branch, receipt, lines, tenders).by(shop.customer)
 }
 
+/// The number of a line, and its pieces, money, tax and refunds.
+type LineSum = (u16, i64, i64, i64, Vec<i64>);
+
 /// What is left behind by the returns of a purchase: by line pieces, money, tax and refunds; and the money by tender.
-fn state(bench: &Bench, purchase: PurchaseId) -> (Vec<(u16, i64, i64, i64, Vec<i64>)>, Vec<i64>) {
+fn state(bench: &Bench, purchase: PurchaseId) -> (Vec<LineSum>, Vec<i64>) {
     let (lines, tenders): (Vec<ReturnLine>, Vec<Tender>) = bench
         .run(move |work| {
             let (_, _, tenders) = work.purchases().get(purchase)?;
             Ok((work.select(return_line::purchase_id.eq(purchase)).all()?, tenders))
         })
         .unwrap();
-    let mut sums: Vec<(u16, i64, i64, i64, Vec<i64>)> = Vec::new();
+    let mut sums: Vec<LineSum> = Vec::new();
     let mut by_tender = vec![0; tenders.len()];
     for line in lines {
         // No return takes anything back that an earlier one gave (T-6).
@@ -168,7 +171,7 @@ pub fn any_split_comes_to_the_same(factory: Factory<'_>) {
         }
         let mut step = 0;
         while !pieces.is_empty() {
-            let taken: Vec<u16> = pieces.drain(..1 + next(pieces.len())).collect();
+            let taken: Vec<u16> = pieces.drain(..=next(pieces.len())).collect();
             let mut wanted: Vec<(u16, i64)> = Vec::new();
             for line_no in taken {
                 match wanted.iter_mut().find(|(known, _)| *known == line_no) {
@@ -318,7 +321,7 @@ impl TenderMethod for Voucher {
         let mut work = work.permit(COLLECT, &Target::ANY)?;
         let voucher = Specimen::new(work.new_id(), "voucher", left);
         work.insert(&voucher)?;
-        Ok(Paid { deferred: false, reference: Some(voucher.id.into()) })
+        Ok(Paid { later: false, reference: Some(voucher.id.into()) })
     }
 
     fn give_back(&self, work: &mut UnitOfWork<'_>, refund: &GiveBack<'_>) -> Result<()> {

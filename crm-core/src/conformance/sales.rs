@@ -110,7 +110,7 @@ pub(super) fn world(bench: &Bench, shop: Shop) -> World {
     let new = NewCheque { purchase: owed, amount: zloty(50), terms: cheque("1", "2025-05-01"), replaces: None };
     let cheque = bench.run(move |work| work.instalments().take_cheque(&new, "cheque")).unwrap();
     let (invoiced, invoice) = (invoiced.purchase, invoiced.invoice.unwrap());
-    World { shop, open, invoiced, invoice, owed, cheque, returned }
+    World { shop, open, invoiced, invoice, returned, owed, cheque }
 }
 
 /// What recording a purchase asks for beside its own permission, one way of recording at a time.

@@ -24,7 +24,7 @@ pub fn plans_agree(work: &mut Permit<'_, '_>) -> Result<Vec<Violation>> {
         Ok(())
     })?;
     let mut tenders = BTreeMap::<PurchaseId, i64>::new();
-    work.select(crate::purchases::tender::deferred.eq(true)).for_each(|tender: Tender| {
+    work.select(crate::purchases::tender::paid_later.eq(true)).for_each(|tender: Tender| {
         let sum = tenders.entry(tender.purchase_id).or_default();
         *sum = sum.saturating_add(tender.amount_minor);
         Ok(())

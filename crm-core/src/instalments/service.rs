@@ -210,29 +210,26 @@ fn cover_instalments(work: &mut Permit<'_, '_>, plan: &InstalmentPlan) -> Result
 pub(super) fn finance(work: &mut Permit<'_, '_>, payment: &Payment<'_>, dues: &[Due]) -> Result<()> {
     let purchase = payment.purchase;
     let amount_minor = payment.amount.minor();
-    let number = match work.find::<InstalmentPlan>(&purchase.id)? {
-        Some(mut plan) => {
-            let sum = plan.financed_minor.checked_add(amount_minor);
-            plan.financed_minor = sum.ok_or_else(|| Error::invalid("amount", "money.overflow"))?;
-            work.update(&mut plan)?;
-            work.select(instalment::purchase_id.eq(purchase.id)).all()?.len()
-        }
-        None => {
-            work.insert(&InstalmentPlan {
-                purchase_id: purchase.id,
-                version: Version::FIRST,
-                branch_id: purchase.branch_id,
-                customer_id: purchase.customer_id,
-                currency: purchase.currency,
-                total_minor: purchase.total_minor,
-                financed_minor: amount_minor,
-                paid_minor: 0,
-                returned_minor: 0,
-                refunded_minor: 0,
-            })?;
-            0
-        }
-    };
+    let mut number = 0;
+    if let Some(mut plan) = work.find::<InstalmentPlan>(&purchase.id)? {
+        let sum = plan.financed_minor.checked_add(amount_minor);
+        plan.financed_minor = sum.ok_or_else(|| Error::invalid("amount", "money.overflow"))?;
+        work.update(&mut plan)?;
+        number = work.select(instalment::purchase_id.eq(purchase.id)).all()?.len();
+    } else {
+        work.insert(&InstalmentPlan {
+            purchase_id: purchase.id,
+            version: Version::FIRST,
+            branch_id: purchase.branch_id,
+            customer_id: purchase.customer_id,
+            currency: purchase.currency,
+            total_minor: purchase.total_minor,
+            financed_minor: amount_minor,
+            paid_minor: 0,
+            returned_minor: 0,
+            refunded_minor: 0,
+        })?;
+    }
     if number + dues.len() > usize::from(MAX_INSTALMENTS) {
         return Err(Error::invalid("count", "instalments.count"));
     }

@@ -116,7 +116,7 @@ impl Invoices<'_, '_> {
             if purchase.history_only {
                 return Err(Error::invalid("purchase", "invoice.history"));
             }
-            if work.find::<OpenPurchase>(&purchase.id)?.is_some() {
+            if work.find::<OpenPurchase>(&(purchase.branch_id, purchase.id))?.is_some() {
                 return Err(Error::invalid("purchase", "invoice.purchase_open"));
             }
             if invoice_of(work, purchase.id)?.is_some() {

@@ -137,7 +137,7 @@ crate::entity! {
         /// How much, in minor units.
         amount_minor: i64,
         /// Whether it is paid later.
-        deferred: bool,
+        paid_later: bool,
         /// The record that stands behind it, as its method has named it: a cheque, a captured hold.
         reference: Option<Uuid>,
     }
@@ -146,13 +146,13 @@ crate::entity! {
 crate::entity! {
     /// A purchase that is not final: its lines can still be struck out. When it is final there is none.
     pub struct OpenPurchase {
-        kind: "open_purchase", table: "crm_open_purchases", key: (purchase_id: PurchaseId), columns: open_purchase,
+        kind: "open_purchase", table: "crm_open_purchases", key: (branch_id: BranchId, purchase_id: PurchaseId), columns: open_purchase,
         scoped: { branch: branch_id, customer: customer_id },
     } {
-        /// The purchase.
-        purchase_id: PurchaseId,
         /// Where.
         branch_id: BranchId,
+        /// The purchase.
+        purchase_id: PurchaseId,
         /// Who bought, if known.
         customer_id: Option<CustomerId>,
     }

@@ -62,7 +62,7 @@ pub(super) fn record(work: &mut Permit<'_, '_>, new: &NewPurchase, product_ids: 
     }
     if new.open {
         let (branch_id, customer_id) = (branch.id, new.customer);
-        work.insert(&OpenPurchase { purchase_id: purchase.id, branch_id, customer_id })?;
+        work.insert(&OpenPurchase { branch_id, purchase_id: purchase.id, customer_id })?;
     }
     if new.to_ship {
         shipping::prepare(work, &purchase, &lines)?;
@@ -70,7 +70,7 @@ pub(super) fn record(work: &mut Permit<'_, '_>, new: &NewPurchase, product_ids: 
     if let Some(customer) = customer {
         first_purchase(work, customer)?;
     }
-    let deferred = tenders.iter().filter(|tender| tender.deferred).map(|tender| tender.amount_minor);
+    let deferred = tenders.iter().filter(|tender| tender.paid_later).map(|tender| tender.amount_minor);
     work.emit(&PurchaseRecorded {
         purchase: purchase.id,
         branch: branch.id,

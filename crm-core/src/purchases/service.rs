@@ -86,7 +86,7 @@ impl Purchases<'_, '_> {
             work.actor().require(invoices::ISSUE, &purchase.target())?;
         }
         let purchase: Purchase = work.lock(id)?;
-        let Some(open) = work.find::<OpenPurchase>(&id)? else { return Ok(None) };
+        let Some(open) = work.find::<OpenPurchase>(&(purchase.branch_id, id))? else { return Ok(None) };
         work.whole(|work| {
             work.delete(&open)?;
             let (branch, customer) = (purchase.branch_id, purchase.customer_id);

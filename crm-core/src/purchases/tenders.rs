@@ -48,16 +48,16 @@ pub struct Payment<'p> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Paid {
     /// Whether it is paid later.
-    pub deferred: bool,
+    pub later: bool,
     /// The record that stands behind it; it is handed back when something is to be given back.
     pub reference: Option<Uuid>,
 }
 
 impl Paid {
     /// Paid, and nothing more to say.
-    pub const NOW: Self = Self { deferred: false, reference: None };
+    pub const NOW: Self = Self { later: false, reference: None };
     /// Owed.
-    pub const LATER: Self = Self { deferred: true, reference: None };
+    pub const LATER: Self = Self { later: true, reference: None };
 }
 
 /// What a tender is to give back.
@@ -124,7 +124,7 @@ pub(super) fn pay(
         tender_no,
         method: tender.method.clone(),
         amount_minor: amount.minor(),
-        deferred: paid.deferred,
+        paid_later: paid.later,
         reference: paid.reference,
     })
 }

@@ -131,7 +131,7 @@ impl Returns<'_, '_> {
             let reason = required_text("reason", reason, 500)?;
             let taking = Taking::begin(work, purchase)?;
             // Locked, so that it is known whether it is final now.
-            work.lock::<OpenPurchase>(purchase).map_err(|error| match error {
+            work.lock::<OpenPurchase>((taking.purchase.branch_id, purchase)).map_err(|error| match error {
                 Error::NotFound { .. } => Error::invalid("purchase", "void.final"),
                 other => other,
             })?;
@@ -304,7 +304,7 @@ impl Taking {
         let mut deferred = Money::zero(self.purchase.currency);
         for one in refunds {
             let Some(tender) = self.tenders.iter().find(|tender| tender.tender_no == one.tender_no) else { continue };
-            if tender.deferred {
+            if tender.paid_later {
                 deferred = deferred.checked_add(one.amount)?;
             }
             // Nothing was done for what was only imported.
@@ -312,7 +312,7 @@ impl Taking {
                 purchases::give_back(work, &self.purchase, tender, return_id, one.amount)?;
             }
         }
-        if self.tenders.iter().any(|tender| tender.deferred) {
+        if self.tenders.iter().any(|tender| tender.paid_later) {
             instalments::after_return(work, self.purchase.id, total, deferred)
         } else {
             Ok(deferred)

@@ -3,6 +3,7 @@
 use crate::branches::BranchId;
 use crate::catalog::ProductId;
 use crate::customers::CustomerId;
+use crate::kernel::time::Timestamp;
 use crate::purchases::PurchaseId;
 use crate::work::Version;
 
@@ -32,6 +33,8 @@ crate::entity! {
         returned: i64,
         /// Whether pieces are still to be packed.
         open: bool,
+        /// Since when it is on the list.
+        since: Timestamp,
     }
 }
 

@@ -69,7 +69,7 @@ impl Shipping<'_, '_> {
         if let Some(product) = query.product {
             filter = filter.and(pick_line::product_id.eq(product));
         }
-        self.0.within(READ)?.select(filter).page(limit, after)
+        self.0.within(READ)?.select(filter).order_by(pick_line::since).page(limit, after)
     }
 
     /// The lines of a purchase that are shipped, with how far they are.
@@ -172,6 +172,7 @@ pub(crate) fn prepare(work: &mut Permit<'_, '_>, purchase: &Purchase, lines: &[P
         shipped: 0,
         returned: 0,
         open: true,
+        since: purchase.recorded_at,
     };
     work.insert_all(&lines.iter().map(to_pick).collect::<Vec<_>>())
 }

@@ -152,23 +152,21 @@ CREATE TABLE crm_tenders (
     tender_no bigint NOT NULL,
     method text COLLATE "C" NOT NULL,
     amount_minor bigint NOT NULL,
-    deferred boolean NOT NULL,
+    paid_later boolean NOT NULL,
     reference uuid,
     CONSTRAINT crm_tenders_pk PRIMARY KEY (purchase_id, tender_no),
     CONSTRAINT crm_tenders_amount_check CHECK (amount_minor >= 0)
 );
 
 CREATE TABLE crm_open_purchases (
-    purchase_id uuid NOT NULL,
     branch_id uuid NOT NULL,
+    purchase_id uuid NOT NULL,
     customer_id uuid,
-    CONSTRAINT crm_open_purchases_pk PRIMARY KEY (purchase_id),
+    CONSTRAINT crm_open_purchases_pk PRIMARY KEY (branch_id, purchase_id),
     CONSTRAINT crm_open_purchases_purchase_id_fk FOREIGN KEY (purchase_id) REFERENCES crm_purchases (id),
     CONSTRAINT crm_open_purchases_branch_id_fk FOREIGN KEY (branch_id) REFERENCES crm_branches (id),
     CONSTRAINT crm_open_purchases_customer_id_fk FOREIGN KEY (customer_id) REFERENCES crm_customers (id)
 );
-
-CREATE INDEX crm_open_purchases_branch_idx ON crm_open_purchases (branch_id, purchase_id);
 
 CREATE TABLE crm_pick_lines (
     purchase_id uuid NOT NULL,
@@ -181,6 +179,7 @@ CREATE TABLE crm_pick_lines (
     shipped bigint NOT NULL,
     returned bigint NOT NULL,
     open boolean NOT NULL,
+    since timestamptz NOT NULL,
     CONSTRAINT crm_pick_lines_pk PRIMARY KEY (purchase_id, line_no),
     CONSTRAINT crm_pick_lines_purchase_id_fk FOREIGN KEY (purchase_id) REFERENCES crm_purchases (id),
     CONSTRAINT crm_pick_lines_branch_id_fk FOREIGN KEY (branch_id) REFERENCES crm_branches (id),
@@ -189,7 +188,7 @@ CREATE TABLE crm_pick_lines (
     CONSTRAINT crm_pick_lines_pieces_check CHECK (shipped BETWEEN 0 AND quantity AND returned BETWEEN 0 AND quantity)
 );
 
-CREATE INDEX crm_pick_lines_open_idx ON crm_pick_lines (branch_id, open, purchase_id, line_no);
+CREATE INDEX crm_pick_lines_open_idx ON crm_pick_lines (branch_id, open, since, purchase_id, line_no);
 
 CREATE TABLE crm_returns (
     id uuid NOT NULL,

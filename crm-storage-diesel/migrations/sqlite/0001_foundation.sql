@@ -159,24 +159,22 @@ CREATE TABLE crm_tenders (
     tender_no INTEGER NOT NULL,
     method TEXT NOT NULL,
     amount_minor INTEGER NOT NULL,
-    deferred INTEGER NOT NULL,
+    paid_later INTEGER NOT NULL,
     reference BLOB,
     CONSTRAINT crm_tenders_pk PRIMARY KEY (purchase_id, tender_no),
     CONSTRAINT crm_tenders_amount_check CHECK (amount_minor >= 0),
-    CONSTRAINT crm_tenders_deferred_check CHECK (deferred IN (0, 1))
+    CONSTRAINT crm_tenders_paid_later_check CHECK (paid_later IN (0, 1))
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE crm_open_purchases (
-    purchase_id BLOB NOT NULL,
     branch_id BLOB NOT NULL,
+    purchase_id BLOB NOT NULL,
     customer_id BLOB,
-    CONSTRAINT crm_open_purchases_pk PRIMARY KEY (purchase_id),
+    CONSTRAINT crm_open_purchases_pk PRIMARY KEY (branch_id, purchase_id),
     CONSTRAINT crm_open_purchases_purchase_id_fk FOREIGN KEY (purchase_id) REFERENCES crm_purchases (id),
     CONSTRAINT crm_open_purchases_branch_id_fk FOREIGN KEY (branch_id) REFERENCES crm_branches (id),
     CONSTRAINT crm_open_purchases_customer_id_fk FOREIGN KEY (customer_id) REFERENCES crm_customers (id)
 ) STRICT, WITHOUT ROWID;
-
-CREATE INDEX crm_open_purchases_branch_idx ON crm_open_purchases (branch_id, purchase_id);
 
 CREATE TABLE crm_pick_lines (
     purchase_id BLOB NOT NULL,
@@ -189,6 +187,7 @@ CREATE TABLE crm_pick_lines (
     shipped INTEGER NOT NULL,
     returned INTEGER NOT NULL,
     open INTEGER NOT NULL,
+    since INTEGER NOT NULL,
     CONSTRAINT crm_pick_lines_pk PRIMARY KEY (purchase_id, line_no),
     CONSTRAINT crm_pick_lines_purchase_id_fk FOREIGN KEY (purchase_id) REFERENCES crm_purchases (id),
     CONSTRAINT crm_pick_lines_branch_id_fk FOREIGN KEY (branch_id) REFERENCES crm_branches (id),
@@ -198,7 +197,7 @@ CREATE TABLE crm_pick_lines (
     CONSTRAINT crm_pick_lines_open_check CHECK (open IN (0, 1))
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX crm_pick_lines_open_idx ON crm_pick_lines (branch_id, open, purchase_id, line_no);
+CREATE INDEX crm_pick_lines_open_idx ON crm_pick_lines (branch_id, open, since, purchase_id, line_no);
 
 CREATE TABLE crm_returns (
     id BLOB NOT NULL,
