@@ -43,15 +43,10 @@ impl Feed {
         }
         // Whoever locks rows locks them in the order of their ids.
         products.sort_unstable();
-        let purchase = NewPurchase {
-            branch: self.shop.branches[random.usize(..self.shop.branches.len())],
-            receipt_no: format!("R{number}"),
-            customer: Some(self.shop.customers[random.usize(..self.shop.customers.len())]),
-            occurred_at: None,
-            lines: products.into_iter().map(|product| NewLine::of(product, random.i64(1..4))).collect(),
-            tenders: vec![NewTender::cash_rest()],
-            expected_total: None,
-        };
+        let branch = self.shop.branches[random.usize(..self.shop.branches.len())];
+        let customer = self.shop.customers[random.usize(..self.shop.customers.len())];
+        let lines: Vec<_> = products.into_iter().map(|product| NewLine::of(product, random.i64(1..4))).collect();
+        let purchase = NewPurchase::of(branch, format!("R{number}"), lines, [NewTender::cash_rest()]).by(customer);
         Draft { purchase, key: Uuid::from_u128(u128::from(number)).to_string() }
     }
 }

@@ -141,19 +141,21 @@ impl Statements {
             )?,
             insert_purchases: prepare(
                 "INSERT INTO crm_purchases (id, branch_id, receipt_no, customer_id, occurred_at, recorded_at, business_date, \
-                 currency, total_minor) SELECT id, branch_id, receipt_no, customer_id, at, at, business_date, currency, total \
+                 currency, total_minor, history_only) \
+                 SELECT id, branch_id, receipt_no, customer_id, at, at, business_date, currency, total, false \
                  FROM UNNEST($1::uuid[], $2::uuid[], $3::text[], $4::uuid[], $5::timestamptz[], $6::date[], $7::text[], \
                  $8::bigint[]) AS r (id, branch_id, receipt_no, customer_id, at, business_date, currency, total)",
             )?,
             insert_lines: prepare(
                 "INSERT INTO crm_purchase_lines (purchase_id, line_no, product_id, category_id, quantity, \
-                 stocked, unit_price_minor, total_minor) SELECT id, no, product_id, category_id, quantity, true, price, total \
+                 stocked, unit_price_minor, total_minor, discount_minor, order_discount_minor, tax_minor, tax_rate, tax_included, tender_shares) \
+                 SELECT id, no, product_id, category_id, quantity, true, price, total, 0, 0, 0, '0/1', true, jsonb_build_array(total) \
                  FROM UNNEST($1::uuid[], $2::bigint[], $3::uuid[], $4::uuid[], $5::bigint[], $6::bigint[], $7::bigint[]) \
                  AS r (id, no, product_id, category_id, quantity, price, total)",
             )?,
             insert_tenders: prepare(
-                "INSERT INTO crm_tenders (purchase_id, tender_no, method, amount_minor) \
-                 SELECT id, 1, $2, amount FROM UNNEST($1::uuid[], $3::bigint[]) AS r (id, amount)",
+                "INSERT INTO crm_tenders (purchase_id, tender_no, method, amount_minor, paid_later) \
+                 SELECT id, 1, $2, amount, false FROM UNNEST($1::uuid[], $3::bigint[]) AS r (id, amount)",
             )?,
             take_stock: prepare(
                 "UPDATE crm_stock s SET on_hand = s.on_hand - r.quantity \

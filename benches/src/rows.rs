@@ -182,7 +182,7 @@ impl Till {
         Ok(Rows {
             command,
             payload_hash: payload_hash(new)?,
-            outcome: serde_json::to_string(&Receipt { purchase: purchase.into(), total })?,
+            outcome: serde_json::to_string(&Receipt { purchase: purchase.into(), total, invoice: None })?,
             purchase,
             branch: new.branch.into(),
             receipt_no: new.receipt_no.clone(),
@@ -206,7 +206,15 @@ pub fn thank_you(event: &PurchaseRecorded) -> serde_json::Value {
 }
 
 fn event(branch: BranchId, customer: CustomerId, purchase: Uuid, total: Money, now: Timestamp) -> PurchaseRecorded {
-    PurchaseRecorded { purchase: purchase.into(), branch, customer: Some(customer), total, occurred_at: now }
+    PurchaseRecorded {
+        purchase: purchase.into(),
+        branch,
+        customer: Some(customer),
+        total,
+        deferred: Money::zero(total.currency()),
+        history_only: false,
+        occurred_at: now,
+    }
 }
 
 fn payload_hash(new: &NewPurchase) -> Result<String> {

@@ -88,14 +88,15 @@ impl<'c> Statements<'c> {
             find_stock: prepare("SELECT on_hand FROM crm_stock WHERE product_id = ?1 AND branch_id = ?2")?,
             insert_purchase: prepare(
                 "INSERT INTO crm_purchases (id, branch_id, receipt_no, customer_id, occurred_at, recorded_at, business_date, \
-                 currency, total_minor) VALUES (?1, ?2, ?3, ?4, ?5, ?5, ?6, ?7, ?8)",
+                 currency, total_minor, history_only) VALUES (?1, ?2, ?3, ?4, ?5, ?5, ?6, ?7, ?8, 0)",
             )?,
             insert_line: prepare(
                 "INSERT INTO crm_purchase_lines (purchase_id, line_no, product_id, category_id, quantity, \
-                 stocked, unit_price_minor, total_minor) VALUES (?1, ?2, ?3, ?4, ?5, 1, ?6, ?7)",
+                 stocked, unit_price_minor, total_minor, discount_minor, order_discount_minor, tax_minor, tax_rate, tax_included, \
+                 tender_shares) VALUES (?1, ?2, ?3, ?4, ?5, 1, ?6, ?7, 0, 0, 0, '0/1', 1, json_array(?7))",
             )?,
             insert_tender: prepare(
-                "INSERT INTO crm_tenders (purchase_id, tender_no, method, amount_minor) VALUES (?1, 1, ?2, ?3)",
+                "INSERT INTO crm_tenders (purchase_id, tender_no, method, amount_minor, paid_later) VALUES (?1, 1, ?2, ?3, 0)",
             )?,
             take_stock: prepare(
                 "UPDATE crm_stock SET on_hand = on_hand - ?3 WHERE product_id = ?1 AND branch_id = ?2 AND on_hand >= ?3",

@@ -49,6 +49,7 @@ pub(crate) struct Shared {
     pub(crate) schemas: Arc<Schemas>,
     pub(crate) policy: PolicyCache,
     pub(crate) prices: crate::pricing::Compiled,
+    pub(crate) back_dating_days: u16,
 }
 
 /// Puts a [`Crm`] together.
@@ -60,6 +61,7 @@ pub struct CrmBuilder {
     passwords: Passwords,
     currencies: Currencies,
     modules: Vec<Box<dyn Module>>,
+    back_dating_days: u16,
 }
 
 impl CrmBuilder {
@@ -96,6 +98,14 @@ impl CrmBuilder {
     #[must_use]
     pub fn currencies(mut self, currencies: Currencies) -> Self {
         self.currencies = currencies;
+        self
+    }
+
+    /// Takes purchases that happened at most so many business days ago, from those who may date them back (S-31); 31
+    /// unless it is set. What is imported for the record only may be of any age.
+    #[must_use]
+    pub fn back_dating_days(mut self, days: u16) -> Self {
+        self.back_dating_days = days;
         self
     }
 
@@ -141,6 +151,7 @@ impl CrmBuilder {
             schemas: Arc::new(Schemas::new(schemas)),
             policy: PolicyCache::default(),
             prices: crate::pricing::Compiled::default(),
+            back_dating_days: self.back_dating_days,
         };
         Ok((self.storage, Arc::new(shared)))
     }
@@ -162,6 +173,7 @@ impl Crm {
             passwords: Passwords::default(),
             currencies: Currencies::iso4217(),
             modules: Vec::new(),
+            back_dating_days: 31,
         }
     }
 

@@ -11,6 +11,8 @@ pub mod catalog;
 pub mod conformance;
 mod crm;
 pub mod customers;
+pub mod instalments;
+pub mod invoices;
 pub mod journal;
 pub mod kernel;
 mod memory;
@@ -20,6 +22,8 @@ pub mod partners;
 pub mod pricing;
 pub mod purchases;
 pub mod quotas;
+pub mod returns;
+pub mod shipping;
 pub mod work;
 
 pub use crm::{Blocking, Crm, CrmBuilder, DescribedModule, Description};

@@ -1,8 +1,12 @@
 //! The core's own nouns, installed like any module.
 
 use crate::module::{DELIVER, Manifest, Module, OutboxMessage, Permission, Registry};
+use crate::purchases::AtTheTill;
 use crate::work::{CommandRecord, Entity};
-use crate::{Result, access, accounts, branches, catalog, customers, journal, partners, pricing, purchases, quotas};
+use crate::{
+    Result, access, accounts, branches, catalog, customers, instalments, invoices, journal, partners, pricing,
+    purchases, quotas, returns, shipping,
+};
 
 pub(crate) struct Core;
 
@@ -28,7 +32,20 @@ const PERMISSIONS: &[Permission] = &[
     permission(pricing::READ, "see price rules, and ask for prices"),
     permission(purchases::RECORD, "record purchases"),
     permission(purchases::SET_PRICE, "record purchases at other than list prices"),
+    permission(purchases::BACKDATE, "record purchases of an earlier business day"),
+    permission(purchases::IMPORT, "record purchases for the record only"),
     permission(purchases::READ, "see purchases"),
+    permission(returns::VOID, "strike out a line of a purchase that is not final"),
+    permission(returns::RECORD, "take goods back"),
+    permission(returns::READ, "see returns"),
+    permission(shipping::SHIP, "mark lines as shipped"),
+    permission(shipping::READ, "see what is to be packed"),
+    permission(invoices::SERIES, "set up series of invoice numbers"),
+    permission(invoices::ISSUE, "issue invoices"),
+    permission(invoices::READ, "see invoices"),
+    permission(instalments::GRANT, "sell what is paid later"),
+    permission(instalments::PAY, "take payments of instalments and cheques"),
+    permission(instalments::READ, "see instalments and cheques"),
     permission(journal::READ, "read the journal"),
     permission(journal::SEAL, "seal the journal"),
     permission(accounts::MANAGE, "make, change and end credentials"),
@@ -74,6 +91,18 @@ impl Module for Core {
                 purchases::Purchase::SCHEMA,
                 purchases::PurchaseLine::SCHEMA,
                 purchases::Tender::SCHEMA,
+                purchases::OpenPurchase::SCHEMA,
+                shipping::PickLine::SCHEMA,
+                returns::Return::SCHEMA,
+                returns::ReturnLine::SCHEMA,
+                returns::Refund::SCHEMA,
+                instalments::InstalmentPlan::SCHEMA,
+                instalments::Instalment::SCHEMA,
+                instalments::Cheque::SCHEMA,
+                instalments::InstalmentPayment::SCHEMA,
+                invoices::InvoiceSeries::SCHEMA,
+                invoices::InvoiceCounter::SCHEMA,
+                invoices::Invoice::SCHEMA,
                 catalog::StockMovement::SCHEMA,
                 accounts::AccountsSettings::SCHEMA,
                 accounts::Credential::SCHEMA,
@@ -120,15 +149,31 @@ impl Module for Core {
                 accounts::event::CREDENTIAL_CHANGED,
                 accounts::event::POLICY_SET,
                 quotas::QUOTA_SET,
+                purchases::event::PURCHASE_FINALISED,
+                returns::event::PURCHASE_RETURNED,
+                shipping::event::SHIPPED,
+                shipping::event::UNSHIPPED,
+                invoices::event::INVOICE_ISSUED,
+                instalments::event::INSTALMENTS_CLEARED,
+                instalments::event::CHEQUE_MOVED,
             ],
         }
     }
 
     fn install(&self, registry: &mut Registry) -> Result<()> {
         registry.invariant("stock.movements", catalog::stock_matches_movements);
+        for method in [purchases::CASH, purchases::CARD, purchases::TRANSFER] {
+            registry.tender(method, AtTheTill);
+        }
+        registry.tender(purchases::CHEQUE, instalments::ByCheque);
+        registry.tender(purchases::INSTALMENTS, instalments::ByInstalments);
         registry.invariant("purchases.sums", purchases::sums_agree);
         registry.invariant("purchases.history", purchases::stand_in_the_history);
         registry.invariant("journal.seals", journal::seals_hold);
+        registry.invariant("returns.shares", returns::returns_agree);
+        registry.invariant("shipping.pick_lines", shipping::pick_lines_agree);
+        registry.invariant("invoices.numbers", invoices::numbers_have_no_gaps);
+        registry.invariant("instalments.sums", instalments::plans_agree);
         registry.invariant("customers.search_keys", customers::search_keys_agree);
         registry.invariant("quotas.balances", quotas::balances_agree);
         Ok(())

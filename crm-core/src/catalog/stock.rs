@@ -1,5 +1,5 @@
 //! Stock: a counter for each product and branch, and what it is the sum of. Goods that are booked leave a movement; for
-//! goods that are sold the line of the purchase is the movement, so that a sale writes no more than it must.
+//! goods that are sold or returned the line of the purchase or the return is the movement, so that a sale writes no more than it must.
 
 use super::event::StockMoved;
 use super::model::{Movement, Product, ProductId, Stock, StockMovement, stock_level, stock_movement};
@@ -9,6 +9,7 @@ use crate::branches::{Branch, BranchId};
 use crate::kernel::page::{Cursor, Limit, Page};
 use crate::module::Violation;
 use crate::purchases::{Purchase, PurchaseId, purchase_line};
+use crate::returns::{Return, ReturnId, return_line};
 use crate::work::{Filter, Permit};
 use crate::{Error, Result};
 
@@ -109,7 +110,7 @@ impl Permit<'_, '_> {
     }
 }
 
-/// Every counter is what was booked less what was sold, and not below zero where it may not be.
+/// Every counter is what was booked and returned less what was sold, and not below zero where it may not be.
 pub fn stock_matches_movements(work: &mut Permit<'_, '_>) -> Result<Vec<Violation>> {
     let mut sums = std::collections::BTreeMap::<(ProductId, BranchId), i64>::new();
     work.select(Filter::<StockMovement>::all()).for_each(|movement| {
@@ -126,6 +127,18 @@ pub fn stock_matches_movements(work: &mut Permit<'_, '_>) -> Result<Vec<Violatio
         if let Some(branch) = branches.get(&line.purchase_id) {
             let sum = sums.entry((line.product_id, *branch)).or_default();
             *sum = sum.saturating_sub(line.quantity);
+        }
+        Ok(())
+    })?;
+    let mut returned_to = std::collections::BTreeMap::<ReturnId, BranchId>::new();
+    work.select(Filter::<Return>::all()).for_each(|one| {
+        returned_to.insert(one.id, one.branch_id);
+        Ok(())
+    })?;
+    work.select(return_line::restocked.eq(true)).for_each(|line| {
+        if let Some(branch) = returned_to.get(&line.return_id) {
+            let sum = sums.entry((line.product_id, *branch)).or_default();
+            *sum = sum.saturating_add(line.quantity);
         }
         Ok(())
     })?;

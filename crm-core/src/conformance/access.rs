@@ -135,7 +135,10 @@ fn words(refusal: &Error, world: &World) -> String {
     let customers = [&world.customer, &world.other].map(|customer| customer.id.to_string());
     let staff = [world.staff_id().to_string(), world.credential.to_string()];
     let others = [world.branch.id.to_string(), world.purchase.to_string()].into_iter().chain(staff);
-    let given = customers.into_iter().chain(others);
+    let sales = &world.sales;
+    let sold = [sales.open, sales.invoiced, sales.owed].map(|purchase| purchase.to_string());
+    let followed = [sales.invoice.to_string(), sales.returned.to_string(), sales.cheque.to_string()];
+    let given = customers.into_iter().chain(others).chain(sold).chain(followed);
     given.fold(refusal.to_string(), |words, id| words.replace(&id, "…"))
 }
 
@@ -298,7 +301,9 @@ pub fn verify_finds_what_was_planted(factory: Factory<'_>) {
             work.delete(&stock)
         }),
         ("purchases.sums", |work, world| {
-            work.insert(&Tender { purchase_id: world.purchase, tender_no: 9, method: "cash".into(), amount_minor: 1 })
+            let method = "cash".to_owned();
+            let (tender_no, amount_minor, paid_later, reference) = (9, 1, false, None);
+            work.insert(&Tender { purchase_id: world.purchase, tender_no, method, amount_minor, paid_later, reference })
         }),
         ("purchases.sums", |work, world| {
             let (_, mut lines, _) = work.purchases().get(world.purchase)?;

@@ -32,6 +32,8 @@ pub mod concurrency;
 pub mod customers;
 mod faulty;
 mod grouped;
+pub mod instalments;
+pub mod invoices;
 pub mod modules;
 pub mod operations;
 pub mod partners;
@@ -42,8 +44,11 @@ pub mod purchases;
 pub mod queries;
 pub mod quotas;
 mod race;
+pub mod returns;
 pub mod rows;
+pub mod sales;
 mod sample;
+pub mod shipping;
 pub mod transactions;
 
 pub use bench::{Bench, Factory, RawJob};
@@ -92,7 +97,19 @@ macro_rules! conformance_tests {
             catalog { categories_move, names_are_unique_among_sisters, names_fit_an_index, products_change, stock_never_falls_below_zero, stock_has_a_history }
             purchases {
                 are_recorded_once, have_a_receipt_of_their_own, are_paid_exactly, may_be_dated_back, move_stock, make_customers,
-                stand_in_the_journal, leave_nothing_when_refused, race_for_the_last_piece,
+                stand_in_the_journal, leave_nothing_when_refused, race_for_the_last_piece, keep_figures_and_shares,
+                are_imported_for_the_record,
+            }
+            sales { special_ways_take_permissions, verify_finds_what_was_planted }
+            returns {
+                give_back_what_was_stored, any_split_comes_to_the_same, are_done_once, race_for_the_same_pieces, refuse_nonsense,
+                lines_are_struck_out_before_the_end, modules_undo_their_part,
+            }
+            shipping { lists_what_is_to_be_packed, ships_nothing_twice }
+            invoices { numbers_have_no_gaps, credit_notes_refer_to_them, years_begin_anew }
+            instalments {
+                are_paid_from_the_first_on, refuse_nonsense, cheques_count_when_cleared, returns_make_the_debt_less,
+                race_for_the_last_instalment,
             }
             policy {
                 are_defined_and_checked, changes_hold_at_once, nobody_grants_more_than_they_hold, branches_have_their_own_managers,

@@ -2,14 +2,17 @@
 
 use std::time::Duration;
 
-use super::bench::{Bench, zloty};
+use super::bench::{Bench, at, zloty};
 use super::purchases::{receive, sale};
+use super::sales;
 use crate::Result;
 use crate::access::{self, Holder, NewRole, Principal, Role, RoleAssignment, Scoped, StaffGroup, Target, User, UserId};
 use crate::accounts::{self, AccountsPolicy, CredentialId, Identifier};
 use crate::branches::{self, Branch, NewBranch};
 use crate::catalog::{self, Category, NewProduct, Product};
 use crate::customers::{self, Customer, Identifiers, NewCustomer};
+use crate::instalments::{self, ChequeAction, ChequeState, NewCheque, NewPayment};
+use crate::invoices::{self, NewSeries};
 use crate::journal::{self, JournalQuery};
 use crate::kernel::page::Limit;
 use crate::kernel::rate::Rate;
@@ -20,8 +23,10 @@ use crate::pricing::{
     self, Adjustment, Assortment, Cart, Context, Detail, NewRule, PolicySettings, PriceRuleId, QuoteRequest, RuleTerms,
     Stage, TaxMode,
 };
-use crate::purchases::{self, NewLine, NewPurchase, PurchaseId};
+use crate::purchases::{self, NewLine, NewPurchase, NewTender, PurchaseId};
 use crate::quotas::{self, ReservationId};
+use crate::returns::{self, NewReturn, NewReturnLine};
+use crate::shipping::{self, PickQuery, ShipLine};
 use crate::work::{Filter, UnitOfWork, Version};
 
 /// What there is to act upon.
@@ -38,6 +43,8 @@ pub(super) struct World {
     pub(super) new: NewPurchase,
     pub(super) owner: UserId,
     pub(super) staff: Staff,
+    /// What was sold to the customer at the branch.
+    pub(super) sales: sales::World,
     pub(super) credential: CredentialId,
     pub(super) reservation: ReservationId,
     pub(super) group: CustomerGroupId,
@@ -116,6 +123,9 @@ impl World {
             })
             .unwrap()
             .id;
+        let shop = sales::Shop { branch: branch.id, customer: customer.id, tea: product.id, cup: product.id };
+        bench.run(move |work| work.invoices().create_series(&NewSeries::yearly(shop.branch, "FV", "FV/"))).unwrap();
+        let sales = sales::world(bench, shop);
         Self {
             branch,
             elsewhere,
@@ -128,6 +138,7 @@ impl World {
             new,
             owner,
             staff,
+            sales,
             credential,
             reservation,
             group,
@@ -138,6 +149,11 @@ impl World {
 
     pub(super) fn staff_id(&self) -> UserId {
         self.staff.user.id
+    }
+
+    /// To whom belongs what was sold.
+    fn sale(&self) -> Target {
+        Target { customer: Some(self.customer.id), ..Target::branch(self.branch.id) }
     }
 
     /// The same world, with ids and codes of what is not there.
@@ -151,6 +167,10 @@ impl World {
         absent.purchase = nobody.into();
         absent.staff.user.id = nobody.into();
         absent.credential = nobody.into();
+        let sales = &mut absent.sales;
+        (sales.shop.branch, sales.shop.customer) = (nobody.into(), nobody.into());
+        (sales.open, sales.invoiced, sales.owed) = (nobody.into(), nobody.into(), nobody.into());
+        (sales.invoice, sales.returned, sales.cheque) = (nobody.into(), nobody.into(), nobody.into());
         absent.new = NewPurchase { branch: absent.branch.id, customer: Some(absent.customer.id), ..absent.new };
         absent
     }
@@ -386,6 +406,119 @@ pub const OPERATIONS: &[Operation] = &[
         Ok(belonging(&work.purchases().of_customer(world.customer.id, Limit::default(), None)?.items))
     }),
     writes("journal.seal", &[journal::SEAL], |work, _| work.journal().seal(Duration::ZERO).map(anybodys)),
+    writes("purchases.record", &[purchases::RECORD, purchases::BACKDATE], |work, world| {
+        let occurred_at = Some(at("2025-03-20T12:00:00Z"));
+        work.purchases().record(&NewPurchase { occurred_at, ..world.new.clone() }, "operation late")?;
+        let branch = Target::branch(world.new.branch);
+        Ok(vec![Target { customer: world.new.customer, ..branch }, branch])
+    }),
+    writes("purchases.record", &[purchases::RECORD, purchases::IMPORT], |work, world| {
+        work.purchases().record(&NewPurchase { history_only: true, ..world.new.clone() }, "operation old")?;
+        Ok(vec![Target { customer: world.new.customer, ..Target::branch(world.new.branch) }])
+    }),
+    writes("purchases.record", &[purchases::RECORD, instalments::GRANT], |work, world| {
+        let tenders = vec![NewTender::instalments(zloty(100), &sales::monthly("2025-04-01", 3))?];
+        work.purchases().record(&NewPurchase { tenders, ..world.new.clone() }, "operation credit")?;
+        Ok(vec![Target { customer: world.new.customer, ..Target::branch(world.new.branch) }])
+    }),
+    writes("purchases.record", &[purchases::RECORD, invoices::ISSUE], |work, world| {
+        work.purchases()
+            .record(&NewPurchase { invoice: Some("FV".into()), ..world.new.clone() }, "operation invoiced")?;
+        Ok(vec![Target { customer: world.new.customer, ..Target::branch(world.new.branch) }])
+    }),
+    writes("purchases.finalise", &[purchases::RECORD, invoices::ISSUE], |work, world| {
+        work.purchases().finalise(world.sales.open, Some("FV"))?;
+        Ok(vec![world.sale()])
+    }),
+    reads("purchases.open", &[purchases::READ], |work, world| {
+        Ok(belonging(&work.purchases().open(world.branch.id, Limit::default(), None)?.items))
+    }),
+    writes("returns.record", &[returns::RECORD], |work, world| {
+        work.returns().record(&NewReturn::of(world.sales.invoiced, [NewReturnLine::of(1, 1)]), "back")?;
+        Ok(vec![world.sale()])
+    }),
+    writes("returns.record", &[returns::RECORD], |work, world| {
+        let new = NewReturn::of(world.sales.invoiced, [NewReturnLine::of(1, 1)]);
+        work.returns().record(&NewReturn { branch: Some(world.elsewhere.id), ..new }, "elsewhere")?;
+        Ok(vec![world.sale(), Target { branch: Some(world.elsewhere.id), ..world.sale() }])
+    }),
+    writes("returns.void", &[returns::VOID], |work, world| {
+        work.returns().void(world.sales.open, 1, "typo", "void")?;
+        Ok(vec![world.sale()])
+    }),
+    reads("returns.get", &[returns::READ], |work, world| Ok(belonging(&[work.returns().get(world.sales.returned)?.0]))),
+    reads("returns.of_purchase", &[returns::READ], |work, world| {
+        Ok(belonging(&work.returns().of_purchase(world.sales.invoiced, Limit::default(), None)?.items))
+    }),
+    writes("shipping.ship", &[shipping::SHIP], |work, world| {
+        work.shipping().ship(world.sales.open, &[ShipLine { line_no: 1, quantity: 1 }], "more")?;
+        Ok(vec![world.sale()])
+    }),
+    writes("shipping.unship", &[shipping::SHIP], |work, world| {
+        work.shipping().unship(world.sales.open, &[ShipLine { line_no: 1, quantity: 1 }], "rain", "less")?;
+        Ok(vec![world.sale()])
+    }),
+    reads("shipping.pick_list", &[shipping::READ], |work, world| {
+        let query = PickQuery::of(world.branch.id);
+        Ok(belonging(&work.shipping().pick_list(&query, Limit::default(), None)?.items))
+    }),
+    reads("shipping.of_purchase", &[shipping::READ], |work, world| {
+        Ok(belonging(&work.shipping().of_purchase(world.sales.open)?))
+    }),
+    writes("invoices.create_series", &[invoices::SERIES], |work, world| {
+        work.invoices().create_series(&NewSeries::yearly(world.branch.id, "new", ""))?;
+        Ok(vec![world.branch.target()])
+    }),
+    reads("invoices.series", &[invoices::READ], |work, world| Ok(belonging(&work.invoices().series(world.branch.id)?))),
+    writes("invoices.issue", &[invoices::ISSUE], |work, world| {
+        work.invoices().issue(world.sales.owed, "FV", "issue")?;
+        Ok(vec![world.sale()])
+    }),
+    reads("invoices.get", &[invoices::READ], |work, world| {
+        Ok(belonging(&[work.invoices().get(world.sales.invoice)?]))
+    }),
+    reads("invoices.of_purchase", &[invoices::READ], |work, world| {
+        Ok(belonging(&work.invoices().of_purchase(world.sales.invoiced)?))
+    }),
+    reads("invoices.of_customer", &[invoices::READ], |work, world| {
+        Ok(belonging(&work.invoices().of_customer(world.customer.id, Limit::default(), None)?.items))
+    }),
+    reads("invoices.in_series", &[invoices::READ], |work, world| {
+        Ok(belonging(&work.invoices().in_series(world.branch.id, "FV", 2025, Limit::default(), None)?.items))
+    }),
+    writes("instalments.pay", &[instalments::PAY], |work, world| {
+        let (purchase, method) = (world.sales.owed, purchases::CASH.to_owned());
+        let new = NewPayment { purchase, amount: zloty(1), method, occurred_at: None };
+        work.instalments().pay(&new, "pay")?;
+        Ok(vec![world.sale()])
+    }),
+    writes("instalments.take_cheque", &[instalments::PAY], |work, world| {
+        let terms = sales::cheque("2", "2025-05-01");
+        let new = NewCheque { purchase: world.sales.owed, amount: zloty(1), terms, replaces: None };
+        work.instalments().take_cheque(&new, "another")?;
+        Ok(vec![world.sale()])
+    }),
+    writes("instalments.move_cheque", &[instalments::PAY], |work, world| {
+        work.instalments().move_cheque(world.sales.cheque, ChequeAction::Deposit, "bank")?;
+        Ok(vec![world.sale()])
+    }),
+    reads("instalments.of_purchase", &[instalments::READ], |work, world| {
+        Ok(belonging(&work.instalments().of_purchase(world.sales.owed)?.1))
+    }),
+    reads("instalments.due", &[instalments::READ], |work, world| {
+        let page = work.instalments().due(world.branch.id, CivilDate::MAX, Limit::default(), None)?;
+        Ok(belonging(&page.items))
+    }),
+    reads("instalments.of_customer", &[instalments::READ], |work, world| {
+        Ok(belonging(&work.instalments().of_customer(world.customer.id, Limit::default(), None)?.items))
+    }),
+    reads("instalments.cheque", &[instalments::READ], |work, world| {
+        Ok(belonging(&[work.instalments().cheque(world.sales.cheque)?]))
+    }),
+    reads("instalments.cheques", &[instalments::READ], |work, world| {
+        let (state, until) = (ChequeState::Received, CivilDate::MAX);
+        Ok(belonging(&work.instalments().cheques(world.branch.id, state, until, Limit::default(), None)?.items))
+    }),
     reads("journal.page", &[journal::READ], |work, _| {
         Ok(belonging(&work.journal().page(&JournalQuery::default(), Limit::default(), None)?.items))
     }),

@@ -17,15 +17,7 @@ use crate::{Error, ErrorKind, Result};
 
 /// A purchase of one product, paid in cash.
 pub(super) fn sale(branch: BranchId, receipt: &str, product: ProductId, quantity: i64) -> NewPurchase {
-    NewPurchase {
-        branch,
-        receipt_no: receipt.to_owned(),
-        customer: None,
-        occurred_at: None,
-        lines: vec![NewLine::of(product, quantity)],
-        tenders: vec![NewTender::cash_rest()],
-        expected_total: None,
-    }
+    NewPurchase::of(branch, receipt, [NewLine::of(product, quantity)], [NewTender::cash_rest()])
 }
 
 /// Puts goods on the shelf.
@@ -136,7 +128,7 @@ pub fn are_paid_exactly(factory: Factory<'_>) {
         assert_eq!(refused.unwrap_err().kind(), ErrorKind::Invalid);
     }
     for (quantity, unit_price) in [(0, None), (-1, None), (i64::MAX, None), (1, Some(zloty(-1))), (1, Some(euro))] {
-        let lines = vec![NewLine { product: product.id, quantity, unit_price }];
+        let lines = vec![NewLine { unit_price, ..NewLine::of(product.id, quantity) }];
         let refused = record(&bench, &NewPurchase { lines, receipt_no: "bad".into(), ..new.clone() }, "bad");
         assert_eq!(refused.unwrap_err().kind(), ErrorKind::Invalid);
     }
@@ -321,5 +313,92 @@ pub fn race_for_the_last_piece(factory: Factory<'_>) {
     }
     assert_eq!(on_hand(&bench, product.id, branch), 0);
     assert_eq!(bench.read(|work| work.count(Filter::<Purchase>::all())).unwrap(), 10);
+    bench.verify();
+}
+
+/// Discounts, tax and the shares of tenders are stored with each line, and sum to what was paid; figures that make no
+/// price are refused.
+pub fn keep_figures_and_shares(factory: Factory<'_>) {
+    use crate::kernel::rate::Rate;
+    use crate::purchases::Figures;
+    let bench = Bench::open(factory);
+    let (branch, product, new) = shop(&bench);
+    let none = Figures::none(zloty(0).currency());
+    let figures = Figures {
+        discount: zloty(98),
+        order_discount: zloty(100),
+        tax: zloty(874),
+        tax_rate: "23%".parse().unwrap(),
+        tax_included: false,
+    };
+    let line = |quantity, figures| NewLine { figures: Some(figures), ..NewLine::of(product.id, quantity) };
+    let tenders = vec![NewTender::of(CARD, zloty(1000)), NewTender::cash_rest()];
+    let mixed = NewPurchase { lines: vec![line(2, figures), NewLine::of(product.id, 1)], tenders, ..new.clone() };
+    let receipt = record(&bench, &mixed, "mixed").unwrap();
+    assert_eq!(receipt.total, zloty(3800 + 874 + 1999));
+    let (_, lines, _) = bench.read(move |work| work.purchases().get(receipt.purchase)).unwrap();
+    assert_eq!((lines[0].list_minor(), lines[0].net_minor(), lines[0].total_minor), (3998, 3800, 4674));
+    assert_eq!(lines[0].tax_rate, Rate::percent(23));
+    assert_eq!(
+        (lines[0].tender_shares.0.as_slice(), lines[1].tender_shares.0.as_slice()),
+        (&[700, 3974][..], &[300, 1699][..])
+    );
+
+    let euro = crate::kernel::money::Money::new(1, crate::kernel::currency::Currency::new("EUR").unwrap());
+    for (bad, expected) in [
+        (Figures { discount: zloty(-1), ..none }, "line.figure_negative"),
+        (Figures { order_discount: zloty(-1), ..none }, "line.figure_negative"),
+        (Figures { tax: zloty(-1), ..none }, "line.figure_negative"),
+        (Figures { tax_rate: "-1/100".parse().unwrap(), ..none }, "line.figure_negative"),
+        (Figures { discount: euro, ..none }, "line.currency"),
+        (Figures { discount: zloty(2000), ..none }, "line.discount_above_price"),
+        (Figures { discount: zloty(1999), order_discount: zloty(1), ..none }, "line.discount_above_price"),
+        (Figures { tax: zloty(2000), ..none }, "line.tax_above_price"),
+        (Figures { discount: zloty(i64::MAX), ..none }, "line.discount_above_price"),
+        (Figures { discount: zloty(i64::MAX), order_discount: zloty(i64::MAX), ..none }, "money.overflow"),
+        (Figures { tax: zloty(i64::MAX), tax_included: false, ..none }, "money.overflow"),
+        (Figures { discount: zloty(i64::MIN), ..none }, "line.figure_negative"),
+    ] {
+        let refused = record(&bench, &NewPurchase { lines: vec![line(1, bad)], ..new.clone() }, "bad").unwrap_err();
+        assert!(matches!(refused, Error::Invalid { rule, .. } if rule == expected), "{bad:?}: {refused:?}");
+    }
+    // What is given away has shares of nothing.
+    let free = NewPurchase {
+        lines: vec![line(1, Figures { discount: zloty(1999), ..none })],
+        ..sale(branch, "free", product.id, 1)
+    };
+    assert_eq!(record(&bench, &free, "free").unwrap().total, zloty(0));
+    bench.verify();
+}
+
+/// What is imported for the record moves no stock, whatever its age, and modules are told; it takes no other marks.
+pub fn are_imported_for_the_record(factory: Factory<'_>) {
+    let bench = Bench::open(factory);
+    let (branch, product, new) = shop(&bench);
+    let old = NewPurchase { occurred_at: Some(at("1999-12-31T12:00:00Z")), ..new.clone() };
+    let refused = record(&bench, &old, "old").unwrap_err();
+    assert!(matches!(refused, Error::Invalid { rule: "purchase.too_old", .. }), "{refused:?}");
+    let limit =
+        NewPurchase { occurred_at: Some(at("2025-02-18T09:00:00Z")), receipt_no: "limit".into(), ..new.clone() };
+    record(&bench, &limit, "limit").unwrap();
+    let older = NewPurchase { occurred_at: Some(at("2025-02-17T09:00:00Z")), receipt_no: "older".into(), ..new };
+    let refused = record(&bench, &older, "older").unwrap_err();
+    assert!(matches!(refused, Error::Invalid { rule: "purchase.too_old", .. }), "{refused:?}");
+    let history = NewPurchase { history_only: true, lines: vec![NewLine::of(product.id, 999)], ..old };
+    let receipt = record(&bench, &history, "old").unwrap();
+    assert_eq!(on_hand(&bench, product.id, branch), 8);
+    let query = JournalQuery { until: Some(at("2000-01-01T00:00:00Z")), ..JournalQuery::default() };
+    let told = bench.read(move |work| work.journal().page(&query, Limit::default(), None)).unwrap().items;
+    assert_eq!(told[0].payload.0["history_only"], true);
+    for marked in [
+        NewPurchase { open: true, ..history.clone() },
+        NewPurchase { to_ship: true, ..history.clone() },
+        NewPurchase { invoice: Some("FV".into()), ..history },
+    ] {
+        let refused = record(&bench, &NewPurchase { receipt_no: "x".into(), ..marked }, "x").unwrap_err();
+        assert!(matches!(refused, Error::Invalid { rule: "purchase.history_only", .. }), "{refused:?}");
+    }
+    let invoice = bench.run(move |work| work.invoices().issue(receipt.purchase, "FV", "x")).unwrap_err();
+    assert!(matches!(invoice, Error::Invalid { rule: "invoice.history", .. }), "{invoice:?}");
     bench.verify();
 }

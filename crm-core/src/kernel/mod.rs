@@ -10,6 +10,7 @@ pub(crate) mod hex;
 pub mod id;
 pub mod input;
 mod iso4217;
+pub mod language;
 pub mod money;
 pub mod national_id;
 pub mod page;

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::event::Event;
 use crate::access::{Actor, Principal, Reach};
+use crate::purchases::{InstalledMethod, Methods, TenderMethod};
 use crate::work::{Home, Permit, Schema, UnitOfWork};
 use crate::{Error, Result};
 
@@ -89,6 +90,9 @@ pub(crate) struct Installed {
     pub(crate) events: BTreeSet<&'static str>,
     pub(crate) handlers: BTreeMap<&'static str, Vec<Handler>>,
     pub(crate) invariants: Vec<Invariant>,
+    pub(crate) tenders: Methods,
+    /// Names of tenders that two modules have registered.
+    tenders_twice: Vec<&'static str>,
 }
 
 impl Registry {
@@ -120,6 +124,14 @@ impl Registry {
     ) {
         self.installed.invariants.push(Invariant { name, check: Box::new(check) });
     }
+
+    /// Adds a method of paying: purchases name it, and it acts as this module with its grants.
+    pub fn tender(&mut self, method: &'static str, tender: impl TenderMethod) {
+        let installed = InstalledMethod { actor: self.actor.clone(), method: Box::new(tender) };
+        if self.installed.tenders.insert(method, installed).is_some() {
+            self.installed.tenders_twice.push(method);
+        }
+    }
 }
 
 impl Installed {
@@ -148,6 +160,9 @@ impl Installed {
             module.install(&mut registry)?;
             installed = registry.installed;
             installed.manifests.push(manifest);
+        }
+        if let Some(method) = installed.tenders_twice.first() {
+            return Err(Error::Setup(format!("tender {method} is declared twice")));
         }
         for kind in installed.handlers.keys() {
             if !installed.events.contains(kind) {

@@ -1,16 +1,24 @@
 //! Purchases: what was bought, at which price, and how it was paid (C13).
 //!
-//! The host owns the cart; a purchase is recorded once it is complete. Discounts, returns and invoices join here.
+//! The host owns the cart; a purchase is recorded once it is complete, with everything a return or an invoice needs later.
 
 pub mod event;
+mod invariants;
 mod model;
+mod new;
+mod record;
 mod rules;
 mod service;
+mod tenders;
 
+pub use invariants::{stand_in_the_history, sums_agree};
 pub use model::{
-    CARD, CASH, CHEQUE, Purchase, PurchaseId, PurchaseLine, TRANSFER, Tender, purchase, purchase_line, tender,
+    CARD, CASH, CHEQUE, INSTALMENTS, OpenPurchase, Purchase, PurchaseId, PurchaseLine, TRANSFER, Tender, open_purchase,
+    purchase, purchase_line, tender,
 };
-pub use rules::{PricedLine, price_lines, split_tenders};
-pub use service::{
-    NewLine, NewPurchase, NewTender, Purchases, READ, RECORD, Receipt, SET_PRICE, stand_in_the_history, sums_agree,
-};
+pub use new::{NewLine, NewPurchase, NewTender};
+pub use rules::{Figures, PricedLine, price_lines, share_tenders, split_tenders};
+pub(crate) use service::what_is_left;
+pub use service::{BACKDATE, IMPORT, Purchases, READ, RECORD, Receipt, SET_PRICE};
+pub(crate) use tenders::{AtTheTill, InstalledMethod, Methods, give_back};
+pub use tenders::{GiveBack, Paid, Payment, TenderMethod};

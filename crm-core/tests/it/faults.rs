@@ -8,10 +8,16 @@ use crm_core::branches::{BranchId, NewBranch};
 use crm_core::catalog::{CategoryId, NewProduct, ProductId};
 use crm_core::conformance::{Fault, FaultyStorage, GroupedMemory, RawJob};
 use crm_core::customers::{CustomerId, NewCustomer};
+use crm_core::instalments::{ChequeAction, ChequeId, ChequeTerms, NewCheque, NewPayment, Terms};
+use crm_core::invoices::NewSeries;
+use crm_core::kernel::calendar::Span;
 use crm_core::kernel::currency::Currency;
 use crm_core::kernel::money::Money;
 use crm_core::kernel::page::Limit;
-use crm_core::purchases::{NewLine, NewPurchase, NewTender};
+use crm_core::kernel::time::CivilDate;
+use crm_core::purchases::{NewLine, NewPurchase, NewTender, PurchaseId};
+use crm_core::returns::{NewReturn, NewReturnLine};
+use crm_core::shipping::ShipLine;
 use crm_core::work::{Criteria, Direction, Mode, Permit, Query, Row, Storage, Tx, Verdict};
 use crm_core::{Crm, Error, ErrorKind, MemoryStorage, Result};
 
@@ -22,6 +28,20 @@ struct World {
     product: ProductId,
     category: CategoryId,
     other: CategoryId,
+    /// Final, without an invoice.
+    plain: PurchaseId,
+    /// Not final, and to be shipped.
+    open: PurchaseId,
+    /// Invoiced, and paid later by this cheque, which is with the bank.
+    owed: PurchaseId,
+    cheque: ChequeId,
+}
+
+/// Half of 200 in instalments, the rest in cash.
+fn on_credit() -> Result<Vec<NewTender>> {
+    let first_due = CivilDate::new(2030, 1, 31)?;
+    let terms = Terms { first_due, count: 3, every: Span::Months(1) };
+    Ok(vec![NewTender::instalments(Money::new(100, Currency::PLN), &terms)?, NewTender::cash_rest()])
 }
 
 fn system<T: Send + 'static>(crm: &Crm, job: impl Fn(&mut Permit<'_, '_>) -> Result<T> + Send + 'static) -> Result<T> {
@@ -34,12 +54,27 @@ fn world(crm: &Crm) -> World {
         let customer = work.customers().create(NewCustomer::person("Ola Nowak").with_card("A1"))?.id;
         let price = Money::new(100, Currency::new("PLN")?);
         let product = work.catalog().create_product(NewProduct::goods("tea", "Tea", price))?.id;
-        work.catalog().receive(product, branch, 10)?;
+        work.catalog().receive(product, branch, 20)?;
         let category = work.catalog().create_category(None, "Food")?.id;
         work.catalog().create_category(Some(category), "Hot")?;
         let other = work.catalog().create_category(None, "Drinks")?.id;
         work.send("email", serde_json::json!({}))?;
-        Ok(World { branch, customer, product, category, other })
+
+        work.invoices().create_series(&NewSeries::yearly(branch, "FV", "FV/"))?;
+        let sale =
+            |receipt: &str, tenders| NewPurchase::of(branch, receipt, [NewLine::of(product, 2)], tenders).by(customer);
+        let cash = || vec![NewTender::cash_rest()];
+        let plain = work.purchases().record(&sale("plain", cash()), "plain")?.purchase;
+        let open = NewPurchase { open: true, to_ship: true, ..sale("open", cash()) };
+        let open = work.purchases().record(&open, "open")?.purchase;
+        let owed = NewPurchase { invoice: Some("FV".into()), ..sale("owed", on_credit()?) };
+        let owed = work.purchases().record(&owed, "owed")?.purchase;
+        let (number, due_on) = ("7".to_owned(), CivilDate::new(2030, 1, 31)?);
+        let terms = ChequeTerms { number, due_on, bank: None, sayad_id: None };
+        let new = NewCheque { purchase: owed, amount: Money::new(50, Currency::PLN), terms, replaces: None };
+        let cheque = work.instalments().take_cheque(&new, "cheque")?;
+        work.instalments().move_cheque(cheque, ChequeAction::Deposit, "deposit")?;
+        Ok(World { branch, customer, product, category, other, plain, open, owed, cheque })
     });
     world.unwrap()
 }
@@ -61,7 +96,7 @@ fn everything(crm: &Crm, storage: &dyn Storage) -> Vec<Row> {
 
 type Operation = fn(&mut Permit<'_, '_>, World) -> Result<()>;
 
-const OPERATIONS: [(&str, Operation); 7] = [
+const OPERATIONS: [(&str, Operation); 15] = [
     ("create a customer", |work, world| {
         let new = NewCustomer {
             branch: Some(world.branch),
@@ -78,16 +113,31 @@ const OPERATIONS: [(&str, Operation); 7] = [
     ("move a category", |work, world| work.catalog().move_category(world.category, Some(world.other)).map(|_| ())),
     ("correct stock", |work, world| work.catalog().correct(world.product, world.branch, -4)),
     ("record a purchase", |work, world| {
-        let new = NewPurchase {
-            branch: world.branch,
-            receipt_no: "1".into(),
-            customer: Some(world.customer),
-            occurred_at: None,
-            lines: vec![NewLine::of(world.product, 2), NewLine::of(world.product, 1)],
-            tenders: vec![NewTender::cash_rest()],
-            expected_total: None,
-        };
+        let lines = [NewLine::of(world.product, 2), NewLine::of(world.product, 1)];
+        let new = NewPurchase::of(world.branch, "1", lines, [NewTender::cash_rest()]).by(world.customer);
         work.purchases().record(&new, "key").map(|_| ())
+    }),
+    ("record an invoiced purchase on credit", |work, world| {
+        let lines = [NewLine::of(world.product, 2)];
+        let new = NewPurchase::of(world.branch, "1", lines, on_credit()?).by(world.customer);
+        let new = NewPurchase { invoice: Some("FV".into()), to_ship: true, ..new };
+        work.purchases().record(&new, "key").map(|_| ())
+    }),
+    ("finalise a purchase", |work, world| work.purchases().finalise(world.open, Some("FV")).map(|_| ())),
+    ("take goods back", |work, world| {
+        let new = NewReturn::of(world.owed, [NewReturnLine::of(1, 1)]);
+        work.returns().record(&new, "key").map(|_| ())
+    }),
+    ("strike out a line", |work, world| work.returns().void(world.open, 1, "typo", "key").map(|_| ())),
+    ("ship", |work, world| work.shipping().ship(world.open, &[ShipLine { line_no: 1, quantity: 1 }], "key")),
+    ("issue an invoice", |work, world| work.invoices().issue(world.plain, "FV", "key").map(|_| ())),
+    ("pay instalments", |work, world| {
+        let (amount, method) = (Money::new(30, Currency::PLN), "cash".to_owned());
+        let new = NewPayment { purchase: world.owed, amount, method, occurred_at: None };
+        work.instalments().pay(&new, "key").map(|_| ())
+    }),
+    ("clear a cheque", |work, world| {
+        work.instalments().move_cheque(world.cheque, ChequeAction::Clear, "key").map(|_| ())
     }),
     ("claim messages", |work, _| work.outbox().claim(Limit::default(), Duration::from_secs(1)).map(|_| ())),
     // Either the first choice or the second is stored, and what is around it in both cases.

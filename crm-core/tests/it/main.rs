@@ -13,5 +13,6 @@ mod faults;
 mod money;
 mod pricing;
 mod rate;
+mod returns;
 mod support;
 mod time;

@@ -246,6 +246,7 @@ CREATE TABLE crm_purchases (
     business_date date NOT NULL,
     currency text COLLATE "C" NOT NULL,
     total_minor bigint NOT NULL,
+    history_only boolean NOT NULL,
     CONSTRAINT crm_purchases_pk PRIMARY KEY (id),
     CONSTRAINT crm_purchases_receipt UNIQUE (receipt_no, branch_id),
     CONSTRAINT crm_purchases_branch_id_fk FOREIGN KEY (branch_id) REFERENCES crm_branches (id),
@@ -261,9 +262,16 @@ CREATE TABLE crm_purchase_lines (
     quantity bigint NOT NULL,
     stocked boolean NOT NULL,
     unit_price_minor bigint NOT NULL,
+    discount_minor bigint NOT NULL,
+    order_discount_minor bigint NOT NULL,
+    tax_minor bigint NOT NULL,
+    tax_rate text COLLATE "C" NOT NULL,
+    tax_included boolean NOT NULL,
     total_minor bigint NOT NULL,
+    tender_shares jsonb NOT NULL,
     CONSTRAINT crm_purchase_lines_pk PRIMARY KEY (purchase_id, line_no),
-    CONSTRAINT crm_purchase_lines_amounts_check CHECK (quantity > 0 AND unit_price_minor >= 0 AND total_minor >= 0)
+    CONSTRAINT crm_purchase_lines_amounts_check CHECK (quantity > 0 AND unit_price_minor >= 0 AND total_minor >= 0),
+    CONSTRAINT crm_purchase_lines_figures_check CHECK (discount_minor >= 0 AND order_discount_minor >= 0 AND tax_minor BETWEEN 0 AND total_minor)
 );
 
 CREATE TABLE crm_tenders (
@@ -271,9 +279,224 @@ CREATE TABLE crm_tenders (
     tender_no bigint NOT NULL,
     method text COLLATE "C" NOT NULL,
     amount_minor bigint NOT NULL,
+    paid_later boolean NOT NULL,
+    reference uuid,
     CONSTRAINT crm_tenders_pk PRIMARY KEY (purchase_id, tender_no),
     CONSTRAINT crm_tenders_amount_check CHECK (amount_minor >= 0)
 );
+
+CREATE TABLE crm_open_purchases (
+    branch_id uuid NOT NULL,
+    purchase_id uuid NOT NULL,
+    customer_id uuid,
+    CONSTRAINT crm_open_purchases_pk PRIMARY KEY (branch_id, purchase_id),
+    CONSTRAINT crm_open_purchases_purchase_id_fk FOREIGN KEY (purchase_id) REFERENCES crm_purchases (id),
+    CONSTRAINT crm_open_purchases_branch_id_fk FOREIGN KEY (branch_id) REFERENCES crm_branches (id),
+    CONSTRAINT crm_open_purchases_customer_id_fk FOREIGN KEY (customer_id) REFERENCES crm_customers (id)
+);
+
+CREATE TABLE crm_pick_lines (
+    purchase_id uuid NOT NULL,
+    line_no bigint NOT NULL,
+    version bigint NOT NULL,
+    branch_id uuid NOT NULL,
+    customer_id uuid,
+    product_id uuid NOT NULL,
+    quantity bigint NOT NULL,
+    shipped bigint NOT NULL,
+    returned bigint NOT NULL,
+    open boolean NOT NULL,
+    since timestamptz NOT NULL,
+    CONSTRAINT crm_pick_lines_pk PRIMARY KEY (purchase_id, line_no),
+    CONSTRAINT crm_pick_lines_purchase_id_fk FOREIGN KEY (purchase_id) REFERENCES crm_purchases (id),
+    CONSTRAINT crm_pick_lines_branch_id_fk FOREIGN KEY (branch_id) REFERENCES crm_branches (id),
+    CONSTRAINT crm_pick_lines_customer_id_fk FOREIGN KEY (customer_id) REFERENCES crm_customers (id),
+    CONSTRAINT crm_pick_lines_product_id_fk FOREIGN KEY (product_id) REFERENCES crm_products (id),
+    CONSTRAINT crm_pick_lines_pieces_check CHECK (shipped BETWEEN 0 AND quantity AND returned BETWEEN 0 AND quantity)
+);
+
+CREATE INDEX crm_pick_lines_open_idx ON crm_pick_lines (branch_id, open, since, purchase_id, line_no);
+
+CREATE TABLE crm_returns (
+    id uuid NOT NULL,
+    purchase_id uuid NOT NULL,
+    branch_id uuid NOT NULL,
+    customer_id uuid,
+    kind text COLLATE "C" NOT NULL,
+    reason text COLLATE "C",
+    recorded_at timestamptz NOT NULL,
+    business_date date NOT NULL,
+    currency text COLLATE "C" NOT NULL,
+    total_minor bigint NOT NULL,
+    CONSTRAINT crm_returns_pk PRIMARY KEY (id),
+    CONSTRAINT crm_returns_purchase_id_fk FOREIGN KEY (purchase_id) REFERENCES crm_purchases (id),
+    CONSTRAINT crm_returns_branch_id_fk FOREIGN KEY (branch_id) REFERENCES crm_branches (id),
+    CONSTRAINT crm_returns_customer_id_fk FOREIGN KEY (customer_id) REFERENCES crm_customers (id),
+    CONSTRAINT crm_returns_total_check CHECK (total_minor >= 0)
+);
+
+CREATE INDEX crm_returns_purchase_idx ON crm_returns (purchase_id, id);
+
+CREATE TABLE crm_return_lines (
+    purchase_id uuid NOT NULL,
+    line_no bigint NOT NULL,
+    return_id uuid NOT NULL,
+    product_id uuid NOT NULL,
+    quantity bigint NOT NULL,
+    total_minor bigint NOT NULL,
+    tax_minor bigint NOT NULL,
+    refunds jsonb NOT NULL,
+    restocked boolean NOT NULL,
+    CONSTRAINT crm_return_lines_pk PRIMARY KEY (purchase_id, line_no, return_id),
+    CONSTRAINT crm_return_lines_purchase_id_fk FOREIGN KEY (purchase_id) REFERENCES crm_purchases (id),
+    CONSTRAINT crm_return_lines_return_id_fk FOREIGN KEY (return_id) REFERENCES crm_returns (id),
+    CONSTRAINT crm_return_lines_product_id_fk FOREIGN KEY (product_id) REFERENCES crm_products (id),
+    CONSTRAINT crm_return_lines_amounts_check CHECK (quantity > 0 AND total_minor >= 0 AND tax_minor BETWEEN 0 AND total_minor)
+);
+
+CREATE TABLE crm_refunds (
+    return_id uuid NOT NULL,
+    tender_no bigint NOT NULL,
+    method text COLLATE "C" NOT NULL,
+    amount_minor bigint NOT NULL,
+    CONSTRAINT crm_refunds_pk PRIMARY KEY (return_id, tender_no),
+    CONSTRAINT crm_refunds_return_id_fk FOREIGN KEY (return_id) REFERENCES crm_returns (id),
+    CONSTRAINT crm_refunds_amount_check CHECK (amount_minor > 0)
+);
+
+CREATE TABLE crm_instalment_plans (
+    purchase_id uuid NOT NULL,
+    version bigint NOT NULL,
+    branch_id uuid NOT NULL,
+    customer_id uuid,
+    currency text COLLATE "C" NOT NULL,
+    total_minor bigint NOT NULL,
+    financed_minor bigint NOT NULL,
+    paid_minor bigint NOT NULL,
+    returned_minor bigint NOT NULL,
+    refunded_minor bigint NOT NULL,
+    CONSTRAINT crm_instalment_plans_pk PRIMARY KEY (purchase_id),
+    CONSTRAINT crm_instalment_plans_purchase_id_fk FOREIGN KEY (purchase_id) REFERENCES crm_purchases (id),
+    CONSTRAINT crm_instalment_plans_branch_id_fk FOREIGN KEY (branch_id) REFERENCES crm_branches (id),
+    CONSTRAINT crm_instalment_plans_customer_id_fk FOREIGN KEY (customer_id) REFERENCES crm_customers (id),
+    CONSTRAINT crm_instalment_plans_amounts_check CHECK (financed_minor >= 0 AND returned_minor >= 0 AND refunded_minor >= 0),
+    CONSTRAINT crm_instalment_plans_owed_check CHECK (paid_minor + returned_minor <= financed_minor)
+);
+
+CREATE TABLE crm_instalments (
+    purchase_id uuid NOT NULL,
+    number bigint NOT NULL,
+    version bigint NOT NULL,
+    branch_id uuid NOT NULL,
+    customer_id uuid,
+    due_on date NOT NULL,
+    amount_minor bigint NOT NULL,
+    paid_minor bigint NOT NULL,
+    returned_minor bigint NOT NULL,
+    open boolean NOT NULL,
+    CONSTRAINT crm_instalments_pk PRIMARY KEY (purchase_id, number),
+    CONSTRAINT crm_instalments_purchase_id_fk FOREIGN KEY (purchase_id) REFERENCES crm_instalment_plans (purchase_id),
+    CONSTRAINT crm_instalments_branch_id_fk FOREIGN KEY (branch_id) REFERENCES crm_branches (id),
+    CONSTRAINT crm_instalments_customer_id_fk FOREIGN KEY (customer_id) REFERENCES crm_customers (id),
+    CONSTRAINT crm_instalments_amounts_check CHECK (paid_minor >= 0 AND returned_minor >= 0 AND paid_minor + returned_minor <= amount_minor)
+);
+
+CREATE INDEX crm_instalments_due_idx ON crm_instalments (branch_id, open, due_on, purchase_id, number);
+
+CREATE INDEX crm_instalments_customer_idx ON crm_instalments (customer_id, open, due_on, purchase_id, number);
+
+CREATE TABLE crm_cheques (
+    id uuid NOT NULL,
+    version bigint NOT NULL,
+    branch_id uuid NOT NULL,
+    customer_id uuid,
+    purchase_id uuid NOT NULL,
+    state text COLLATE "C" NOT NULL,
+    number text COLLATE "C" NOT NULL,
+    bank text COLLATE "C",
+    sayad_id text COLLATE "C",
+    due_on date NOT NULL,
+    amount_minor bigint NOT NULL,
+    currency text COLLATE "C" NOT NULL,
+    replaced_by_id uuid,
+    received_at timestamptz NOT NULL,
+    CONSTRAINT crm_cheques_pk PRIMARY KEY (id),
+    CONSTRAINT crm_cheques_sayad_id UNIQUE (sayad_id),
+    CONSTRAINT crm_cheques_purchase_id_fk FOREIGN KEY (purchase_id) REFERENCES crm_instalment_plans (purchase_id),
+    CONSTRAINT crm_cheques_branch_id_fk FOREIGN KEY (branch_id) REFERENCES crm_branches (id),
+    CONSTRAINT crm_cheques_customer_id_fk FOREIGN KEY (customer_id) REFERENCES crm_customers (id),
+    CONSTRAINT crm_cheques_replaced_by_id_fk FOREIGN KEY (replaced_by_id) REFERENCES crm_cheques (id),
+    CONSTRAINT crm_cheques_amount_check CHECK (amount_minor > 0)
+);
+
+CREATE INDEX crm_cheques_due_idx ON crm_cheques (branch_id, state, due_on, id);
+
+CREATE TABLE crm_instalment_payments (
+    purchase_id uuid NOT NULL,
+    id uuid NOT NULL,
+    amount_minor bigint NOT NULL,
+    method text COLLATE "C" NOT NULL,
+    cheque_id uuid,
+    occurred_at timestamptz NOT NULL,
+    recorded_at timestamptz NOT NULL,
+    CONSTRAINT crm_instalment_payments_pk PRIMARY KEY (purchase_id, id),
+    CONSTRAINT crm_instalment_payments_purchase_id_fk FOREIGN KEY (purchase_id) REFERENCES crm_instalment_plans (purchase_id),
+    CONSTRAINT crm_instalment_payments_cheque_id_fk FOREIGN KEY (cheque_id) REFERENCES crm_cheques (id)
+);
+
+CREATE TABLE crm_invoice_series (
+    branch_id uuid NOT NULL,
+    name text COLLATE "C" NOT NULL,
+    version bigint NOT NULL,
+    prefix text COLLATE "C" NOT NULL,
+    yearly boolean NOT NULL,
+    first_month bigint NOT NULL,
+    credit_notes text COLLATE "C" NOT NULL,
+    CONSTRAINT crm_invoice_series_pk PRIMARY KEY (branch_id, name),
+    CONSTRAINT crm_invoice_series_branch_id_fk FOREIGN KEY (branch_id) REFERENCES crm_branches (id),
+    CONSTRAINT crm_invoice_series_month_check CHECK (first_month BETWEEN 1 AND 12)
+);
+
+CREATE TABLE crm_invoice_counters (
+    branch_id uuid NOT NULL,
+    series text COLLATE "C" NOT NULL,
+    period bigint NOT NULL,
+    version bigint NOT NULL,
+    last bigint NOT NULL,
+    CONSTRAINT crm_invoice_counters_pk PRIMARY KEY (branch_id, series, period),
+    CONSTRAINT crm_invoice_counters_branch_id_fk FOREIGN KEY (branch_id) REFERENCES crm_branches (id)
+);
+
+CREATE TABLE crm_invoices (
+    id uuid NOT NULL,
+    kind text COLLATE "C" NOT NULL,
+    branch_id uuid NOT NULL,
+    series text COLLATE "C" NOT NULL,
+    period bigint NOT NULL,
+    number bigint NOT NULL,
+    purchase_id uuid NOT NULL,
+    return_id uuid,
+    corrects_id uuid,
+    customer_id uuid,
+    issued_at timestamptz NOT NULL,
+    issued_on date NOT NULL,
+    currency text COLLATE "C" NOT NULL,
+    total_minor bigint NOT NULL,
+    tax_minor bigint NOT NULL,
+    document jsonb NOT NULL,
+    CONSTRAINT crm_invoices_pk PRIMARY KEY (id),
+    CONSTRAINT crm_invoices_number UNIQUE (branch_id, series, period, number),
+    CONSTRAINT crm_invoices_branch_id_fk FOREIGN KEY (branch_id) REFERENCES crm_branches (id),
+    CONSTRAINT crm_invoices_purchase_id_fk FOREIGN KEY (purchase_id) REFERENCES crm_purchases (id),
+    CONSTRAINT crm_invoices_return_id_fk FOREIGN KEY (return_id) REFERENCES crm_returns (id),
+    CONSTRAINT crm_invoices_corrects_id_fk FOREIGN KEY (corrects_id) REFERENCES crm_invoices (id),
+    CONSTRAINT crm_invoices_customer_id_fk FOREIGN KEY (customer_id) REFERENCES crm_customers (id),
+    CONSTRAINT crm_invoices_amounts_check CHECK (number > 0 AND tax_minor BETWEEN 0 AND total_minor)
+);
+
+CREATE INDEX crm_invoices_purchase_idx ON crm_invoices (purchase_id, id);
+
+CREATE INDEX crm_invoices_customer_idx ON crm_invoices (customer_id, id);
 
 CREATE TABLE crm_stock_movements (
     product_id uuid NOT NULL,

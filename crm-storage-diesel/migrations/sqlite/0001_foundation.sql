@@ -252,11 +252,13 @@ CREATE TABLE crm_purchases (
     business_date INTEGER NOT NULL,
     currency TEXT NOT NULL,
     total_minor INTEGER NOT NULL,
+    history_only INTEGER NOT NULL,
     CONSTRAINT crm_purchases_pk PRIMARY KEY (id),
     CONSTRAINT crm_purchases_receipt UNIQUE (receipt_no, branch_id),
     CONSTRAINT crm_purchases_branch_id_fk FOREIGN KEY (branch_id) REFERENCES crm_branches (id),
     CONSTRAINT crm_purchases_customer_id_fk FOREIGN KEY (customer_id) REFERENCES crm_customers (id),
-    CONSTRAINT crm_purchases_total_check CHECK (total_minor >= 0)
+    CONSTRAINT crm_purchases_total_check CHECK (total_minor >= 0),
+    CONSTRAINT crm_purchases_history_only_check CHECK (history_only IN (0, 1))
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE crm_purchase_lines (
@@ -267,10 +269,18 @@ CREATE TABLE crm_purchase_lines (
     quantity INTEGER NOT NULL,
     stocked INTEGER NOT NULL,
     unit_price_minor INTEGER NOT NULL,
+    discount_minor INTEGER NOT NULL,
+    order_discount_minor INTEGER NOT NULL,
+    tax_minor INTEGER NOT NULL,
+    tax_rate TEXT NOT NULL,
+    tax_included INTEGER NOT NULL,
     total_minor INTEGER NOT NULL,
+    tender_shares TEXT NOT NULL,
     CONSTRAINT crm_purchase_lines_pk PRIMARY KEY (purchase_id, line_no),
     CONSTRAINT crm_purchase_lines_amounts_check CHECK (quantity > 0 AND unit_price_minor >= 0 AND total_minor >= 0),
-    CONSTRAINT crm_purchase_lines_stocked_check CHECK (stocked IN (0, 1))
+    CONSTRAINT crm_purchase_lines_figures_check CHECK (discount_minor >= 0 AND order_discount_minor >= 0 AND tax_minor BETWEEN 0 AND total_minor),
+    CONSTRAINT crm_purchase_lines_stocked_check CHECK (stocked IN (0, 1)),
+    CONSTRAINT crm_purchase_lines_tax_included_check CHECK (tax_included IN (0, 1))
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE crm_tenders (
@@ -278,9 +288,229 @@ CREATE TABLE crm_tenders (
     tender_no INTEGER NOT NULL,
     method TEXT NOT NULL,
     amount_minor INTEGER NOT NULL,
+    paid_later INTEGER NOT NULL,
+    reference BLOB,
     CONSTRAINT crm_tenders_pk PRIMARY KEY (purchase_id, tender_no),
-    CONSTRAINT crm_tenders_amount_check CHECK (amount_minor >= 0)
+    CONSTRAINT crm_tenders_amount_check CHECK (amount_minor >= 0),
+    CONSTRAINT crm_tenders_paid_later_check CHECK (paid_later IN (0, 1))
 ) STRICT, WITHOUT ROWID;
+
+CREATE TABLE crm_open_purchases (
+    branch_id BLOB NOT NULL,
+    purchase_id BLOB NOT NULL,
+    customer_id BLOB,
+    CONSTRAINT crm_open_purchases_pk PRIMARY KEY (branch_id, purchase_id),
+    CONSTRAINT crm_open_purchases_purchase_id_fk FOREIGN KEY (purchase_id) REFERENCES crm_purchases (id),
+    CONSTRAINT crm_open_purchases_branch_id_fk FOREIGN KEY (branch_id) REFERENCES crm_branches (id),
+    CONSTRAINT crm_open_purchases_customer_id_fk FOREIGN KEY (customer_id) REFERENCES crm_customers (id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE crm_pick_lines (
+    purchase_id BLOB NOT NULL,
+    line_no INTEGER NOT NULL,
+    version INTEGER NOT NULL,
+    branch_id BLOB NOT NULL,
+    customer_id BLOB,
+    product_id BLOB NOT NULL,
+    quantity INTEGER NOT NULL,
+    shipped INTEGER NOT NULL,
+    returned INTEGER NOT NULL,
+    open INTEGER NOT NULL,
+    since INTEGER NOT NULL,
+    CONSTRAINT crm_pick_lines_pk PRIMARY KEY (purchase_id, line_no),
+    CONSTRAINT crm_pick_lines_purchase_id_fk FOREIGN KEY (purchase_id) REFERENCES crm_purchases (id),
+    CONSTRAINT crm_pick_lines_branch_id_fk FOREIGN KEY (branch_id) REFERENCES crm_branches (id),
+    CONSTRAINT crm_pick_lines_customer_id_fk FOREIGN KEY (customer_id) REFERENCES crm_customers (id),
+    CONSTRAINT crm_pick_lines_product_id_fk FOREIGN KEY (product_id) REFERENCES crm_products (id),
+    CONSTRAINT crm_pick_lines_pieces_check CHECK (shipped BETWEEN 0 AND quantity AND returned BETWEEN 0 AND quantity),
+    CONSTRAINT crm_pick_lines_open_check CHECK (open IN (0, 1))
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX crm_pick_lines_open_idx ON crm_pick_lines (branch_id, open, since, purchase_id, line_no);
+
+CREATE TABLE crm_returns (
+    id BLOB NOT NULL,
+    purchase_id BLOB NOT NULL,
+    branch_id BLOB NOT NULL,
+    customer_id BLOB,
+    kind TEXT NOT NULL,
+    reason TEXT,
+    recorded_at INTEGER NOT NULL,
+    business_date INTEGER NOT NULL,
+    currency TEXT NOT NULL,
+    total_minor INTEGER NOT NULL,
+    CONSTRAINT crm_returns_pk PRIMARY KEY (id),
+    CONSTRAINT crm_returns_purchase_id_fk FOREIGN KEY (purchase_id) REFERENCES crm_purchases (id),
+    CONSTRAINT crm_returns_branch_id_fk FOREIGN KEY (branch_id) REFERENCES crm_branches (id),
+    CONSTRAINT crm_returns_customer_id_fk FOREIGN KEY (customer_id) REFERENCES crm_customers (id),
+    CONSTRAINT crm_returns_total_check CHECK (total_minor >= 0)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX crm_returns_purchase_idx ON crm_returns (purchase_id, id);
+
+CREATE TABLE crm_return_lines (
+    purchase_id BLOB NOT NULL,
+    line_no INTEGER NOT NULL,
+    return_id BLOB NOT NULL,
+    product_id BLOB NOT NULL,
+    quantity INTEGER NOT NULL,
+    total_minor INTEGER NOT NULL,
+    tax_minor INTEGER NOT NULL,
+    refunds TEXT NOT NULL,
+    restocked INTEGER NOT NULL,
+    CONSTRAINT crm_return_lines_pk PRIMARY KEY (purchase_id, line_no, return_id),
+    CONSTRAINT crm_return_lines_purchase_id_fk FOREIGN KEY (purchase_id) REFERENCES crm_purchases (id),
+    CONSTRAINT crm_return_lines_return_id_fk FOREIGN KEY (return_id) REFERENCES crm_returns (id),
+    CONSTRAINT crm_return_lines_product_id_fk FOREIGN KEY (product_id) REFERENCES crm_products (id),
+    CONSTRAINT crm_return_lines_amounts_check CHECK (quantity > 0 AND total_minor >= 0 AND tax_minor BETWEEN 0 AND total_minor),
+    CONSTRAINT crm_return_lines_restocked_check CHECK (restocked IN (0, 1))
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE crm_refunds (
+    return_id BLOB NOT NULL,
+    tender_no INTEGER NOT NULL,
+    method TEXT NOT NULL,
+    amount_minor INTEGER NOT NULL,
+    CONSTRAINT crm_refunds_pk PRIMARY KEY (return_id, tender_no),
+    CONSTRAINT crm_refunds_return_id_fk FOREIGN KEY (return_id) REFERENCES crm_returns (id),
+    CONSTRAINT crm_refunds_amount_check CHECK (amount_minor > 0)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE crm_instalment_plans (
+    purchase_id BLOB NOT NULL,
+    version INTEGER NOT NULL,
+    branch_id BLOB NOT NULL,
+    customer_id BLOB,
+    currency TEXT NOT NULL,
+    total_minor INTEGER NOT NULL,
+    financed_minor INTEGER NOT NULL,
+    paid_minor INTEGER NOT NULL,
+    returned_minor INTEGER NOT NULL,
+    refunded_minor INTEGER NOT NULL,
+    CONSTRAINT crm_instalment_plans_pk PRIMARY KEY (purchase_id),
+    CONSTRAINT crm_instalment_plans_purchase_id_fk FOREIGN KEY (purchase_id) REFERENCES crm_purchases (id),
+    CONSTRAINT crm_instalment_plans_branch_id_fk FOREIGN KEY (branch_id) REFERENCES crm_branches (id),
+    CONSTRAINT crm_instalment_plans_customer_id_fk FOREIGN KEY (customer_id) REFERENCES crm_customers (id),
+    CONSTRAINT crm_instalment_plans_amounts_check CHECK (financed_minor >= 0 AND returned_minor >= 0 AND refunded_minor >= 0),
+    CONSTRAINT crm_instalment_plans_owed_check CHECK (paid_minor + returned_minor <= financed_minor)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE crm_instalments (
+    purchase_id BLOB NOT NULL,
+    number INTEGER NOT NULL,
+    version INTEGER NOT NULL,
+    branch_id BLOB NOT NULL,
+    customer_id BLOB,
+    due_on INTEGER NOT NULL,
+    amount_minor INTEGER NOT NULL,
+    paid_minor INTEGER NOT NULL,
+    returned_minor INTEGER NOT NULL,
+    open INTEGER NOT NULL,
+    CONSTRAINT crm_instalments_pk PRIMARY KEY (purchase_id, number),
+    CONSTRAINT crm_instalments_purchase_id_fk FOREIGN KEY (purchase_id) REFERENCES crm_instalment_plans (purchase_id),
+    CONSTRAINT crm_instalments_branch_id_fk FOREIGN KEY (branch_id) REFERENCES crm_branches (id),
+    CONSTRAINT crm_instalments_customer_id_fk FOREIGN KEY (customer_id) REFERENCES crm_customers (id),
+    CONSTRAINT crm_instalments_amounts_check CHECK (paid_minor >= 0 AND returned_minor >= 0 AND paid_minor + returned_minor <= amount_minor),
+    CONSTRAINT crm_instalments_open_check CHECK (open IN (0, 1))
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX crm_instalments_due_idx ON crm_instalments (branch_id, open, due_on, purchase_id, number);
+
+CREATE INDEX crm_instalments_customer_idx ON crm_instalments (customer_id, open, due_on, purchase_id, number);
+
+CREATE TABLE crm_cheques (
+    id BLOB NOT NULL,
+    version INTEGER NOT NULL,
+    branch_id BLOB NOT NULL,
+    customer_id BLOB,
+    purchase_id BLOB NOT NULL,
+    state TEXT NOT NULL,
+    number TEXT NOT NULL,
+    bank TEXT,
+    sayad_id TEXT,
+    due_on INTEGER NOT NULL,
+    amount_minor INTEGER NOT NULL,
+    currency TEXT NOT NULL,
+    replaced_by_id BLOB,
+    received_at INTEGER NOT NULL,
+    CONSTRAINT crm_cheques_pk PRIMARY KEY (id),
+    CONSTRAINT crm_cheques_sayad_id UNIQUE (sayad_id),
+    CONSTRAINT crm_cheques_purchase_id_fk FOREIGN KEY (purchase_id) REFERENCES crm_instalment_plans (purchase_id),
+    CONSTRAINT crm_cheques_branch_id_fk FOREIGN KEY (branch_id) REFERENCES crm_branches (id),
+    CONSTRAINT crm_cheques_customer_id_fk FOREIGN KEY (customer_id) REFERENCES crm_customers (id),
+    CONSTRAINT crm_cheques_replaced_by_id_fk FOREIGN KEY (replaced_by_id) REFERENCES crm_cheques (id),
+    CONSTRAINT crm_cheques_amount_check CHECK (amount_minor > 0)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX crm_cheques_due_idx ON crm_cheques (branch_id, state, due_on, id);
+
+CREATE TABLE crm_instalment_payments (
+    purchase_id BLOB NOT NULL,
+    id BLOB NOT NULL,
+    amount_minor INTEGER NOT NULL,
+    method TEXT NOT NULL,
+    cheque_id BLOB,
+    occurred_at INTEGER NOT NULL,
+    recorded_at INTEGER NOT NULL,
+    CONSTRAINT crm_instalment_payments_pk PRIMARY KEY (purchase_id, id),
+    CONSTRAINT crm_instalment_payments_purchase_id_fk FOREIGN KEY (purchase_id) REFERENCES crm_instalment_plans (purchase_id),
+    CONSTRAINT crm_instalment_payments_cheque_id_fk FOREIGN KEY (cheque_id) REFERENCES crm_cheques (id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE crm_invoice_series (
+    branch_id BLOB NOT NULL,
+    name TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    prefix TEXT NOT NULL,
+    yearly INTEGER NOT NULL,
+    first_month INTEGER NOT NULL,
+    credit_notes TEXT NOT NULL,
+    CONSTRAINT crm_invoice_series_pk PRIMARY KEY (branch_id, name),
+    CONSTRAINT crm_invoice_series_branch_id_fk FOREIGN KEY (branch_id) REFERENCES crm_branches (id),
+    CONSTRAINT crm_invoice_series_month_check CHECK (first_month BETWEEN 1 AND 12),
+    CONSTRAINT crm_invoice_series_yearly_check CHECK (yearly IN (0, 1))
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE crm_invoice_counters (
+    branch_id BLOB NOT NULL,
+    series TEXT NOT NULL,
+    period INTEGER NOT NULL,
+    version INTEGER NOT NULL,
+    last INTEGER NOT NULL,
+    CONSTRAINT crm_invoice_counters_pk PRIMARY KEY (branch_id, series, period),
+    CONSTRAINT crm_invoice_counters_branch_id_fk FOREIGN KEY (branch_id) REFERENCES crm_branches (id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE crm_invoices (
+    id BLOB NOT NULL,
+    kind TEXT NOT NULL,
+    branch_id BLOB NOT NULL,
+    series TEXT NOT NULL,
+    period INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    purchase_id BLOB NOT NULL,
+    return_id BLOB,
+    corrects_id BLOB,
+    customer_id BLOB,
+    issued_at INTEGER NOT NULL,
+    issued_on INTEGER NOT NULL,
+    currency TEXT NOT NULL,
+    total_minor INTEGER NOT NULL,
+    tax_minor INTEGER NOT NULL,
+    document TEXT NOT NULL,
+    CONSTRAINT crm_invoices_pk PRIMARY KEY (id),
+    CONSTRAINT crm_invoices_number UNIQUE (branch_id, series, period, number),
+    CONSTRAINT crm_invoices_branch_id_fk FOREIGN KEY (branch_id) REFERENCES crm_branches (id),
+    CONSTRAINT crm_invoices_purchase_id_fk FOREIGN KEY (purchase_id) REFERENCES crm_purchases (id),
+    CONSTRAINT crm_invoices_return_id_fk FOREIGN KEY (return_id) REFERENCES crm_returns (id),
+    CONSTRAINT crm_invoices_corrects_id_fk FOREIGN KEY (corrects_id) REFERENCES crm_invoices (id),
+    CONSTRAINT crm_invoices_customer_id_fk FOREIGN KEY (customer_id) REFERENCES crm_customers (id),
+    CONSTRAINT crm_invoices_amounts_check CHECK (number > 0 AND tax_minor BETWEEN 0 AND total_minor)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX crm_invoices_purchase_idx ON crm_invoices (purchase_id, id);
+
+CREATE INDEX crm_invoices_customer_idx ON crm_invoices (customer_id, id);
 
 CREATE TABLE crm_stock_movements (
     product_id BLOB NOT NULL,

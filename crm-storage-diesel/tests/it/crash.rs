@@ -27,7 +27,7 @@ fn child() {
             thread::spawn(move || {
                 for n in 0.. {
                     let receipt_no = format!("{round}-{till}-{n}");
-                    shop::sell(&crm, &shop, &receipt_no).unwrap();
+                    shop::sell_invoiced(&crm, &shop, &receipt_no).unwrap();
                     processes::say(&receipt_no);
                 }
             })
@@ -70,7 +70,7 @@ fn crash(url: &str, rounds: u32) {
         // What was in flight can be repeated under its key, and is done once.
         if let Some(last) = said.last() {
             let before = shop::left(&crm, &shop);
-            shop::sell(&crm, &shop, last).unwrap();
+            shop::sell_invoiced(&crm, &shop, last).unwrap();
             assert_eq!(shop::left(&crm, &shop), before, "{last} was sold twice");
         }
         crm.blocking().close().unwrap();

@@ -10,12 +10,20 @@ use crm_core::branches::{Branch, NewBranch};
 use crm_core::catalog::{Category, NewProduct, Product, StockMovement};
 use crm_core::conformance::{Fault, FaultyStorage};
 use crm_core::customers::{Customer, NewCustomer, Relation, SearchKey};
+use crm_core::instalments::{
+    Cheque, ChequeAction, ChequeTerms, Instalment, InstalmentPayment, InstalmentPlan, NewCheque, NewPayment, Terms,
+};
+use crm_core::invoices::{Invoice, InvoiceCounter, NewSeries};
 use crm_core::journal::JournalEntry;
+use crm_core::kernel::calendar::Span;
 use crm_core::kernel::currency::Currency;
 use crm_core::kernel::money::Money;
 use crm_core::kernel::page::Limit;
+use crm_core::kernel::time::CivilDate;
 use crm_core::module::OutboxMessage;
-use crm_core::purchases::{NewLine, NewPurchase, NewTender, Purchase, PurchaseLine, Tender};
+use crm_core::purchases::{NewLine, NewPurchase, NewTender, OpenPurchase, Purchase, PurchaseId, PurchaseLine, Tender};
+use crm_core::returns::{NewReturn, NewReturnLine, Refund, ReturnLine};
+use crm_core::shipping::{PickLine, ShipLine};
 use crm_core::work::{CommandRecord, Entity, Filter, Permit, Version};
 use crm_core::{Crm, Error, Result};
 use crm_storage_diesel::DieselStorage;
@@ -84,6 +92,37 @@ const OPERATIONS: &[(&str, Operation)] = &[
         let sale = NewPurchase::of(branch, name, [NewLine::of(product, 1)], [NewTender::cash_rest()]).by(customer);
         work.purchases().record(&sale, name).map(|_| ())
     }),
+    ("purchases.record on credit", |work, name| on_credit(work, name).map(|_| ())),
+    ("purchases.finalise", |work, name| {
+        let open = open(work, name)?;
+        work.purchases().finalise(open, Some("FV")).map(|_| ())
+    }),
+    ("returns.record", |work, name| {
+        let sold = on_credit(work, name)?;
+        work.returns().record(&NewReturn::of(sold, [NewReturnLine::of(1, 1)]), name).map(|_| ())
+    }),
+    ("returns.void", |work, name| {
+        let open = open(work, name)?;
+        work.returns().void(open, 1, "typo", name).map(|_| ())
+    }),
+    ("shipping.ship", |work, name| {
+        let open = open(work, name)?;
+        work.shipping().ship(open, &[ShipLine { line_no: 1, quantity: 2 }], name)?;
+        work.shipping().unship(open, &[ShipLine { line_no: 1, quantity: 1 }], "rain", name)
+    }),
+    ("instalments", |work, name| {
+        let sold = on_credit(work, name)?;
+        let (amount, method) = (Money::new(10, Currency::PLN), "cash".to_owned());
+        work.instalments().pay(&NewPayment { purchase: sold, amount, method, occurred_at: None }, name)?;
+        let (number, due_on) = (name.to_owned(), CivilDate::new(2030, 1, 31)?);
+        let terms = ChequeTerms { number, due_on, bank: None, sayad_id: None };
+        let cheque = NewCheque { purchase: sold, amount, terms, replaces: None };
+        let cheque = work.instalments().take_cheque(&cheque, name)?;
+        for (n, action) in [ChequeAction::Deposit, ChequeAction::Clear, ChequeAction::Bounce].into_iter().enumerate() {
+            work.instalments().move_cheque(cheque, action, &format!("{name} {n}"))?;
+        }
+        Ok(())
+    }),
     ("outbox.send", |work, name| work.send("email", name.into()).map(|_| ())),
     ("outbox.claim", |work, _| {
         work.send("email", "to be claimed".into())?;
@@ -106,11 +145,32 @@ const OPERATIONS: &[(&str, Operation)] = &[
     }),
 ];
 
+fn sale(work: &mut Permit<'_, '_>, name: &str, tenders: Vec<NewTender>) -> Result<NewPurchase> {
+    let (product, branch) = (first::<Product>(work)?.id, first::<Branch>(work)?.id);
+    Ok(NewPurchase::of(branch, name, [NewLine::of(product, 3)], tenders).by(first::<Customer>(work)?.id))
+}
+
+/// An invoiced purchase, half of it in instalments.
+fn on_credit(work: &mut Permit<'_, '_>, name: &str) -> Result<PurchaseId> {
+    let terms = Terms { first_due: CivilDate::new(2030, 1, 31)?, count: 3, every: Span::Months(1) };
+    let later = NewTender::instalments(Money::new(1_500, Currency::PLN), &terms)?;
+    let sale = sale(work, name, vec![later, NewTender::cash_rest()])?;
+    let sold = work.purchases().record(&NewPurchase { invoice: Some("FV".into()), ..sale }, name)?;
+    Ok(sold.purchase)
+}
+
+/// A purchase that is not final, to be shipped.
+fn open(work: &mut Permit<'_, '_>, name: &str) -> Result<PurchaseId> {
+    let sale = sale(work, name, vec![NewTender::cash_rest()])?;
+    Ok(work.purchases().record(&NewPurchase { open: true, to_ship: true, ..sale }, name)?.purchase)
+}
+
 fn set_up(work: &mut Permit<'_, '_>) -> Result<()> {
     let branch = work.branches().create(NewBranch::named("Warszawa", "Europe/Warsaw", "PLN"))?;
     let price = Money::new(1_000, Currency::PLN);
     let product = work.catalog().create_product(NewProduct::goods("TEA", "Herbata", price))?;
-    work.catalog().receive(product.id, branch.id, 10_000)?;
+    work.catalog().receive(product.id, branch.id, 100_000)?;
+    work.invoices().create_series(&NewSeries::yearly(branch.id, "FV", "FV/"))?;
     work.catalog().create_category(None, "Spożywcze")?;
     work.customers().create(NewCustomer::person("Jan Kot"))?;
     work.customers().create(NewCustomer::person("Ewa Kot"))?;
@@ -150,6 +210,16 @@ fn fingerprint(crm: &Crm) -> Vec<u64> {
             count::<Purchase>(work)?,
             count::<PurchaseLine>(work)?,
             count::<Tender>(work)?,
+            count::<OpenPurchase>(work)?,
+            versions::<PickLine>(work)?,
+            count::<ReturnLine>(work)?,
+            count::<Refund>(work)?,
+            count::<Invoice>(work)?,
+            versions::<InvoiceCounter>(work)?,
+            versions::<InstalmentPlan>(work)?,
+            versions::<Instalment>(work)?,
+            count::<InstalmentPayment>(work)?,
+            versions::<Cheque>(work)?,
             count::<JournalEntry>(work)?,
             count::<OutboxMessage>(work)?,
             versions::<OutboxMessage>(work)?,

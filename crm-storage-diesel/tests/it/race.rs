@@ -41,7 +41,7 @@ fn storm(url: &str, name: impl Fn(usize, usize) -> String + Sync, start: impl Fn
                     barrier.wait();
                     (0..TRIES)
                         .map(|n| {
-                            let result = shop::sell(crm, shop, &name(till, n));
+                            let result = shop::sell_invoiced(crm, shop, &name(till, n));
                             if let Err(error) = &result
                                 && outcome(&result) == "wrong"
                             {

@@ -10,13 +10,17 @@ use crm_core::branches::BranchId;
 use crm_core::catalog::{CategoryId, NewProduct, ProductId};
 use crm_core::customers::event::CUSTOMER_CREATED;
 use crm_core::customers::{CustomerId, NewCustomer};
+use crm_core::instalments::{ChequeState, ChequeTerms, Terms};
 use crm_core::journal::{JournalEntry, JournalQuery};
+use crm_core::kernel::calendar::Span;
 use crm_core::kernel::currency::Currency;
 use crm_core::kernel::money::Money;
 use crm_core::kernel::page::{Cursor, Limit, Page};
-use crm_core::kernel::time::Timestamp;
+use crm_core::kernel::time::{CivilDate, Timestamp};
 use crm_core::purchases::event::PURCHASE_RECORDED;
 use crm_core::purchases::{NewLine, NewPurchase, NewTender, PurchaseId};
+use crm_core::returns::{NewReturn, NewReturnLine};
+use crm_core::shipping::PickQuery;
 use crm_core::work::{ColumnType, Filter, Home, Json, UnitOfWork};
 use crm_core::{Crm, Error, Result};
 use crm_storage_diesel::{DieselStorage, HostTransaction};
@@ -137,6 +141,29 @@ struct Sample {
     purchase: PurchaseId,
     group: StaffGroupId,
     credential: CredentialId,
+    /// Not final, to be shipped, on credit, and partly returned.
+    owed: PurchaseId,
+}
+
+/// A purchase of ten pieces with everything that follows one, several times.
+fn follow(work: &mut UnitOfWork<'_>, shop: &shop::Shop, name: &str, customer: CustomerId) -> Result<PurchaseId> {
+    let lines = [NewLine::of(shop.products[1], 5), NewLine::of(shop.products[2], 5)];
+    let first_due = CivilDate::new(2025, 4, 1)?;
+    let terms = Terms { first_due, count: 4, every: Span::Months(1) };
+    let amount = Money::new(1_000, Currency::PLN);
+    let number = name.replace(' ', "");
+    let cheque = ChequeTerms { number, due_on: first_due, bank: None, sayad_id: None };
+    let tenders =
+        [NewTender::instalments(amount, &terms)?, NewTender::cheque(amount, &cheque)?, NewTender::cash_rest()];
+    let sale = NewPurchase::of(shop.branch, name, lines, tenders).by(customer);
+    let sold = work.purchases().record(&NewPurchase { open: true, to_ship: true, ..sale.clone() }, name)?.purchase;
+    for n in 0..3 {
+        let name = format!("{name} {n}");
+        work.returns().record(&NewReturn::of(sold, [NewReturnLine::of(1, 1)]), &name)?;
+        let invoiced = NewPurchase { invoice: Some("FV".into()), receipt_no: name.clone(), ..sale.clone() };
+        work.purchases().record(&NewPurchase { tenders: vec![NewTender::cash_rest()], ..invoiced }, &name)?;
+    }
+    Ok(sold)
 }
 
 fn fill(work: &mut UnitOfWork<'_>, shop: &shop::Shop) -> Result<Sample> {
@@ -195,7 +222,9 @@ fn fill(work: &mut UnitOfWork<'_>, shop: &shop::Shop) -> Result<Sample> {
                 let purchase = work.purchases().record(&sale, &name)?.purchase;
                 let (branch, category, product, customer) = (shop.branch, category.id, product.id, customer.id);
                 let credential = CredentialId::from(uuid::Uuid::nil());
-                sample = Some(Sample { branch, category, product, customer, purchase, group, credential });
+                let owed =
+                    if buys < 3 { purchase } else { follow(&mut work, shop, &format!("follows {n}"), customer)? };
+                sample = Some(Sample { branch, category, product, customer, purchase, group, credential, owed });
             }
         }
     }
@@ -312,6 +341,48 @@ const LISTS: &[List] = &[
     },
     list("members of a group", &["crm_group_members_pk"], |work, sample| {
         work.access().members(sample.group).map(|_| ())
+    }),
+    list("open purchases", &["crm_open_purchases_pk"], |work, sample| {
+        two_pages(|limit, after| work.purchases().open(sample.branch, limit, after))
+    }),
+    List {
+        sorted: Some("a purchase has few returns"),
+        ..list("returns of a purchase", &["crm_returns_purchase_idx"], |work, sample| {
+            two_pages(|limit, after| work.returns().of_purchase(sample.owed, limit, after))
+        })
+    },
+    list("what is to be packed", &["crm_pick_lines_open_idx"], |work, sample| {
+        let query = PickQuery::of(sample.branch);
+        two_pages(|limit, after| work.shipping().pick_list(&query, limit, after))
+    }),
+    list("what is shipped of a purchase", &["crm_pick_lines_pk"], |work, sample| {
+        work.shipping().of_purchase(sample.owed).map(|_| ())
+    }),
+    list("series of invoices", &["crm_invoice_series_pk"], |work, sample| {
+        work.invoices().series(sample.branch).map(|_| ())
+    }),
+    list("invoices of a purchase", &["crm_invoices_purchase_idx"], |work, sample| {
+        work.invoices().of_purchase(sample.owed).map(|_| ())
+    }),
+    list("invoices of a customer", &["crm_invoices_customer_idx"], |work, sample| {
+        two_pages(|limit, after| work.invoices().of_customer(sample.customer, limit, after))
+    }),
+    list("invoices of a series", &["crm_invoices_number", "crm_invoices_customer_idx"], |work, sample| {
+        let year = work.invoices().of_customer(sample.customer, Limit::default(), None)?.items[0].period;
+        two_pages(|limit, after| work.invoices().in_series(sample.branch, "FV", year, limit, after))
+    }),
+    list("instalments of a purchase", &["crm_instalments_pk", "crm_instalment_payments_pk"], |work, sample| {
+        work.instalments().of_purchase(sample.owed).map(|_| ())
+    }),
+    list("what is due", &["crm_instalments_due_idx"], |work, sample| {
+        two_pages(|limit, after| work.instalments().due(sample.branch, CivilDate::MAX, limit, after))
+    }),
+    list("what a customer owes", &["crm_instalments_customer_idx"], |work, sample| {
+        two_pages(|limit, after| work.instalments().of_customer(sample.customer, limit, after))
+    }),
+    list("cheques to be cashed", &["crm_cheques_due_idx"], |work, sample| {
+        let (state, until) = (ChequeState::Received, CivilDate::MAX);
+        two_pages(|limit, after| work.instalments().cheques(sample.branch, state, until, limit, after))
     }),
     List {
         sorted: Some("the roles that one holds are few"),

@@ -4,6 +4,7 @@ use crm_core::access::{Actor, Target};
 use crm_core::branches::{BranchId, NewBranch};
 use crm_core::catalog::{NewProduct, ProductId};
 use crm_core::customers::{CustomerId, NewCustomer};
+use crm_core::invoices::NewSeries;
 use crm_core::journal::{JournalEntry, journal_entry};
 use crm_core::kernel::currency::Currency;
 use crm_core::kernel::money::Money;
@@ -65,6 +66,7 @@ pub fn open(storage: DieselStorage, stock: i64) -> (Crm, Shop) {
             products.push(product.id);
         }
         let customer = work.customers().create(NewCustomer::person("Ala Kot").with_phone("+48512345678"))?;
+        work.invoices().create_series(&NewSeries::yearly(branch.id, "FV", "FV/"))?;
         Ok::<_, Error>(Shop { branch: branch.id, products, customer: customer.id })
     });
     (crm, shop.unwrap())
@@ -72,11 +74,20 @@ pub fn open(storage: DieselStorage, stock: i64) -> (Crm, Shop) {
 
 /// Sells one piece of each product, under a key that is the receipt number.
 pub fn sell(crm: &Crm, shop: &Shop, receipt_no: &str) -> Result<Receipt> {
+    record(crm, shop, receipt_no, None)
+}
+
+/// The same with an invoice: numbers without a gap, as [`assert_whole`] sees.
+pub fn sell_invoiced(crm: &Crm, shop: &Shop, receipt_no: &str) -> Result<Receipt> {
+    record(crm, shop, receipt_no, Some("FV".to_owned()))
+}
+
+fn record(crm: &Crm, shop: &Shop, receipt_no: &str, invoice: Option<String>) -> Result<Receipt> {
     let (shop, receipt_no) = (shop.clone(), receipt_no.to_owned());
     crm.blocking().run(&Actor::system(), "sell", move |work| {
         let lines: Vec<_> = shop.products.iter().map(|product| NewLine::of(*product, 1)).collect();
         let sale = NewPurchase::of(shop.branch, &receipt_no, lines, [NewTender::cash_rest()]).by(shop.customer);
-        work.purchases().record(&sale, &receipt_no)
+        work.purchases().record(&NewPurchase { invoice: invoice.clone(), ..sale }, &receipt_no)
     })
 }
 
