@@ -170,6 +170,7 @@ impl Shop {
             business_date: self.day.date_of(self.opened),
             currency: self.currency,
             total_minor: 0,
+            history_only: false,
         });
         loader.load(Purchase::SCHEMA, &mut purchases.map(|purchase| purchase.to_row()))
     }

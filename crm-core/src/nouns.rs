@@ -153,6 +153,7 @@ impl Module for Core {
                 returns::event::PURCHASE_RETURNED,
                 shipping::event::SHIPPED,
                 shipping::event::UNSHIPPED,
+                invoices::event::SERIES_CREATED,
                 invoices::event::INVOICE_ISSUED,
                 instalments::event::INSTALMENTS_CLEARED,
                 instalments::event::CHEQUE_MOVED,

@@ -13,6 +13,28 @@ use crate::work::Entity;
 /// The kind of [`InvoiceIssued`].
 pub const INVOICE_ISSUED: &str = "invoices.issued";
 
+/// The kind of [`SeriesCreated`].
+pub const SERIES_CREATED: &str = "invoices.series.created";
+
+/// A series of numbers was set up.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct SeriesCreated {
+    /// Whose.
+    pub branch: BranchId,
+    /// Its name.
+    pub name: String,
+    /// What its numbers begin with.
+    pub prefix: String,
+}
+
+impl Event for SeriesCreated {
+    const KIND: &'static str = SERIES_CREATED;
+
+    fn about(&self) -> About {
+        About { branch: Some(self.branch), ..About::default() }
+    }
+}
+
 /// An invoice or a credit note was issued.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct InvoiceIssued {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::document::{Buyer, DocumentLine, InvoiceDocument, Payment};
-use super::event::InvoiceIssued;
+use super::event::{InvoiceIssued, SeriesCreated};
 use super::model::{Invoice, InvoiceCounter, InvoiceId, InvoiceKind, InvoiceSeries, invoice, invoice_series};
 use super::rules::{fiscal_year, number_text};
 use crate::access::Target;
@@ -90,6 +90,8 @@ impl Invoices<'_, '_> {
             credit_notes,
         };
         work.insert(&series)?;
+        let (name, prefix) = (series.name.clone(), series.prefix.clone());
+        work.emit(&SeriesCreated { branch: series.branch_id, name, prefix })?;
         Ok(series)
     }
 
