@@ -262,6 +262,6 @@ impl Tx for MemoryTx<'_> {
     }
 
     fn flush(&mut self) -> Result<()> {
-        Ok(())
+        if self.failed_at.is_some() { Err(Error::Poisoned) } else { Ok(()) }
     }
 }

@@ -75,7 +75,7 @@ macro_rules! conformance_tests {
                 a_panicking_job_harms_nobody, closing_ends_it,
             }
             transactions {
-                a_failed_job_leaves_nothing, attempts_fail_alone, attempts_nest, reads_refuse_writes, a_swallowed_failure_is_no_commit,
+                a_failed_job_leaves_nothing, attempts_fail_alone, attempts_do_not_hide_failures, attempts_nest, reads_refuse_writes, a_swallowed_failure_is_no_commit,
                 expectations_change_nothing,
             }
             concurrency {

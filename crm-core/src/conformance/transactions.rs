@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::bench::{Bench, Factory};
+use super::bench::{Bench, Factory, zloty};
 use super::sample::Specimen;
 use crate::access::Actor;
 use crate::catalog::{NewProduct, Product};
@@ -100,6 +100,41 @@ pub fn attempts_fail_alone(factory: Factory<'_>) {
     assert_eq!(stored(&bench), [1, 4]);
     let skus = bench.read(|work| work.catalog().products(None, Limit::default(), None)).unwrap();
     assert_eq!(skus.items.iter().map(|product| product.sku.as_str()).collect::<Vec<_>>(), ["free", "taken"]);
+}
+
+/// An attempt fails whose job has swallowed a failure inside it: nothing of it is kept, and the rest goes on.
+pub fn attempts_do_not_hide_failures(factory: Factory<'_>) {
+    let bench = Bench::open(factory);
+    bench.goods("taken", 1);
+    bench
+        .run(move |work| {
+            insert(work, 1)?;
+            // Noticed at once, and noticed when it is written.
+            let at_once = work.attempt(|work| {
+                insert(work, 2)?;
+                let _ = insert(work, 1);
+                Ok::<_, Error>(())
+            });
+            assert_eq!(at_once.unwrap_err().kind(), ErrorKind::Poisoned);
+            for and_more in [false, true] {
+                let when_written = work.attempt(|work| {
+                    insert(work, 3)?;
+                    let again = work.catalog().create_product(NewProduct::goods("taken", "again", zloty(1)));
+                    if again.is_ok() {
+                        let _ = work.count(Filter::<Product>::all());
+                    }
+                    if and_more {
+                        let _ = insert(work, 4);
+                    }
+                    Ok::<_, Error>(())
+                });
+                assert_eq!(when_written.unwrap_err().kind(), ErrorKind::Poisoned);
+            }
+            insert(work, 5)
+        })
+        .unwrap();
+    assert_eq!(stored(&bench), [1, 5]);
+    bench.verify();
 }
 
 /// An attempt that holds an attempt: the inner may fail alone, the outer takes the inner with it.

@@ -138,6 +138,9 @@ pub trait Tx {
     fn roll_back(&mut self) -> Result<()>;
 
     /// Writes now what was kept back, so that its errors show now.
+    ///
+    /// # Errors
+    /// [`crate::Error::Poisoned`] when a call failed before that no roll-back has healed.
     fn flush(&mut self) -> Result<()>;
 
     /// Says which rows will be fetched soon, so that a backend can read those of many jobs at once. A hint: no error,

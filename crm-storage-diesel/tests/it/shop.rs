@@ -1,5 +1,9 @@
 //! A small shop that several tests sell from, and what must be true of it at any time.
 
+use std::sync::{Mutex, mpsc};
+use std::thread;
+use std::time::Duration;
+
 use crm_core::access::{Actor, Target};
 use crm_core::branches::{BranchId, NewBranch};
 use crm_core::catalog::{NewProduct, ProductId};
@@ -126,4 +130,30 @@ pub fn has_receipt(crm: &Crm, receipt_no: &str) -> bool {
         work.unrestricted()?.count::<Purchase>(purchase::receipt_no.eq(receipt_no.as_str())).map(|count| count == 1)
     };
     crm.blocking().read(&Actor::system(), "receipt", read).unwrap()
+}
+
+/// Somebody with a job.
+pub type Caller = Box<dyn FnOnce(&Crm) + Send>;
+
+/// Holds the writer, lets jobs queue up that are then one group, and lets go.
+pub fn in_one_group(crm: &Crm, jobs: Vec<Caller>) {
+    let (started, wait_for_start) = mpsc::channel();
+    let (release, wait_for_release) = mpsc::channel::<()>();
+    let wait_for_release = Mutex::new(wait_for_release);
+    thread::scope(|scope| {
+        let holding = crm.clone();
+        scope.spawn(move || {
+            holding.blocking().run(&Actor::system(), "hold", move |_| {
+                started.send(()).unwrap();
+                let _ = wait_for_release.lock().unwrap().recv();
+                Ok::<_, Error>(())
+            })
+        });
+        wait_for_start.recv().unwrap();
+        for job in jobs {
+            scope.spawn(move || job(crm));
+            thread::sleep(Duration::from_millis(30));
+        }
+        release.send(()).unwrap();
+    });
 }

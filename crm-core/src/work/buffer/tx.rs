@@ -214,7 +214,7 @@ impl Tx for WriteBuffer<'_> {
     }
 
     fn flush(&mut self) -> Result<()> {
-        self.write_out(false)
+        if self.failed_at.is_some() { Err(Error::Poisoned) } else { self.write_out(false) }
     }
 
     fn expect(&mut self, schema: &'static Schema, keys: &[Key]) {
