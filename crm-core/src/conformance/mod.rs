@@ -63,7 +63,7 @@ macro_rules! conformance_tests {
     ($factory:expr) => {
         $crate::conformance_tests! { @expand $factory;
             rows {
-                records_come_back_as_they_were, tables_keep_every_column, stale_updates_conflict, deleted_is_gone,
+                records_come_back_as_they_were, tables_keep_every_column, customers_come_back_whole, stale_updates_conflict, deleted_is_gone,
                 keys_are_taken_once, unique_keys_are_enforced, unique_values_change_hands,
             }
             queries {

@@ -18,6 +18,7 @@ mod postgres;
 mod processes;
 mod proxy;
 mod race;
+mod retail;
 mod schema;
 mod secrets;
 mod shop;
