@@ -208,7 +208,8 @@ impl Crm {
     }
 
     /// Who a principal is now, with everything their roles grant: to be asked for each request, and given to
-    /// [`run`](Self::run) and [`read`](Self::read). One row is read; the policy only when it was changed since.
+    /// [`run`](Self::run) and [`read`](Self::read). One row is read; the policy only when it was changed since. Who shows
+    /// a token gets it from [`Gate::authenticate`](crate::accounts::Gate::authenticate).
     ///
     /// The decision is taken on the policy as of this call: what was revoked before it, in whichever process, is gone; an
     /// actor that is at hand already keeps what it had. A storage that serves [`read`](Self::read) from a replica serves
@@ -220,7 +221,9 @@ impl Crm {
     /// [`Error::Denied`] for a user who is disabled or not known; for the system and for modules, which no login makes.
     pub async fn actor(&self, principal: &Principal) -> Result<Actor> {
         let shared = self.shared.clone();
-        let policy = self.read(&Actor::system(), "access policy", move |work| shared.policy.current(work)).await?;
+        let policy = self
+            .read(&Actor::system(), "access policy", move |work| shared.policy.current(&mut work.unrestricted()?))
+            .await?;
         policy.actor(principal)
     }
 

@@ -23,7 +23,8 @@ pub const READ: &str = "access.read";
 pub const WRITE: &str = "access.write";
 /// Permission to define them beyond one's own rights: for whoever is in charge. Counts only without bounds.
 pub const ADMIN: &str = "access.admin";
-/// Permission to log in, apart from having an account (C40). Asked for with [`Principal::target`].
+/// Permission to log in, apart from having an account (C40, S-64): the [`Gate`](crate::accounts::Gate) asks for it with
+/// [`Principal::target`]. Whoever should have no rights but this one holds a role with this one.
 pub const LOGIN: &str = "access.login";
 
 /// The most grants, and the most hidden fields, of one role.

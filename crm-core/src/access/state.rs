@@ -16,17 +16,25 @@ pub(crate) struct PolicyCache(Mutex<Option<(Option<PolicyStamp>, Arc<Policy>)>>)
 
 impl PolicyCache {
     /// The present policy. One row is read; the rest only when the policy was changed. Only for read-only units of work:
-    /// what a writing one sees may never be committed.
-    pub(crate) fn current(&self, work: &mut UnitOfWork<'_>) -> Result<Arc<Policy>> {
-        let mut work = work.unrestricted()?;
-        let stamp = work.find::<AccessState>(&Uuid::nil())?.map(|state| state.stamp);
-        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some((_, policy)) = kept.filter(|(of, _)| *of == stamp) {
-            return Ok(policy);
-        }
-        let policy = Arc::new(load(&mut work)?);
+    /// what a writing one sees may never be committed, so it asks for what is [`seen`](Self::seen).
+    pub(crate) fn current(&self, work: &mut Permit<'_, '_>) -> Result<Arc<Policy>> {
+        let (stamp, policy) = self.look(work)?;
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((stamp, policy.clone()));
         Ok(policy)
+    }
+
+    /// The policy as a writing unit of work sees it. It is not kept.
+    pub(crate) fn seen(&self, work: &mut Permit<'_, '_>) -> Result<Arc<Policy>> {
+        self.look(work).map(|(_, policy)| policy)
+    }
+
+    fn look(&self, work: &mut Permit<'_, '_>) -> Result<(Option<PolicyStamp>, Arc<Policy>)> {
+        let stamp = work.find::<AccessState>(&Uuid::nil())?.map(|state| state.stamp);
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        match kept.filter(|(of, _)| *of == stamp) {
+            Some(kept) => Ok(kept),
+            None => Ok((stamp, Arc::new(load(work)?))),
+        }
     }
 }
 

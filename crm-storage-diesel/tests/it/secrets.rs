@@ -24,8 +24,12 @@ fn no_secret_is_on_the_disk() {
     let crm = Crm::builder(DieselStorage::open(url).unwrap()).passwords(passwords).build_blocking().unwrap();
     let (blocking, gate) = (crm.blocking(), crm.accounts());
     let name = Identifier::parse("canary@example.org", None).unwrap();
-    let owner = (Principal::User(uuid::Uuid::from_u128(1).into()), name.clone());
-    let made = blocking.run(&Actor::system(), "a login", move |work| work.accounts().create(&owner.0, &owner.1));
+    let own = name.clone();
+    let made = blocking.run(&Actor::system(), "a login", move |work| {
+        let ada = work.access().create_user("Ada")?.id;
+        work.access().recover_admin(ada)?;
+        work.accounts().create(&Principal::User(ada), &own)
+    });
     let source = Source::new("canary source");
     blocking.wait(gate.set_temporary_password(&Actor::system(), made.unwrap().id, PASSWORDS[0])).unwrap();
     let first = blocking.wait(gate.sign_in(&name, PASSWORDS[0], &source)).unwrap();

@@ -6,8 +6,8 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::passage::{
-    by_identifier, changed, channel_of, credential_ended, forgive, knock, notify, prove_source, put_password, settings,
-    unchanged,
+    by_identifier, changed, channel_of, credential_ended, forgive, knock, may_log_in, notify, prove_source,
+    put_password, settings, unchanged,
 };
 use super::{Gate, Source};
 use crate::accounts::Identifier;
@@ -93,7 +93,10 @@ fn try_code(
     let knock = knock(work, &policy.lockout, &guarded, None)?;
     let Some(mut stored) = work.find::<Code>(&id)? else { return Ok(None) };
     let credential: Credential = work.get(stored.credential_id)?;
-    let is_live = work.now() < stored.expires_at && stored.generation == credential.generation && !credential.disabled;
+    let is_live = work.now() < stored.expires_at
+        && stored.generation == credential.generation
+        && !credential.disabled
+        && may_log_in(work, policy, &credential.principal)?;
     let is_for_this = purposes.contains(&stored.purpose);
     if knock.heard && is_live && is_for_this && same(&stored.code_hash, &digest(work, id, stored.purpose, code)) {
         forgive(work, &guarded)?;
@@ -118,7 +121,7 @@ fn plain(code: &str) -> Result<String> {
 
 impl Gate<'_> {
     /// Sends a code to set a password in place of a forgotten one, if there is such a credential. The answer, an id that
-    /// is to be given back with the code, is the same if there is none: then nothing is sent.
+    /// is to be given back with the code, is the same if there is none, or its owner may not log in: then nothing is sent.
     ///
     /// # Errors
     /// What the storage meets; nothing about the identifier.
@@ -135,7 +138,12 @@ impl Gate<'_> {
                 let found = found.filter(|credential| {
                     knock.heard && !credential.disabled && credential.identifier_kind != IdentifierKind::Name
                 });
-                found.map(|credential| send_code(work, &policy, &credential, Purpose::Reset, None)).transpose()
+                match found {
+                    Some(credential) if may_log_in(work, &policy, &credential.principal)? => {
+                        send_code(work, &policy, &credential, Purpose::Reset, None).map(Some)
+                    }
+                    _ => Ok(None),
+                }
             })
             .await?;
         Ok(sent.unwrap_or_else(|| Uuid::from_bytes(id).into()))
@@ -146,8 +154,8 @@ impl Gate<'_> {
     /// else is guessing. A second factor that is on is still asked for at the next signing in.
     ///
     /// # Errors
-    /// [`Error::Invalid`] with rule `code.refused` for a code that is wrong, used, too old, not for this, or unknown, and
-    /// after too many wrong ones; those of [`PasswordPolicy::judge`](crate::accounts::PasswordPolicy::judge), after
+    /// [`Error::Invalid`] with rule `code.refused` for a code that is wrong, used, too old, not for this, or unknown, of
+    /// somebody who may not log in, and after too many wrong ones; those of [`PasswordPolicy::judge`](crate::accounts::PasswordPolicy::judge), after
     /// which the code can be used again.
     pub async fn set_password(&self, id: CodeId, code: &str, new: &str, source: &Source) -> Result<()> {
         let code = plain(code)?;

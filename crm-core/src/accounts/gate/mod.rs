@@ -35,8 +35,13 @@ use crate::{Crm, Error, Result};
 /// thread that polls, tens of milliseconds each: in an async program, call them from a thread for blocking work; without
 /// a runtime, with [`Blocking::wait`](crate::Blocking::wait).
 ///
+/// To log in is a right of its own, [`LOGIN`](crate::access::LOGIN), and nobody has it by default: **a store without roles lets
+/// nobody in**, and answers like to a wrong password. The host installs the shipped roles, puts its first user in charge,
+/// and lets every customer hold the role `customer` if they are to serve themselves. Who cannot get in, and why, says
+/// [`explain`](crate::access::AccessControl::explain) with that permission and [`Principal::target`].
+///
 /// ```
-/// use crm_core::access::{Actor, Principal, UserId};
+/// use crm_core::access::{Actor, Decision, Holder, LOGIN, Principal};
 /// use crm_core::accounts::{Identifier, Source};
 /// use crm_core::{Crm, MemoryStorage};
 /// # use crm_core::accounts::{HashCost, Hasher, Passwords};
@@ -47,12 +52,19 @@ use crate::{Crm, Error, Result};
 /// let crm = Crm::builder(MemoryStorage::new()).build_blocking()?;
 /// # }
 /// let blocking = crm.blocking();
-/// let ada = Principal::User(UserId::from(uuid::Uuid::from_u128(7)));
 /// let identifier = Identifier::parse("ada@example.org", None)?;
-/// let owner = (ada.clone(), identifier.clone());
-/// let credential = blocking.run(&Actor::system(), "a login for Ada", move |work| {
-///     work.accounts().create(&owner.0, &owner.1)
+/// let name = identifier.clone();
+/// let (ada, credential) = blocking.run(&Actor::system(), "set up", move |work| {
+///     let roles = work.access().install_templates()?;
+///     let customer = roles.iter().find(|role| role.name == "customer").map(|role| role.id);
+///     if let Some(customer) = customer {
+///         work.access().assign(customer, Holder::EveryCustomer, [])?;
+///     }
+///     let ada = work.access().create_user("Ada")?.id;
+///     work.access().recover_admin(ada)?;
+///     work.accounts().create(&Principal::User(ada), &name).map(|credential| (ada, credential))
 /// })?;
+/// let ada = Principal::User(ada);
 ///
 /// // An administrator sets a password that works once.
 /// blocking.wait(crm.accounts().set_temporary_password(&Actor::system(), credential.id, "a first word for Ada"))?;
@@ -63,6 +75,10 @@ use crate::{Crm, Error, Result};
 /// let session = blocking.wait(crm.accounts().replace_password(&first.token, "the analytical engine"))?;
 /// let seen = blocking.wait(crm.accounts().authenticate(&session.token))?;
 /// assert_eq!(seen.principal, ada);
+///
+/// // The actor of this request, and why she was let in.
+/// let why = blocking.read(&seen.actor, "why", move |work| work.access().explain(&ada, LOGIN, &ada.target()))?;
+/// assert_eq!(why.decision, Decision::Allowed);
 /// # Ok(())
 /// # }
 /// ```
@@ -76,7 +92,7 @@ impl Crm {
 }
 
 /// The one answer to whoever is not let in: an unknown identifier, a wrong password, a credential that is disabled, has no
-/// password or must wait (S-74).
+/// password or must wait, an owner who may not log in (S-74).
 pub(super) fn refused() -> Error {
     Error::invalid("credentials", "sign_in.refused")
 }

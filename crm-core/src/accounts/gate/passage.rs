@@ -1,9 +1,10 @@
 //! The steps that the operations of the gate are made of, inside a transaction.
 
 use serde_json::json;
+use uuid::Uuid;
 
 use super::refused;
-use crate::access::Principal;
+use crate::access::{Actor, LOGIN, Policy, Principal};
 use crate::accounts::event::{Change, CredentialChanged, Guessing};
 use crate::accounts::lifetime::LIMITED;
 use crate::accounts::lockout::{Admission, Guarded, LockoutPolicy, Source};
@@ -127,26 +128,52 @@ pub(super) fn prove_source(work: &mut Permit<'_, '_>, canonical: &str, source: &
     work.update(&mut guard)
 }
 
-/// Refuses a principal who may not have a login (C40): a customer of a stage that has none.
-pub(super) fn may_log_in(work: &mut Permit<'_, '_>, policy: &AccountsPolicy, who: &Principal) -> Result<()> {
-    match who {
-        Principal::Customer(id) => {
-            let customer: Option<Customer> = work.find(id)?;
-            let may = customer.is_some_and(|customer| policy.stages.contains_key(&customer.stage));
-            if may { Ok(()) } else { Err(refused()) }
-        }
-        Principal::User(_) => Ok(()),
-        _ => Err(refused()),
-    }
+/// What somebody may do, if to log in is part of it (C40, S-64): the right is one of its own, granted by a role. Customers
+/// are of a stage that has logins besides. Everybody costs the same look at a customer and at the rights, nobody too.
+fn admitted(
+    work: &mut Permit<'_, '_>,
+    policy: &AccountsPolicy,
+    rights: &Policy,
+    who: &Principal,
+) -> Result<Option<Actor>> {
+    let customer: Option<Customer> = work.find(&customer_of(who).unwrap_or_else(|| Uuid::nil().into()))?;
+    let has_logins = match who {
+        Principal::User(_) => true,
+        Principal::Customer(_) => customer.is_some_and(|customer| policy.stages.contains_key(&customer.stage)),
+        _ => false,
+    };
+    // A user who is disabled is denied an actor.
+    let actor = rights.actor(who).ok();
+    Ok(actor.filter(|actor| has_logins && actor.may(LOGIN, &who.target())))
 }
 
-/// A new session of this kind, with its token.
+/// The same by the rights of this moment, in a read-only unit of work.
+pub(super) fn admitted_now(
+    work: &mut Permit<'_, '_>,
+    policy: &AccountsPolicy,
+    who: &Principal,
+) -> Result<Option<Actor>> {
+    let rights = work.shared.policy.current(work)?;
+    admitted(work, policy, &rights, who)
+}
+
+/// Whether somebody may log in, in a writing unit of work.
+pub(super) fn may_log_in(work: &mut Permit<'_, '_>, policy: &AccountsPolicy, who: &Principal) -> Result<bool> {
+    let rights = work.shared.policy.seen(work)?;
+    admitted(work, policy, &rights, who).map(|admitted| admitted.is_some())
+}
+
+/// A new session of this kind, with its token, for somebody who may log in.
 pub(super) fn begin_session(
     work: &mut Permit<'_, '_>,
+    policy: &AccountsPolicy,
     credential: &Credential,
     kind: SessionKind,
     ends_at: Timestamp,
 ) -> Result<(Token, Session)> {
+    if !may_log_in(work, policy, &credential.principal)? {
+        return Err(refused());
+    }
     let now = work.now();
     let token = Token::session(work.shared.randomness.as_ref())?;
     let digest = token.digest().ok_or_else(refused)?;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::passage::{begin_session, by_identifier, forgive, knock, may_log_in, session_end, settings, unchanged};
+use super::passage::{admitted_now, begin_session, by_identifier, forgive, knock, session_end, settings, unchanged};
 use super::{Gate, Source, refused};
 use crate::Result;
 use crate::access::Principal;
@@ -62,7 +62,8 @@ impl Gate<'_> {
     /// # Errors
     /// [`Error::Invalid`](crate::Error::Invalid) with rule `sign_in.refused`, whatever the reason: the answer, and the work
     /// it costs, are the same for an unknown identifier, a wrong password, a credential that is disabled or has no
-    /// password, and a guess that is not heard. [`Error::Busy`](crate::Error::Busy) when too many are signing in.
+    /// password, somebody without the right to log in, and a guess that is not heard: to see which it was, ask
+    /// [`explain`](crate::access::AccessControl::explain) and look at the credential. [`Error::Busy`](crate::Error::Busy) when too many are signing in.
     pub async fn sign_in(&self, identifier: &Identifier, password: &str, source: &Source) -> Result<SignedIn> {
         let turn = self.turn(password)?;
         let checked = self.check(&turn, identifier.canonical(), password, source).await?;
@@ -72,7 +73,6 @@ impl Gate<'_> {
         let Checked { policy, credential, guarded, failures } = checked;
         self.write_as(who, "sign in", move |work| {
             let mut credential = unchanged(work, &credential)?;
-            may_log_in(work, &policy, &credential.principal)?;
             forgive(work, &guarded)?;
             if let Some(stronger) = &stronger {
                 credential.password_hash = Some(stronger.clone());
@@ -104,7 +104,7 @@ impl Gate<'_> {
             forgive(work, &guarded)?;
             let old: Session = work.get(session.id)?;
             work.delete(&old)?;
-            let (token, mut session) = begin_session(work, &credential, SessionKind::Full, old.expires_at)?;
+            let (token, mut session) = begin_session(work, &policy, &credential, SessionKind::Full, old.expires_at)?;
             let minutes = Duration::from_secs(60 * u64::from(policy.elevation_minutes));
             session.elevated_until = Some(work.now().checked_add(minutes)?);
             work.update(&mut session)?;
@@ -151,8 +151,13 @@ impl Gate<'_> {
                 Ok((policy, found, knock))
             })
             .await?;
+        let who = found.as_ref().map_or(Principal::Anonymous, |credential| credential.principal.clone());
+        // Judged before the secret is, so that the answer costs everybody the same. The session begins by the rights of its
+        // own transaction.
+        let of = policy.clone();
+        let may = self.read("may log in", move |work| admitted_now(work, &of, &who)).await?.is_some();
         let usable = found.filter(|credential| {
-            knock.heard && !credential.disabled && credential.must_change != Some(MustChange::Used)
+            knock.heard && may && !credential.disabled && credential.must_change != Some(MustChange::Used)
         });
         let plain = policy.password.plain(password);
         let hash = usable.as_ref().and_then(|credential| credential.password_hash.as_deref());
@@ -207,7 +212,7 @@ pub(super) fn signed_in(
     failures_before: u32,
 ) -> Result<SignedIn> {
     let ends_at = session_end(work, policy, &credential.principal)?;
-    let (token, session) = begin_session(work, credential, kind, ends_at)?;
+    let (token, session) = begin_session(work, policy, credential, kind, ends_at)?;
     if kind == SessionKind::Full {
         let principal = credential.principal.clone();
         work.emit(&SomebodySignedIn { credential: credential.id, principal, failures_before })?;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::passage::{changed, settings};
+use super::passage::{admitted_now, changed, settings};
 use super::{Gate, ended};
 use crate::access::{Actor, Principal};
 use crate::accounts::event::Change;
@@ -16,7 +16,7 @@ use crate::work::Permit;
 use crate::{Error, Result};
 
 /// Whom a token belongs to.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Authenticated {
     /// Who.
     pub principal: Principal,
@@ -26,17 +26,22 @@ pub struct Authenticated {
     pub by: By,
     /// Whether the password was entered within the last minutes: asked for by what is worth asking.
     pub elevated: bool,
+    /// What they may do now, by the access policy; of an API token, no more than the token is limited to. For this
+    /// request: the next one asks anew.
+    pub actor: Actor,
 }
 
 impl Authenticated {
-    /// The actor to act as: of an API token, no more than the token is limited to.
+    /// Another actor within the limits of the token, for a host that has rights of its own: [`actor`](Self::actor) is
+    /// within them.
     ///
     /// ```
     /// # use crm_core::access::{Actor, Principal, Reach, Target};
     /// # use crm_core::accounts::{Authenticated, By};
     /// # let nil = uuid::Uuid::nil();
     /// # let by = By::ApiToken(nil.into(), ["customers.read".to_owned()].into());
-    /// # let seen = Authenticated { principal: Principal::Anonymous, credential: nil.into(), by, elevated: false };
+    /// # let actor = Actor::new(Principal::User(nil.into()));
+    /// # let seen = Authenticated { principal: actor.principal().clone(), credential: nil.into(), by, elevated: false, actor };
     /// # let actor = Actor::new(seen.principal.clone()).granted("customers.read", Reach::all()).granted("customers.write", Reach::all());
     /// let actor = seen.limit(actor);
     /// assert!(actor.may("customers.read", &Target::ANY));
@@ -44,10 +49,7 @@ impl Authenticated {
     /// ```
     #[must_use]
     pub fn limit(&self, actor: Actor) -> Actor {
-        match &self.by {
-            By::Session(_) => actor,
-            By::ApiToken(_, scopes) => actor.limited_to(scopes),
-        }
+        self.by.limit(actor)
     }
 }
 
@@ -60,21 +62,32 @@ pub enum By {
     ApiToken(ApiTokenId, BTreeSet<String>),
 }
 
+impl By {
+    fn limit(&self, actor: Actor) -> Actor {
+        match self {
+            Self::Session(_) => actor,
+            Self::ApiToken(_, scopes) => actor.limited_to(scopes),
+        }
+    }
+}
+
 /// What is known of a session's token.
 struct Seen {
     session: Session,
     credential: Credential,
     /// `None`: it has ended.
     kind: Option<SessionKind>,
+    actor: Actor,
     now: Timestamp,
 }
 
 impl Gate<'_> {
-    /// Whose token this is, of a session or of the API. A token of a limited session is refused: what it can do are the
-    /// operations of the gate that take it.
+    /// Whose token this is, of a session or of the API, and what they may do: to be asked for each request. A token of a
+    /// limited session is refused: what it can do are the operations of the gate that take it.
     ///
     /// Reads only, but that a use is noted once a minute, and an end when it is first seen: a clock that is set back revives
-    /// nothing. A session that was ended is dead for whatever is asked after that was answered.
+    /// nothing, nor does a right to log in that is given back. A session that was ended is dead for whatever is asked
+    /// after that was answered.
     ///
     /// # Errors
     /// [`Error::Invalid`] with rule `session.refused` for a token that opens nothing; `session.second_factor` and
@@ -83,12 +96,13 @@ impl Gate<'_> {
         if token.is_api() {
             return self.authenticate_api(token).await;
         }
-        let (session, credential) = self.session_of(token, SessionKind::Full).await?;
+        let Seen { session, credential, actor, now, .. } = self.seen_as(token, SessionKind::Full).await?;
         Ok(Authenticated {
             principal: credential.principal,
             credential: credential.id,
             by: By::Session(session.id),
-            elevated: session.elevated_until.is_some_and(|until| self.now() < until),
+            elevated: session.elevated_until.is_some_and(|until| now < until),
+            actor,
         })
     }
 
@@ -135,6 +149,10 @@ impl Gate<'_> {
 
     /// The session of this token and whose it is, if it is of this kind.
     pub(super) async fn session_of(&self, token: &Token, kind: SessionKind) -> Result<(Session, Credential)> {
+        self.seen_as(token, kind).await.map(|seen| (seen.session, seen.credential))
+    }
+
+    async fn seen_as(&self, token: &Token, kind: SessionKind) -> Result<Seen> {
         let seen = self.seen(token).await?;
         match seen.kind {
             None => Err(ended()),
@@ -143,7 +161,7 @@ impl Gate<'_> {
                 SessionKind::MustChange => Error::invalid("session", "session.must_change"),
                 SessionKind::Full => Error::invalid("session", "session.full"),
             }),
-            Some(_) => Ok((seen.session, seen.credential)),
+            Some(_) => Ok(seen),
         }
     }
 
@@ -176,7 +194,7 @@ impl Gate<'_> {
         let digest = token.digest().filter(|_| !token.is_api()).ok_or_else(ended)?;
         let (id, text): (SessionId, String) = (digest.id().into(), digest.text());
         let seen = self.read("a session", move |work| look(work, id, &text)).await?.ok_or_else(ended)?;
-        let Seen { session, credential, kind, now } = &seen;
+        let Seen { session, credential, kind, now, .. } = &seen;
         let expired_now = *kind == Some(SessionKind::MustChange) && credential.must_change.is_none();
         if kind.is_none() {
             self.write("end a session", move |work| match work.find::<Session>(&id)? {
@@ -212,15 +230,16 @@ impl Gate<'_> {
     async fn authenticate_api(&self, token: &Token) -> Result<Authenticated> {
         let digest = token.digest().ok_or_else(ended)?;
         let (id, text): (ApiTokenId, String) = (digest.id().into(), digest.text());
-        let (token, credential, now) = self
+        let (token, credential, actor, now) = self
             .read("an API token", move |work| {
                 let Some(token) = work.find::<ApiToken>(&id)?.filter(|token| same(&token.token_hash, &text)) else {
                     return Ok(None);
                 };
                 let credential: Credential = work.get(token.credential_id)?;
                 let policy = settings(work)?;
-                let is_good = is_good(&token, &credential, &policy, work.now());
-                Ok(is_good.then_some((token, credential, work.now())))
+                let actor = admitted_now(work, &policy, &credential.principal)?;
+                let actor = actor.filter(|_| is_good(&token, &credential, &policy, work.now()));
+                Ok(actor.map(|actor| (token, credential, actor, work.now())))
             })
             .await?
             .ok_or_else(ended)?;
@@ -234,11 +253,13 @@ impl Gate<'_> {
             })
             .await?;
         }
+        let by = By::ApiToken(id, token.scopes.0.into_iter().collect());
         Ok(Authenticated {
             principal: credential.principal,
             credential: credential.id,
-            by: By::ApiToken(id, token.scopes.0.into_iter().collect()),
             elevated: false,
+            actor: by.limit(actor),
+            by,
         })
     }
 }
@@ -249,6 +270,8 @@ fn look(work: &mut Permit<'_, '_>, id: SessionId, text: &str) -> Result<Option<S
     };
     let credential: Credential = work.get(session.credential_id)?;
     let policy = settings(work)?;
-    let kind = standing(&session, &credential, &policy, work.now());
-    Ok(Some(Seen { session, credential, kind, now: work.now() }))
+    let actor = admitted_now(work, &policy, &credential.principal)?;
+    let kind = standing(&session, &credential, &policy, work.now()).filter(|_| actor.is_some());
+    let actor = actor.unwrap_or_else(|| Actor::new(credential.principal.clone()));
+    Ok(Some(Seen { session, credential, kind, actor, now: work.now() }))
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{ANOTHER, PASSWORD, home, identifier, rule, user};
+use super::{ANOTHER, PASSWORD, home, identifier, open, rule, user};
 use crate::access::Principal;
 use crate::accounts::{
     AccountsPolicy, Bundle, CodeId, Issued, NOTICE_TOPIC, SessionKind, SignedIn, Source, StagePolicy,
@@ -20,7 +20,7 @@ fn set(bench: &Bench, id: CodeId, code: &str, password: &str) -> Result<()> {
 
 /// A code opens once, however many use it at the same moment; for its own purpose, in its time, in few attempts.
 pub fn send_codes_that_work_once(factory: Factory<'_>) {
-    let bench = Bench::open(factory);
+    let bench = open(factory);
     let id = bench.credential(user(1), "ada@example.org");
     let invite = || {
         bench.run(move |work| work.accounts().invite(id)).unwrap();
@@ -70,7 +70,7 @@ pub fn send_codes_that_work_once(factory: Factory<'_>) {
 
 /// Whoever asks learns nothing; only the owner gets a code, at the address that is stored, and not too many.
 pub fn reset_forgotten_passwords(factory: Factory<'_>) {
-    let bench = Bench::open(factory);
+    let bench = open(factory);
     let id = bench.member(1, "mike@example.org");
     let disabled = bench.member(2, "gone@example.org");
     bench.run(move |work| work.accounts().disable(disabled)).unwrap();
@@ -108,7 +108,7 @@ pub fn reset_forgotten_passwords(factory: Factory<'_>) {
 
 /// Another identifier is proven before it is taken on; the address of before is told.
 pub fn change_identifiers(factory: Factory<'_>) {
-    let bench = Bench::open(factory);
+    let bench = open(factory);
     bench.member(1, "ada@example.org");
     bench.member(2, "bob@example.org");
     let gate = bench.gate();
@@ -148,7 +148,7 @@ pub fn change_identifiers(factory: Factory<'_>) {
 
 /// Who gets a login, and what a payment buys, is data: by the stage of the customer, by the nature of the payment.
 pub fn are_issued_by_stage(factory: Factory<'_>) {
-    let bench = Bench::open(factory);
+    let bench = open(factory);
     let day = Duration::from_secs(86_400);
     let bundle = Bundle { roles: vec!["gold".to_owned()], valid_days: Some(30) };
     let policy = AccountsPolicy {

@@ -2,6 +2,7 @@
 
 mod codes;
 mod passwords;
+mod rights;
 mod secrets;
 mod sessions;
 mod sign_in;
@@ -10,6 +11,7 @@ use std::time::Duration;
 
 pub use codes::{are_issued_by_stage, change_identifiers, reset_forgotten_passwords, send_codes_that_work_once};
 pub use passwords::{change_passwords, expire_passwords, hash_anew_when_the_cost_grows};
+pub use rights::ask_for_the_right_to_log_in;
 pub use secrets::keep_secrets;
 pub use sessions::ask_for_a_second_factor;
 pub use sessions::{
@@ -17,10 +19,11 @@ pub use sessions::{
 };
 pub use sign_in::{count_guesses_exactly, let_in_who_knows_the_password, lock_nobody_out, refuse_everybody_alike};
 
-use super::bench::Bench;
-use crate::access::{Actor, Principal};
+use super::bench::{Bench, Factory};
+use crate::access::{Actor, Holder, Principal, RoleId, User, UserId};
 use crate::accounts::{Authenticated, CODE_TOPIC, CodeId, CredentialId, Gate, Identifier, SignedIn, Source, Token};
 use crate::module::{OutboxMessage, outbox_message};
+use crate::work::{Permit, Version};
 use crate::{Error, Result};
 
 /// A password nobody has thought of.
@@ -47,6 +50,25 @@ fn rule<T: std::fmt::Debug>(result: Result<T>) -> &'static str {
     }
 }
 
+/// A fresh store, prepared as a host prepares it: with the shipped roles, and a login for every customer whose stage has
+/// one.
+fn open(factory: Factory<'_>) -> Bench {
+    let bench = Bench::open(factory);
+    bench
+        .run(|work| {
+            work.access().install_templates()?;
+            let customer = shipped(work, "customer")?;
+            work.access().assign(customer, Holder::EveryCustomer, []).map(|_| ())
+        })
+        .unwrap();
+    bench
+}
+
+fn shipped(work: &mut Permit<'_, '_>, name: &str) -> Result<RoleId> {
+    let roles = work.access().roles()?;
+    roles.iter().find(|role| role.name == name).map(|role| role.id).ok_or_else(|| Error::not_found("role", name))
+}
+
 impl Bench {
     fn gate(&self) -> Gate<'_> {
         self.crm.accounts()
@@ -68,10 +90,25 @@ impl Bench {
         self.clock.advance(Duration::from_secs(60 * minutes));
     }
 
-    /// A credential without a password.
+    /// A credential without a password, of somebody who may log in.
     fn credential(&self, who: Principal, name: &str) -> CredentialId {
+        if let Principal::User(id) = who {
+            self.employ(id);
+        }
         let name = identifier(name);
         self.run(move |work| work.accounts().create(&who, &name)).unwrap().id
+    }
+
+    /// Makes a user an employee.
+    fn employ(&self, id: UserId) {
+        self.run(move |work| {
+            if work.find::<User>(&id)?.is_none() {
+                work.insert(&User { id, version: Version::FIRST, name: "Somebody".into(), active: true })?;
+            }
+            let employee = shipped(work, "employee")?;
+            work.access().assign(employee, Holder::User(id), []).map(|_| ())
+        })
+        .unwrap();
     }
 
     /// A user who can sign in with [`PASSWORD`].

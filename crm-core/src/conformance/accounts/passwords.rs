@@ -2,18 +2,18 @@
 
 use std::time::Duration;
 
-use super::{ANOTHER, PASSWORD, home, identifier, rule, user};
+use super::{ANOTHER, PASSWORD, home, identifier, open, rule, user};
 use crate::access::{Actor, Principal};
 use crate::accounts::{
     AccountsPolicy, Credential, HashCost, Hasher, MustChange, PasswordExpiry, PasswordPolicy, Passwords, SessionKind,
 };
-use crate::conformance::bench::{Bench, Factory};
+use crate::conformance::bench::Factory;
 use crate::customers::{NewCustomer, Stage};
 use crate::{Crm, Result};
 
 /// The present password is asked for, the new one judged, and everything of before is dead.
 pub fn change_passwords(factory: Factory<'_>) {
-    let bench = Bench::open(factory);
+    let bench = open(factory);
     bench.member(1, "ada.lovelace@example.org");
     let name = "ada.lovelace@example.org";
     let session = bench.sign_in(name, PASSWORD, &home()).unwrap();
@@ -54,7 +54,7 @@ pub fn change_passwords(factory: Factory<'_>) {
 /// By default nothing expires. With a date or an age it does, to the microsecond, for sessions and tokens too, and a
 /// clock that is set back revives nothing.
 pub fn expire_passwords(factory: Factory<'_>) {
-    let bench = Bench::open(factory);
+    let bench = open(factory);
     let id = bench.member(1, "ada@example.org");
     let day = Duration::from_secs(86_400);
     let now = || bench.crm.shared().clock.now();
@@ -132,7 +132,7 @@ pub fn expire_passwords(factory: Factory<'_>) {
 
 /// A process that hashes at a higher cost makes old hashes anew as their owners sign in, and nobody is thrown out by it.
 pub fn hash_anew_when_the_cost_grows(factory: Factory<'_>) {
-    let bench = Bench::open(factory);
+    let bench = open(factory);
     let id = bench.credential(user(1), "ada@example.org");
     let open = |memory_kib| -> Result<Crm> {
         let hasher = Hasher::new(HashCost { memory_kib, passes: 1, lanes: 1 }, 2, 100)?;

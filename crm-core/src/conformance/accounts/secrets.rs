@@ -2,15 +2,15 @@
 
 use std::fmt::Debug;
 
-use super::{ANOTHER, PASSWORD, identifier, rule};
+use super::{ANOTHER, PASSWORD, identifier, open, rule};
 use crate::accounts::{Source, Token};
-use crate::conformance::bench::{Bench, Factory};
+use crate::conformance::bench::Factory;
 use crate::work::{Criteria, Direction, Mode, Query, Value, Verdict};
 
 /// Passwords, tokens, codes and sources are nowhere in the store once the messages are delivered, and in no `Debug` and
 /// no error ever.
 pub fn keep_secrets(factory: Factory<'_>) {
-    let bench = Bench::open(factory);
+    let bench = open(factory);
     let source = Source::new("canary-source-203.0.113.77");
     let gate = bench.gate();
     let mut shown = Vec::new();

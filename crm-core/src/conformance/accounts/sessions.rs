@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{ANOTHER, PASSWORD, home, identifier, rule, user};
+use super::{ANOTHER, PASSWORD, home, identifier, open, rule, user};
 use crate::access::{Actor, Principal, Reach, Region};
 use crate::accounts::{self, ApiToken, By, Code, Credential, Session, SessionId, SignedIn, Token};
 use crate::conformance::bench::{Bench, Factory};
@@ -27,7 +27,7 @@ struct Known {
 /// none of an ended session ever does.
 pub fn keep_sessions_as_an_oracle_does(factory: Factory<'_>) {
     for seed in 1..=2 {
-        sessions_of(&Bench::open(factory), seed);
+        sessions_of(&open(factory), seed);
     }
 }
 
@@ -111,7 +111,7 @@ fn sessions_of(bench: &Bench, seed: u64) {
 
 /// While a password is changed, others use its sessions: none is let in once the change was answered.
 pub fn end_sessions_with_the_password(factory: Factory<'_>) {
-    let bench = Bench::open(factory);
+    let bench = open(factory);
     bench.member(1, "ada@example.org");
     for round in 0..5 {
         let (old, new) = if round % 2 == 0 { (PASSWORD, ANOTHER) } else { (ANOTHER, PASSWORD) };
@@ -142,7 +142,7 @@ pub fn end_sessions_with_the_password(factory: Factory<'_>) {
 
 /// API tokens: for some permissions, until they end or are revoked, and never longer than their owner.
 pub fn have_api_tokens(factory: Factory<'_>) {
-    let bench = Bench::open(factory);
+    let bench = open(factory);
     let id = bench.member(1, "ada@example.org");
     bench.member(2, "bob@example.org");
     let gate = bench.gate();
@@ -201,7 +201,7 @@ pub fn have_api_tokens(factory: Factory<'_>) {
 
 /// An administrator reaches the credentials of those they reach, and no others; a deleted credential leaves nothing.
 pub fn are_administered(factory: Factory<'_>) {
-    let bench = Bench::open(factory);
+    let bench = open(factory);
     let (here, there) = (bench.branch("here").id, bench.branch("there").id);
     let customer = |branch, name: &str| {
         let new = NewCustomer { branch: Some(branch), stage: Stage::Customer, ..NewCustomer::person(name) };
@@ -269,7 +269,7 @@ pub fn are_administered(factory: Factory<'_>) {
 pub fn ask_for_a_second_factor(factory: Factory<'_>) {
     use crate::accounts::{SessionKind, Source};
 
-    let bench = Bench::open(factory);
+    let bench = open(factory);
     let id = bench.member(1, "ada@example.org");
     let gate = bench.gate();
     let session = bench.sign_in("ada@example.org", PASSWORD, &home()).unwrap();

@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use super::{ANOTHER, PASSWORD, home, identifier, rule, user};
-use crate::access::Actor;
+use super::{ANOTHER, PASSWORD, home, identifier, open, rule, user};
+use crate::access::{Actor, Holder, User};
 use crate::accounts::{Guard, SessionKind, Source};
-use crate::conformance::bench::{Bench, Factory};
+use crate::conformance::bench::Factory;
 use crate::conformance::race;
 use crate::journal::JournalQuery;
 use crate::kernel::page::Limit;
@@ -14,7 +14,7 @@ use crate::{ErrorKind, accounts};
 
 /// The way of a new colleague: a password that works once, one of their own, in, and out again.
 pub fn let_in_who_knows_the_password(factory: Factory<'_>) {
-    let bench = Bench::open(factory);
+    let bench = open(factory);
     let id = bench.credential(user(1), "Ada@Example.org");
     let temporary = "a word for the first day";
     bench.wait(bench.gate().set_temporary_password(&Actor::system(), id, temporary)).unwrap();
@@ -46,17 +46,26 @@ pub fn let_in_who_knows_the_password(factory: Factory<'_>) {
     assert!(told.iter().all(|entry| entry.actor == user(1).to_string()), "the journal names who it was");
 }
 
-/// Unknown, wrong, disabled, without a password, not heard: one answer, at the cost of one hash. The medians of the times
+/// Unknown, wrong, disabled, without a password, without the right to log in, not heard: one answer, at the cost of one hash. The medians of the times
 /// are printed; what is asserted is the work, which does not depend on the machine.
 pub fn refuse_everybody_alike(factory: Factory<'_>) {
     const SAMPLES: usize = 12;
-    let bench = Bench::open(factory);
-    for (n, name) in (0..).zip(["wrong@example.org", "disabled@example.org", "locked@example.org"]) {
-        let id = bench.member(n, name);
+    let bench = open(factory);
+    for (n, name) in (0..).zip(["wrong", "disabled", "locked", "dismissed", "roleless"]) {
+        let id = bench.member(n, &format!("{name}@example.org"));
         if name.starts_with("disabled") {
             bench.run(move |work| work.accounts().disable(id)).unwrap();
         }
     }
+    bench
+        .run(|work| {
+            let mut dismissed: User = work.get(uuid::Uuid::from_u128(3).into())?;
+            dismissed.active = false;
+            work.access().update_user(&mut dismissed)?;
+            let held = work.access().assignments_of(Holder::User(uuid::Uuid::from_u128(4).into()))?;
+            held.iter().try_for_each(|held| work.access().withdraw(held))
+        })
+        .unwrap();
     bench.credential(user(9), "passwordless@example.org");
     for _ in 0..10 {
         let _ = bench.sign_in("locked@example.org", ANOTHER, &home());
@@ -66,6 +75,8 @@ pub fn refuse_everybody_alike(factory: Factory<'_>) {
         ("unknown", "unknown@example.org", PASSWORD),
         ("disabled", "disabled@example.org", PASSWORD),
         ("passwordless", "passwordless@example.org", PASSWORD),
+        ("dismissed", "dismissed@example.org", PASSWORD),
+        ("roleless", "roleless@example.org", PASSWORD),
         ("not heard", "locked@example.org", PASSWORD),
     ];
     let mut times = vec![Vec::new(); classes.len()];
@@ -89,7 +100,7 @@ pub fn refuse_everybody_alike(factory: Factory<'_>) {
 
 /// However many guess at once, so many are heard as may be, and no right password among the others opens.
 pub fn count_guesses_exactly(factory: Factory<'_>) {
-    let bench = Bench::open(factory);
+    let bench = open(factory);
     bench.member(1, "ada@example.org");
     let stranger = Source::new("203.0.113.1");
     // One in three knows the password by now, but comes too late to be heard.
@@ -120,7 +131,7 @@ pub fn count_guesses_exactly(factory: Factory<'_>) {
 
 /// Strangers guess from everywhere for days: the owner gets in from where they were before, and with a code from anywhere.
 pub fn lock_nobody_out(factory: Factory<'_>) {
-    let bench = Bench::open(factory);
+    let bench = open(factory);
     bench.member(1, "ada@example.org");
     bench.sign_in("ada@example.org", PASSWORD, &home()).unwrap();
     for n in 0..130 {
