@@ -307,7 +307,9 @@ pub fn verify_finds_what_was_planted(factory: Factory<'_>) {
         }),
         ("purchases.sums", |work, world| {
             let (_, mut lines, _) = work.purchases().get(world.purchase)?;
-            lines.iter_mut().for_each(|line| (line.line_no, line.stocked) = (line.line_no + 9, false));
+            for line in &mut lines {
+                (line.line_no, line.stocked) = (line.line_no + 9, false);
+            }
             work.insert_all(&lines)
         }),
         ("purchases.history", |work, world| {

@@ -7,8 +7,11 @@ use crate::conformance::bench::{Bench, Factory};
 use crate::customers::{NewCustomer, Stage};
 use crate::{Crm, Result};
 
+/// Takes the right away, or gives it back.
+type Change = fn(&Bench, bool);
+
 /// Changes that take the right from [`user`] 1, each with the one that gives it back.
-const CHANGES: [(&str, fn(&Bench, bool)); 3] = [
+const CHANGES: [(&str, Change); 3] = [
     ("the role", |bench, back| {
         bench
             .run(move |work| {
