@@ -11,9 +11,7 @@ use crate::catalog::Product;
 use crate::customers::{Customer, NewCustomer};
 use crate::kernel::page::Limit;
 use crate::kernel::time::{CivilDate, Timestamp};
-use crate::work::{
-    Column, ColumnType, Entity, Filter, Json, Lock, Mode, Permit, Ran, Row, Schema, Value, Verdict,
-};
+use crate::work::{Column, ColumnType, Entity, Filter, Json, Lock, Mode, Permit, Ran, Row, Schema, Value, Verdict};
 use crate::{Error, ErrorKind, Result};
 
 /// Texts in the languages the library is made for, and what is hard on a database.
@@ -112,8 +110,10 @@ fn extreme_row(schema: &Schema, n: u8, text: &str) -> Row {
         match column.column_type {
             ColumnType::Bool => Value::Bool(even),
             ColumnType::Int => {
-                let bounds = BOUNDS.iter().find(|(kind, columns, ..)| *kind == schema.kind && columns.contains(&column.name));
-                let (least, greatest) = bounds.map_or((i64::MIN, i64::MAX), |(.., least, greatest)| (*least, *greatest));
+                let bounds =
+                    BOUNDS.iter().find(|(kind, columns, ..)| *kind == schema.kind && columns.contains(&column.name));
+                let (least, greatest) =
+                    bounds.map_or((i64::MIN, i64::MAX), |(.., least, greatest)| (*least, *greatest));
                 // All columns of a row at the same end, for the checks compare them.
                 Value::Int(if n.is_multiple_of(2) { least + i64::from(n) } else { greatest - i64::from(n) })
             }
@@ -145,7 +145,8 @@ pub fn tables_keep_every_column(factory: Factory<'_>) {
     let bench = Bench::open(factory);
     let schemas = bench.crm.schemas();
     let rows_of = |schema: &'static Schema| (1_u8..).zip(TEXTS).map(|(n, text)| extreme_row(schema, n, text));
-    let all: Vec<(&'static Schema, Vec<Row>)> = schemas.iter().map(|schema| (schema, rows_of(schema).collect())).collect();
+    let all: Vec<(&'static Schema, Vec<Row>)> =
+        schemas.iter().map(|schema| (schema, rows_of(schema).collect())).collect();
     assert!(all.len() > 40, "{} kinds", all.len());
     let stored = all.clone();
     let (ran, written) = bench.raw(Mode::Write, move |tx| {
