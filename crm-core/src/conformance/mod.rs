@@ -100,7 +100,7 @@ macro_rules! conformance_tests {
                 stand_in_the_journal, leave_nothing_when_refused, race_for_the_last_piece, keep_figures_and_shares,
                 are_imported_for_the_record,
             }
-            sales { special_ways_take_permissions, verify_finds_what_was_planted }
+            sales { special_ways_take_permissions, verify_finds_what_was_planted, tills_and_returns_race }
             returns {
                 give_back_what_was_stored, any_split_comes_to_the_same, are_done_once, race_for_the_same_pieces, refuse_nonsense,
                 lines_are_struck_out_before_the_end, modules_undo_their_part,

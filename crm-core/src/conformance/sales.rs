@@ -1,14 +1,17 @@
 //! A shop for the checks of what follows a sale.
 
+use std::collections::BTreeMap;
+
 use uuid::Uuid;
 
 use super::bench::{Bench, Factory, zloty};
 use super::purchases::receive;
+use super::race::race;
 use crate::branches::BranchId;
 use crate::catalog::{NewProduct, ProductId};
 use crate::customers::{CustomerId, NewCustomer};
 use crate::instalments::{ChequeId, ChequeTerms, NewCheque, Terms};
-use crate::invoices::{InvoiceId, NewSeries};
+use crate::invoices::{Invoice, InvoiceId, NewSeries};
 use crate::journal::JournalQuery;
 use crate::kernel::calendar::Span;
 use crate::kernel::money::Money;
@@ -18,7 +21,8 @@ use crate::kernel::time::CivilDate;
 use crate::purchases::{Figures, NewLine, NewPurchase, NewTender, PurchaseId, Receipt};
 use crate::returns::{NewReturn, NewReturnLine, ReturnId, Returned};
 use crate::shipping::ShipLine;
-use crate::{Result, instalments, invoices, purchases, returns, shipping};
+use crate::work::Filter;
+use crate::{Error, Result, instalments, invoices, purchases, returns, shipping};
 
 /// A branch with a customer, a series of invoices, and plenty of two goods at 19.99 and 3.33.
 #[derive(Debug, Clone, Copy)]
@@ -80,6 +84,59 @@ pub(super) fn monthly(first_due: &str, count: u16) -> Terms {
 
 pub(super) fn cheque(number: &str, due_on: &str) -> ChequeTerms {
     ChequeTerms { number: number.to_owned(), due_on: day(due_on), bank: None, sayad_id: None }
+}
+
+/// Many at once, half of whom sell the last pieces with an invoice while the others bring back pieces of one earlier
+/// purchase, which can be sold again: nothing is sold or taken back twice, and no number is left out.
+pub fn tills_and_returns_race(factory: Factory<'_>) {
+    const WORKERS: usize = 64;
+    const LEFT: i64 = 12;
+    const BACK: i64 = 10;
+    let bench = Bench::open(factory);
+    let shop = shop(&bench);
+    let last = bench.goods("last", 500);
+    receive(&bench, &last, shop.branch, LEFT + BACK);
+    let sale = |receipt: &str, pieces| {
+        let sale = shop.sale(receipt, &[(last.id, pieces)], vec![NewTender::cash_rest()]);
+        record(&bench, &NewPurchase { invoice: Some("FV".into()), ..sale })
+    };
+    let earlier = sale("earlier", BACK).unwrap().purchase;
+    let round = race(WORKERS, 1, |turn| {
+        let name = turn.worker.to_string();
+        if turn.worker % 2 == 0 {
+            sale(&name, 1).map(|_| "sold")
+        } else {
+            take_back(&bench, earlier, &[(1, 1)], &name).map(|_| "back")
+        }
+    });
+    let round = &round[0];
+    let refused = round.lost.iter().map(|error| match error {
+        Error::Invalid { rule, .. } => *rule,
+        other => panic!("{other:?}"),
+    });
+    let mut ended = BTreeMap::new();
+    for how in round.won.iter().copied().chain(refused) {
+        *ended.entry(how).or_insert(0) += 1;
+    }
+    let half = (WORKERS / 2) as i64;
+    let sold = ended.get("sold").copied().unwrap_or(0);
+    assert!((LEFT..=LEFT + BACK).contains(&sold), "{ended:?}");
+    let expected =
+        [("sold", sold), ("stock.insufficient", half - sold), ("back", BACK), ("return.more_than_sold", half - BACK)];
+    assert_eq!(ended, expected.into());
+    let on_hand = bench.read(move |work| work.catalog().on_hand(last.id, shop.branch)).unwrap();
+    assert_eq!(on_hand, LEFT + BACK - sold);
+    let mut numbers = BTreeMap::<_, Vec<i64>>::new();
+    let invoices: Vec<Invoice> = bench.run(|work| work.select(Filter::all()).all()).unwrap();
+    for invoice in invoices {
+        numbers.entry((invoice.series, invoice.period)).or_default().push(invoice.number);
+    }
+    for numbers in numbers.values_mut() {
+        numbers.sort_unstable();
+        assert_eq!(*numbers, (1..=numbers.len() as i64).collect::<Vec<_>>());
+    }
+    assert_eq!(numbers.values().map(Vec::len).sum::<usize>() as i64, 1 + sold + BACK, "an invoice or a note for each");
+    bench.verify();
 }
 
 /// What there is to act upon.
