@@ -20,10 +20,10 @@ use crate::kernel::time::CivilDate;
 use crate::module::{self, OutboxId};
 use crate::partners::{self, Contract, CustomerGroupId};
 use crate::pricing::{
-    self, Adjustment, Assortment, Cart, Context, Detail, NewRule, PolicySettings, PriceRuleId, QuoteRequest, RuleTerms,
-    Stage, TaxMode,
+    self, Adjustment, Assortment, Cart, Context, Detail, Discount, DiscountLimit, DiscountLimits, NewRule, Off,
+    PolicySettings, PriceRuleId, QuoteRequest, RuleTerms, Stage, TaxMode,
 };
-use crate::purchases::{self, NewLine, NewPurchase, NewTender, PurchaseId};
+use crate::purchases::{self, ByQuote, NewLine, NewPurchase, NewTender, PurchaseId, Recorded};
 use crate::quotas::{self, ReservationId};
 use crate::returns::{self, NewReturn, NewReturnLine};
 use crate::shipping::{self, PickQuery, ShipLine};
@@ -103,6 +103,12 @@ impl World {
             recorded.push(bench.run(move |work| work.purchases().record(&new, &receipt)).unwrap().purchase);
         }
         let message = bench.run(|work| work.send("email", serde_json::json!(null))).unwrap();
+        bench
+            .run(|work| {
+                let standard = DiscountLimit { extra: Rate::ONE, cash: Rate::ONE };
+                work.pricing().set_discount_limits(DiscountLimits { standard, ..DiscountLimits::default() })
+            })
+            .unwrap();
         let [group, own_group] =
             [0, 1].map(|n| bench.run(move |work| work.partners().create_customer_group("Access", n)).unwrap().id);
         bench.run(move |work| work.partners().join(customer, own_group)).unwrap();
@@ -186,6 +192,18 @@ fn asked(world: &World) -> (QuoteRequest, Target) {
     let (branch, customer) = (world.branch.id, Some(world.customer.id));
     let cart = Cart::of([(world.product.id, 1)]);
     (QuoteRequest { branch, customer, at: None, cart }, Target { customer, ..Target::branch(branch) })
+}
+
+/// Records what was asked at the price that was told, less this.
+fn quoted(work: &mut UnitOfWork<'_>, world: &World, off: Option<Off>) -> Result<Vec<Target>> {
+    let (mut request, target) = asked(world);
+    request.cart.cash = off.map(|off| Discount { off, reason: "cash".into() });
+    let quote = work.pricing().quote(&request)?;
+    let new = NewPurchase::quoted(&request, "quoted", [NewTender::cash_rest()]);
+    match work.purchases().record_quoted(&new, &ByQuote::of(&request, &quote), "quoted")? {
+        Recorded::Done(_) => Ok(vec![target]),
+        Recorded::Changed(_) => Ok(Vec::new()),
+    }
 }
 
 fn somewhere(world: &World, work: &UnitOfWork<'_>) -> Context {
@@ -401,6 +419,18 @@ pub const OPERATIONS: &[Operation] = &[
         let branch = Target::branch(world.new.branch);
         Ok(vec![Target { customer: world.new.customer, ..branch }, branch])
     }),
+    writes("purchases.record_quoted", &[purchases::RECORD, pricing::READ], |work, world| quoted(work, world, None)),
+    writes("purchases.record_quoted", &[purchases::RECORD, pricing::READ, pricing::DISCOUNT], |work, world| {
+        quoted(work, world, Some(Off::Percent(Rate::percent(50))))
+    }),
+    reads("purchases.discounts", &[purchases::READ], |work, world| {
+        work.purchases().discounts(world.purchase)?;
+        Ok(vec![world.sale()])
+    }),
+    writes("pricing.set_discount_limits", &[pricing::WRITE], |work, _| {
+        work.pricing().set_discount_limits(DiscountLimits::default()).map(anybodys)
+    }),
+    reads("pricing.discount_limits", &[pricing::READ], |work, _| work.pricing().discount_limits().map(anybodys)),
     reads("purchases.get", &[purchases::READ], |work, world| Ok(belonging(&[work.purchases().get(world.purchase)?.0]))),
     reads("purchases.of_customer", &[purchases::READ], |work, world| {
         Ok(belonging(&work.purchases().of_customer(world.customer.id, Limit::default(), None)?.items))

@@ -236,6 +236,16 @@ CREATE TABLE crm_tax_rates (
     CONSTRAINT crm_tax_rates_branch_id_fk FOREIGN KEY (branch_id) REFERENCES crm_branches (id)
 );
 
+CREATE TABLE crm_price_limits (
+    rule_id uuid NOT NULL,
+    counts text COLLATE "C" NOT NULL,
+    customer_id uuid NOT NULL,
+    period date NOT NULL,
+    balance bigint NOT NULL,
+    CONSTRAINT crm_price_limits_pk PRIMARY KEY (rule_id, counts, customer_id, period),
+    CONSTRAINT crm_price_limits_balance_check CHECK (balance <= 0)
+);
+
 CREATE TABLE crm_purchases (
     id uuid NOT NULL,
     branch_id uuid NOT NULL,
@@ -283,6 +293,13 @@ CREATE TABLE crm_tenders (
     reference uuid,
     CONSTRAINT crm_tenders_pk PRIMARY KEY (purchase_id, tender_no),
     CONSTRAINT crm_tenders_amount_check CHECK (amount_minor >= 0)
+);
+
+CREATE TABLE crm_purchase_discounts (
+    purchase_id uuid NOT NULL,
+    taken jsonb NOT NULL,
+    uses jsonb NOT NULL,
+    CONSTRAINT crm_purchase_discounts_pk PRIMARY KEY (purchase_id)
 );
 
 CREATE TABLE crm_open_purchases (

@@ -242,6 +242,16 @@ CREATE TABLE crm_tax_rates (
     CONSTRAINT crm_tax_rates_branch_id_fk FOREIGN KEY (branch_id) REFERENCES crm_branches (id)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE crm_price_limits (
+    rule_id BLOB NOT NULL,
+    counts TEXT NOT NULL,
+    customer_id BLOB NOT NULL,
+    period INTEGER NOT NULL,
+    balance INTEGER NOT NULL,
+    CONSTRAINT crm_price_limits_pk PRIMARY KEY (rule_id, counts, customer_id, period),
+    CONSTRAINT crm_price_limits_balance_check CHECK (balance <= 0)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE crm_purchases (
     id BLOB NOT NULL,
     branch_id BLOB NOT NULL,
@@ -293,6 +303,13 @@ CREATE TABLE crm_tenders (
     CONSTRAINT crm_tenders_pk PRIMARY KEY (purchase_id, tender_no),
     CONSTRAINT crm_tenders_amount_check CHECK (amount_minor >= 0),
     CONSTRAINT crm_tenders_paid_later_check CHECK (paid_later IN (0, 1))
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE crm_purchase_discounts (
+    purchase_id BLOB NOT NULL,
+    taken TEXT NOT NULL,
+    uses TEXT NOT NULL,
+    CONSTRAINT crm_purchase_discounts_pk PRIMARY KEY (purchase_id)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE crm_open_purchases (
