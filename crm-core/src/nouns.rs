@@ -4,7 +4,7 @@ use crate::module::{DELIVER, Manifest, Module, OutboxMessage, Permission, Regist
 use crate::purchases::AtTheTill;
 use crate::work::{CommandRecord, Entity};
 use crate::{
-    Result, access, accounts, branches, catalog, customers, instalments, invoices, journal, partners, pricing,
+    Result, access, accounts, branches, catalog, customers, instalments, invoices, journal, offers, partners, pricing,
     purchases, quotas, returns, shipping,
 };
 
@@ -31,6 +31,9 @@ const PERMISSIONS: &[Permission] = &[
     permission(pricing::WRITE, "save and retire price rules, tax rates and the policy's settings"),
     permission(pricing::READ, "see price rules, and ask for prices"),
     permission(pricing::DISCOUNT, "take something off by hand, up to one's limit"),
+    permission(offers::WRITE, "make offers, send them and take them back"),
+    permission(offers::ANSWER, "accept and decline offers"),
+    permission(offers::READ, "see offers"),
     permission(purchases::RECORD, "record purchases"),
     permission(purchases::SET_PRICE, "record purchases at other than list prices"),
     permission(purchases::BACKDATE, "record purchases of an earlier business day"),
@@ -96,6 +99,7 @@ impl Module for Core {
                 purchases::Tender::SCHEMA,
                 purchases::PurchaseDiscounts::SCHEMA,
                 purchases::OpenPurchase::SCHEMA,
+                offers::Offer::SCHEMA,
                 shipping::PickLine::SCHEMA,
                 returns::Return::SCHEMA,
                 returns::ReturnLine::SCHEMA,
@@ -147,6 +151,7 @@ impl Module for Core {
                 pricing::event::SETTINGS_CHANGED,
                 pricing::event::TAX_RATE_ADDED,
                 pricing::event::DISCOUNT_LIMITS_SET,
+                offers::event::OFFER_MOVED,
                 purchases::event::PURCHASE_RECORDED,
                 journal::JOURNAL_SEALED,
                 accounts::event::SIGNED_IN,

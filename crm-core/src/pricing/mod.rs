@@ -35,7 +35,7 @@ pub use model::{
 };
 pub use policy::Policy;
 pub use quote::{Bound, By, Lost, Quote, QuotedLine, RuleUse, Taken, Why};
-pub(crate) use service::{Compiled, price};
+pub(crate) use service::{Compiled, policy, price};
 pub use service::{Confirmed, NewRule, PricePolicy, PricePolicyId, Pricing, QuoteRequest, READ, WRITE, price_policy};
 pub use tax::{LineTax, TaxMode, TaxRate, TaxRateId, TaxSum, tax_rate};
 pub use tree::CategoryTree;

@@ -6,6 +6,7 @@ use super::model::{PurchaseId, PurchaseLine, purchase_line};
 use crate::Result;
 use crate::kernel::allocate::cumulative_floor;
 use crate::module::Violation;
+use crate::offers::{Offer, OfferState, offer};
 use crate::pricing::{self, By, LimitCounter, LimitUse, Quote, Taken};
 use crate::returns::return_line;
 use crate::work::{Filter, Json, Permit};
@@ -133,6 +134,10 @@ pub fn limits_agree(work: &mut Permit<'_, '_>) -> Result<Vec<Violation>> {
             count(used, used.amount.saturating_sub(released(used, &one.taken.0, &lines, &returned)?));
         }
     }
+    work.select::<Offer>(offer::state.eq(OfferState::Sent)).for_each(|offer| {
+        offer.uses.0.iter().for_each(|used| count(used, used.amount));
+        Ok(())
+    })?;
     let mut violations = Vec::new();
     let mut report = |rule: pricing::PriceRuleId, what: String| {
         violations.push(Violation { invariant: "pricing.limits", what: format!("{rule}: {what}") });

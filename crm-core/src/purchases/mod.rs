@@ -13,7 +13,7 @@ mod rules;
 mod service;
 mod tenders;
 
-pub(crate) use discounts::release;
+pub(crate) use discounts::{Agreed, release};
 pub use discounts::{PurchaseDiscounts, discounts_agree, limits_agree, purchase_discounts};
 pub use invariants::{stand_in_the_history, sums_agree};
 pub use model::{
@@ -22,6 +22,7 @@ pub use model::{
 };
 pub use new::{NewLine, NewPurchase, NewTender};
 pub use quoted::{ByQuote, Recorded};
+pub(crate) use record::record;
 pub use rules::{Figures, PricedLine, price_lines, share_tenders, split_tenders};
 pub(crate) use service::what_is_left;
 pub use service::{BACKDATE, IMPORT, Purchases, READ, RECORD, Receipt, SET_PRICE};

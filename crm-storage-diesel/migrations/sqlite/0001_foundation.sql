@@ -322,6 +322,30 @@ CREATE TABLE crm_open_purchases (
     CONSTRAINT crm_open_purchases_customer_id_fk FOREIGN KEY (customer_id) REFERENCES crm_customers (id)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE crm_offers (
+    id BLOB NOT NULL,
+    version INTEGER NOT NULL,
+    branch_id BLOB NOT NULL,
+    customer_id BLOB,
+    state TEXT NOT NULL,
+    inquiry TEXT,
+    quote TEXT,
+    uses TEXT NOT NULL,
+    made_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    reason TEXT,
+    purchase_id BLOB,
+    CONSTRAINT crm_offers_pk PRIMARY KEY (id),
+    CONSTRAINT crm_offers_branch_id_fk FOREIGN KEY (branch_id) REFERENCES crm_branches (id),
+    CONSTRAINT crm_offers_customer_id_fk FOREIGN KEY (customer_id) REFERENCES crm_customers (id),
+    CONSTRAINT crm_offers_purchase_id_fk FOREIGN KEY (purchase_id) REFERENCES crm_purchases (id),
+    CONSTRAINT crm_offers_accepted_check CHECK (state <> 'accepted' OR purchase_id IS NOT NULL)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX crm_offers_branch_idx ON crm_offers (branch_id, state, expires_at, id);
+
+CREATE INDEX crm_offers_customer_idx ON crm_offers (customer_id, made_at, id);
+
 CREATE TABLE crm_pick_lines (
     purchase_id BLOB NOT NULL,
     line_no INTEGER NOT NULL,
