@@ -18,6 +18,7 @@ pub mod kernel;
 mod memory;
 pub mod module;
 mod nouns;
+pub mod offers;
 pub mod partners;
 pub mod pricing;
 pub mod purchases;

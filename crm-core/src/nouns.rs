@@ -4,7 +4,7 @@ use crate::module::{DELIVER, Manifest, Module, OutboxMessage, Permission, Regist
 use crate::purchases::AtTheTill;
 use crate::work::{CommandRecord, Entity};
 use crate::{
-    Result, access, accounts, branches, catalog, customers, instalments, invoices, journal, partners, pricing,
+    Result, access, accounts, branches, catalog, customers, instalments, invoices, journal, offers, partners, pricing,
     purchases, quotas, returns, shipping,
 };
 
@@ -30,6 +30,10 @@ const PERMISSIONS: &[Permission] = &[
     permission(partners::READ, "see partners, groups and their members"),
     permission(pricing::WRITE, "save and retire price rules, tax rates and the policy's settings"),
     permission(pricing::READ, "see price rules, and ask for prices"),
+    permission(pricing::DISCOUNT, "take something off by hand, up to one's limit"),
+    permission(offers::WRITE, "make offers, send them and take them back"),
+    permission(offers::ANSWER, "accept and decline offers"),
+    permission(offers::READ, "see offers"),
     permission(purchases::RECORD, "record purchases"),
     permission(purchases::SET_PRICE, "record purchases at other than list prices"),
     permission(purchases::BACKDATE, "record purchases of an earlier business day"),
@@ -88,10 +92,14 @@ impl Module for Core {
                 pricing::PricePolicy::SCHEMA,
                 pricing::PriceRule::SCHEMA,
                 pricing::TaxRate::SCHEMA,
+                pricing::LimitCounter::SCHEMA,
+                pricing::StoredDiscountLimits::SCHEMA,
                 purchases::Purchase::SCHEMA,
                 purchases::PurchaseLine::SCHEMA,
                 purchases::Tender::SCHEMA,
+                purchases::PurchaseDiscounts::SCHEMA,
                 purchases::OpenPurchase::SCHEMA,
+                offers::Offer::SCHEMA,
                 shipping::PickLine::SCHEMA,
                 returns::Return::SCHEMA,
                 returns::ReturnLine::SCHEMA,
@@ -142,6 +150,8 @@ impl Module for Core {
                 pricing::event::RULE_SAVED,
                 pricing::event::SETTINGS_CHANGED,
                 pricing::event::TAX_RATE_ADDED,
+                pricing::event::DISCOUNT_LIMITS_SET,
+                offers::event::OFFER_MOVED,
                 purchases::event::PURCHASE_RECORDED,
                 journal::JOURNAL_SEALED,
                 accounts::event::SIGNED_IN,
@@ -170,6 +180,8 @@ impl Module for Core {
         registry.tender(purchases::INSTALMENTS, instalments::ByInstalments);
         registry.invariant("purchases.sums", purchases::sums_agree);
         registry.invariant("purchases.history", purchases::stand_in_the_history);
+        registry.invariant("purchases.discounts", purchases::discounts_agree);
+        registry.invariant("pricing.limits", purchases::limits_agree);
         registry.invariant("journal.seals", journal::seals_hold);
         registry.invariant("returns.shares", returns::returns_agree);
         registry.invariant("shipping.pick_lines", shipping::pick_lines_agree);

@@ -138,7 +138,8 @@ fn words(refusal: &Error, world: &World) -> String {
     let sales = &world.sales;
     let sold = [sales.open, sales.invoiced, sales.owed].map(|purchase| purchase.to_string());
     let followed = [sales.invoice.to_string(), sales.returned.to_string(), sales.cheque.to_string()];
-    let given = customers.into_iter().chain(others).chain(sold).chain(followed);
+    let offered = [world.draft, world.sent].map(|offer| offer.to_string());
+    let given = customers.into_iter().chain(others).chain(sold).chain(followed).chain(offered);
     given.fold(refusal.to_string(), |words, id| words.replace(&id, "…"))
 }
 

@@ -216,6 +216,8 @@ const UNTOLD: &[&str] = &[
     "quotas.release",
     "quotas.release_expired",
     "accounts.prune",
+    // Tells of each offer that it ends: of none, nothing.
+    "offers.expire",
 ];
 
 /// Every operation that changes something leaves an entry: there is no change without an audit trail (C28).

@@ -35,6 +35,7 @@ mod grouped;
 pub mod instalments;
 pub mod invoices;
 pub mod modules;
+pub mod offers;
 pub mod operations;
 pub mod partners;
 pub mod policy;
@@ -43,6 +44,7 @@ pub mod pricing;
 pub mod purchases;
 pub mod queries;
 pub mod quotas;
+pub mod quoted;
 mod race;
 pub mod returns;
 pub mod rows;
@@ -119,6 +121,13 @@ macro_rules! conformance_tests {
             pricing {
                 rules_have_versions, faults_are_refused_and_findings_told, quotes_follow_the_store, partners_get_their_terms,
                 a_price_is_confirmed, previews_tell_what_partners_pay, nobody_prices_without_a_grant,
+            }
+            quoted {
+                are_recorded_at_the_price_told, come_back_as_they_were_sold, limits_are_exact, limits_come_back,
+                limits_have_periods_and_owners, hands_have_limits,
+            }
+            offers {
+                keep_their_price, are_accepted_once, hold_limits_until_they_end, refuse_nonsense, belong_to_their_customer,
             }
             access {
                 nothing_without_a_grant, nothing_beyond_its_reach, every_permission_has_an_operation, branches_narrow,

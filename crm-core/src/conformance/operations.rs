@@ -18,12 +18,14 @@ use crate::kernel::page::Limit;
 use crate::kernel::rate::Rate;
 use crate::kernel::time::CivilDate;
 use crate::module::{self, OutboxId};
+use crate::offers::{self, Acceptance, NewOffer, OfferId, OfferState};
 use crate::partners::{self, Contract, CustomerGroupId};
+use crate::pricing::explain::Language;
 use crate::pricing::{
-    self, Adjustment, Assortment, Cart, Context, Detail, NewRule, PolicySettings, PriceRuleId, QuoteRequest, RuleTerms,
-    Stage, TaxMode,
+    self, Adjustment, Assortment, Cart, Context, Detail, Discount, DiscountLimit, DiscountLimits, NewRule, Off,
+    PolicySettings, PriceRuleId, QuoteRequest, RuleTerms, Stage, TaxMode,
 };
-use crate::purchases::{self, NewLine, NewPurchase, NewTender, PurchaseId};
+use crate::purchases::{self, ByQuote, NewLine, NewPurchase, NewTender, PurchaseId, Recorded};
 use crate::quotas::{self, ReservationId};
 use crate::returns::{self, NewReturn, NewReturnLine};
 use crate::shipping::{self, PickQuery, ShipLine};
@@ -51,6 +53,9 @@ pub(super) struct World {
     /// One that the customer is in.
     pub(super) own_group: CustomerGroupId,
     pub(super) rule: PriceRuleId,
+    /// A draft, and one that was sent, to the customer at the branch.
+    pub(super) draft: OfferId,
+    pub(super) sent: OfferId,
 }
 
 /// Who works there: the owner of a customer is in a group and holds a role; nobody is in the other group, or holds the
@@ -103,6 +108,12 @@ impl World {
             recorded.push(bench.run(move |work| work.purchases().record(&new, &receipt)).unwrap().purchase);
         }
         let message = bench.run(|work| work.send("email", serde_json::json!(null))).unwrap();
+        bench
+            .run(|work| {
+                let standard = DiscountLimit { extra: Rate::ONE, cash: Rate::ONE };
+                work.pricing().set_discount_limits(DiscountLimits { standard, ..DiscountLimits::default() })
+            })
+            .unwrap();
         let [group, own_group] =
             [0, 1].map(|n| bench.run(move |work| work.partners().create_customer_group("Access", n)).unwrap().id);
         bench.run(move |work| work.partners().join(customer, own_group)).unwrap();
@@ -126,6 +137,15 @@ impl World {
         let shop = sales::Shop { branch: branch.id, customer: customer.id, tea: product.id, cup: product.id };
         bench.run(move |work| work.invoices().create_series(&NewSeries::yearly(shop.branch, "FV", "FV/"))).unwrap();
         let sales = sales::world(bench, shop);
+        let draft = NewOffer {
+            branch: shop.branch,
+            customer: Some(shop.customer),
+            inquiry: None,
+            cart: Some(Cart::of([(shop.tea, 1)])),
+            expires_at: at("2025-03-22T12:00:00Z"),
+        };
+        let [draft, sent] = ["draft", "sent"].map(|key| super::offers::make(bench, &draft, key).unwrap());
+        super::offers::send(bench, sent).unwrap();
         Self {
             branch,
             elsewhere,
@@ -144,6 +164,8 @@ impl World {
             group,
             own_group,
             rule,
+            draft,
+            sent,
         }
     }
 
@@ -167,6 +189,7 @@ impl World {
         absent.purchase = nobody.into();
         absent.staff.user.id = nobody.into();
         absent.credential = nobody.into();
+        (absent.draft, absent.sent) = (nobody.into(), nobody.into());
         let sales = &mut absent.sales;
         (sales.shop.branch, sales.shop.customer) = (nobody.into(), nobody.into());
         (sales.open, sales.invoiced, sales.owed) = (nobody.into(), nobody.into(), nobody.into());
@@ -186,6 +209,29 @@ fn asked(world: &World) -> (QuoteRequest, Target) {
     let (branch, customer) = (world.branch.id, Some(world.customer.id));
     let cart = Cart::of([(world.product.id, 1)]);
     (QuoteRequest { branch, customer, at: None, cart }, Target { customer, ..Target::branch(branch) })
+}
+
+/// Records what was asked at the price that was told, less this.
+fn quoted(work: &mut UnitOfWork<'_>, world: &World, cash: Option<Discount>) -> Result<Vec<Target>> {
+    let (mut request, target) = asked(world);
+    request.cart.cash = cash;
+    let quote = work.pricing().quote(&request)?;
+    let new = NewPurchase::quoted(&request, "quoted", [NewTender::cash_rest()]);
+    match work.purchases().record_quoted(&new, &ByQuote::of(&request, &quote), "quoted")? {
+        Recorded::Done(_) => Ok(vec![target]),
+        Recorded::Changed(_) => Ok(Vec::new()),
+    }
+}
+
+/// Half off the bill.
+fn half() -> Option<Discount> {
+    Some(Discount { off: Off::Percent(Rate::percent(50)), reason: "half".into() })
+}
+
+fn offer(world: &World) -> NewOffer {
+    let (request, expires_at) = (asked(world).0, at("2025-03-22T12:00:00Z"));
+    let (branch, customer) = (request.branch, request.customer);
+    NewOffer { branch, customer, inquiry: Some("How much?".into()), cart: Some(request.cart), expires_at }
 }
 
 fn somewhere(world: &World, work: &UnitOfWork<'_>) -> Context {
@@ -401,6 +447,66 @@ pub const OPERATIONS: &[Operation] = &[
         let branch = Target::branch(world.new.branch);
         Ok(vec![Target { customer: world.new.customer, ..branch }, branch])
     }),
+    writes("purchases.record_quoted", &[purchases::RECORD, pricing::READ], |work, world| quoted(work, world, None)),
+    writes("purchases.record_quoted", &[purchases::RECORD, pricing::READ, pricing::DISCOUNT], |work, world| {
+        quoted(work, world, half())
+    }),
+    writes("offers.create", &[offers::WRITE], |work, world| {
+        let new = offer(world);
+        work.offers().create(&new, "new")?;
+        Ok(vec![world.sale()])
+    }),
+    writes("offers.create", &[offers::WRITE, pricing::DISCOUNT], |work, world| {
+        let mut new = offer(world);
+        new.cart = new.cart.map(|cart| Cart { cash: half(), ..cart });
+        work.offers().create(&new, "new")?;
+        Ok(vec![world.sale()])
+    }),
+    writes("offers.price", &[offers::WRITE], |work, world| {
+        work.offers().price(world.draft, &asked(world).0.cart, "price")?;
+        Ok(vec![world.sale()])
+    }),
+    writes("offers.send", &[offers::WRITE], |work, world| {
+        work.offers().send(world.draft, "send")?;
+        Ok(vec![world.sale()])
+    }),
+    writes("offers.accept", &[offers::ANSWER, purchases::RECORD], |work, world| {
+        let acceptance = Acceptance::of("offer", [NewTender::cash_rest()]);
+        work.offers().accept(world.sent, &acceptance, "accept")?;
+        Ok(vec![world.sale()])
+    }),
+    writes("offers.decline", &[offers::ANSWER], |work, world| {
+        work.offers().decline(world.sent, None, "decline")?;
+        Ok(vec![world.sale()])
+    }),
+    writes("offers.withdraw", &[offers::WRITE], |work, world| {
+        work.offers().withdraw(world.sent, None, "withdraw")?;
+        Ok(vec![world.sale()])
+    }),
+    writes("offers.expire", &[offers::WRITE], |work, world| {
+        work.offers().expire(world.branch.id, Limit::default())?;
+        Ok(vec![world.branch.target()])
+    }),
+    reads("offers.get", &[offers::READ], |work, world| Ok(belonging(&[work.offers().get(world.sent)?]))),
+    reads("offers.of_branch", &[offers::READ], |work, world| {
+        let (branch, state) = (world.branch.id, OfferState::Sent);
+        Ok(belonging(&work.offers().of_branch(branch, state, Limit::default(), None)?.items))
+    }),
+    reads("offers.of_customer", &[offers::READ], |work, world| {
+        Ok(belonging(&work.offers().of_customer(world.customer.id, Limit::default(), None)?.items))
+    }),
+    reads("offers.text", &[offers::READ], |work, world| {
+        work.offers().text(world.sent, Language::English)?;
+        Ok(vec![world.sale()])
+    }),
+    reads("purchases.discounts", &[purchases::READ], |work, world| {
+        work.purchases().discounts(world.purchase)?;
+        Ok(vec![world.sale()])
+    }),
+    writes("pricing.set_discount_limits", &[pricing::WRITE], |work, _| {
+        work.pricing().set_discount_limits(DiscountLimits::default()).map(anybodys)
+    }),
+    reads("pricing.discount_limits", &[pricing::READ], |work, _| work.pricing().discount_limits().map(anybodys)),
     reads("purchases.get", &[purchases::READ], |work, world| Ok(belonging(&[work.purchases().get(world.purchase)?.0]))),
     reads("purchases.of_customer", &[purchases::READ], |work, world| {
         Ok(belonging(&work.purchases().of_customer(world.customer.id, Limit::default(), None)?.items))

@@ -76,6 +76,7 @@ pub fn records_come_back_as_they_were(factory: Factory<'_>) {
 /// from where the next column's would break a check of both.
 const BOUNDS: &[(&str, &[&str], i64, i64)] = &[
     ("product", &["price_minor", "floor_minor"], 0, i64::MAX),
+    ("price_limit", &["balance"], i64::MIN, 0),
     ("purchase", &["total_minor"], 0, i64::MAX),
     (
         "purchase_line",

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::by_hand::DiscountLimits;
 use super::model::{PolicySettings, PriceRule, PriceRuleId};
 use super::tax::{TaxRate, TaxRateId};
 use crate::module::{About, Event, Reference};
@@ -13,6 +14,9 @@ pub const RULE_SAVED: &str = "pricing.rule.saved";
 pub const SETTINGS_CHANGED: &str = "pricing.settings.changed";
 /// The kind of [`TaxRateAdded`].
 pub const TAX_RATE_ADDED: &str = "pricing.tax_rate.added";
+
+/// The kind of [`DiscountLimitsSet`].
+pub const DISCOUNT_LIMITS_SET: &str = "pricing.discount_limits.set";
 
 /// Another version of a price rule was saved, or the rule was retired.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -60,5 +64,20 @@ impl Event for TaxRateAdded {
 
     fn about(&self) -> About {
         About { reference: Some(Reference { kind: TaxRate::SCHEMA.kind, id: self.rate.into() }), ..About::default() }
+    }
+}
+
+/// How much may be taken off by hand was set.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct DiscountLimitsSet {
+    /// To this.
+    pub limits: DiscountLimits,
+}
+
+impl Event for DiscountLimitsSet {
+    const KIND: &'static str = DISCOUNT_LIMITS_SET;
+
+    fn about(&self) -> About {
+        About::default()
     }
 }

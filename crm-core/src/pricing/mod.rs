@@ -4,12 +4,14 @@
 //! [`quote`](fn@quote) prices a cart, [`explain`] says it in words, [`preview`] shows whole catalogues.
 
 mod amounts;
+mod by_hand;
 mod cart;
 mod check;
 mod choose;
 mod engine;
 pub mod event;
 pub mod explain;
+mod limits;
 mod model;
 mod policy;
 pub mod preview;
@@ -19,9 +21,13 @@ mod service;
 mod tax;
 mod tree;
 
+pub(crate) use by_hand::within_limits;
+pub use by_hand::{DISCOUNT, DiscountLimit, DiscountLimits, StoredDiscountLimits, stored_discount_limits};
 pub use cart::{Cart, CartLine, Context, Discount, Extra, Off, Used};
 pub use check::{Fault, Finding, check};
 pub use engine::{Detail, MAX_LINES, quote};
+pub use limits::{LimitCounter, LimitUse, price_limit};
+pub(crate) use limits::{give_back, take};
 pub use model::{
     Adjustment, Assortment, AtLeast, Audience, Base, Cap, Counted, Days, Least, LimitPer, LimitPeriod, NamedDay, Per,
     PolicySettings, PriceRule, PriceRuleId, RuleTerms, SeveralGroups, Stage, TaxRounding, TierId, UsageLimit,
@@ -29,7 +35,7 @@ pub use model::{
 };
 pub use policy::Policy;
 pub use quote::{Bound, By, Lost, Quote, QuotedLine, RuleUse, Taken, Why};
-pub(crate) use service::Compiled;
+pub(crate) use service::{Compiled, policy, price};
 pub use service::{Confirmed, NewRule, PricePolicy, PricePolicyId, Pricing, QuoteRequest, READ, WRITE, price_policy};
 pub use tax::{LineTax, TaxMode, TaxRate, TaxRateId, TaxSum, tax_rate};
 pub use tree::CategoryTree;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::cart::Context;
 use super::check;
-use super::model::{Assortment, Audience, PolicySettings, PriceRule, PriceRuleId, RuleTerms, TierId};
+use super::model::{Assortment, Audience, PolicySettings, PriceRule, PriceRuleId, RuleTerms, TierId, UsageLimit};
 use super::tax::{self, TaxRate};
 use super::tree::CategoryTree;
 use crate::branches::BranchId;
@@ -181,6 +181,34 @@ impl Policy {
         found.retain(|rule| self.rule(*rule).is_some_and(|rule| rule.is_for(context)));
         found.sort_unstable();
         found.dedup();
+    }
+
+    /// The rules with limits that may apply to one of these products, each once.
+    pub(super) fn limited<'p>(
+        &self,
+        products: impl IntoIterator<Item = &'p Product>,
+        context: &Context,
+    ) -> Vec<(PriceRuleId, &[UsageLimit])> {
+        if self.rules.iter().all(|rule| rule.terms.limits.is_empty()) {
+            return Vec::new();
+        }
+        let keys = self.keys(context);
+        let (mut all, mut found) = (Vec::new(), Vec::new());
+        for product in products {
+            self.matching(product, context, &keys, &mut found);
+            all.extend_from_slice(&found);
+        }
+        all.sort_unstable();
+        all.dedup();
+        let rules = all.into_iter().filter_map(|at| self.rule(at));
+        rules.filter(|rule| !rule.terms.limits.is_empty()).map(|rule| (rule.id, rule.terms.limits.as_slice())).collect()
+    }
+
+    /// The limits of a version of a rule.
+    pub(super) fn limits(&self, id: PriceRuleId, version: u32) -> &[UsageLimit] {
+        let at = self.rules.partition_point(|rule| (rule.id, rule.version) < (id, version));
+        let found = self.rules.get(at).filter(|rule| (rule.id, rule.version) == (id, version));
+        found.map_or(&[], |rule| rule.terms.limits.as_slice())
     }
 
     pub(super) fn rule(&self, at: u32) -> Option<&Rule> {

@@ -10,6 +10,7 @@ use super::cart::{Cart, Context};
 use super::check::{self, Finding};
 use super::engine::{self, Detail};
 use super::event::{RuleSaved, SettingsChanged, TaxRateAdded};
+use super::limits;
 use super::model::{PolicySettings, PriceRule, PriceRuleId, RuleTerms, price_rule};
 use super::policy::Policy;
 use super::preview;
@@ -108,7 +109,7 @@ pub enum Confirmed {
 }
 
 /// Prices, seen from a unit of work: `work.pricing()`.
-pub struct Pricing<'w, 't>(&'w mut UnitOfWork<'t>);
+pub struct Pricing<'w, 't>(pub(super) &'w mut UnitOfWork<'t>);
 
 impl<'t> UnitOfWork<'t> {
     /// Price rules and quotes.
@@ -206,15 +207,16 @@ impl Pricing<'_, '_> {
         policy(&mut self.0.permit(READ, &Target::ANY)?)
     }
 
-    /// The circumstances of a request: who the customer is, by what is stored and valid on that business day. Tiers and
-    /// the counters of limits are not known here: who keeps them adds them.
+    /// The circumstances of a request: who the customer is, by what is stored and valid on that business day, and how far
+    /// limits are used up (S-40). Tiers are not known here: who keeps them adds them.
     ///
     /// # Errors
     /// [`Error::NotFound`] for the branch or the customer; [`Error::Invalid`] with rule `purchase.in_the_future`.
     pub fn context(&mut self, request: &QuoteRequest) -> Result<Context> {
         let target = Target { branch: Some(request.branch), customer: request.customer, owner: None };
         let mut work = self.0.permit(READ, &target)?;
-        context(&mut work, request)
+        let (policy, products) = (policy(&mut work)?, products(&mut work, &request.cart)?);
+        context(&mut work, request, &policy, &products)
     }
 
     /// Prices a cart by the rules that are stored.
@@ -222,8 +224,9 @@ impl Pricing<'_, '_> {
     /// # Errors
     /// As [`context`](Self::context) and [`quote`](fn@super::quote).
     pub fn quote(&mut self, request: &QuoteRequest) -> Result<Quote> {
-        let context = self.context(request)?;
-        self.quote_in(&request.cart, &context, Detail::Explained)
+        let target = Target { branch: Some(request.branch), customer: request.customer, owner: None };
+        let mut work = self.0.permit(READ, &target)?;
+        price(&mut work, request).map(|(quote, _)| quote)
     }
 
     /// The same in circumstances that the caller has completed.
@@ -233,10 +236,7 @@ impl Pricing<'_, '_> {
     pub fn quote_in(&mut self, cart: &Cart, context: &Context, detail: Detail) -> Result<Quote> {
         let target = Target { branch: Some(context.branch), customer: context.customer, owner: None };
         let mut work = self.0.permit(READ, &target)?;
-        let policy = policy(&mut work)?;
-        let ids: Vec<ProductId> = cart.lines.iter().take(engine::MAX_LINES).map(|line| line.product).collect();
-        let products = work.get_many::<Product>(&ids)?.into_iter().flatten();
-        let products: BTreeMap<ProductId, Product> = products.map(|product| (product.id, product)).collect();
+        let (policy, products) = (policy(&mut work)?, products(&mut work, cart)?);
         engine::quote(&policy, &products, cart, context, detail)
     }
 
@@ -344,7 +344,26 @@ pub(crate) fn policy(work: &mut Permit<'_, '_>) -> Result<Arc<Policy>> {
     Ok(policy)
 }
 
-pub(crate) fn context(work: &mut Permit<'_, '_>, request: &QuoteRequest) -> Result<Context> {
+/// Prices a request by what is stored, and says by which policy.
+pub(crate) fn price(work: &mut Permit<'_, '_>, request: &QuoteRequest) -> Result<(Quote, Arc<Policy>)> {
+    let (policy, products) = (policy(work)?, products(work, &request.cart)?);
+    let context = context(work, request, &policy, &products)?;
+    let quote = engine::quote(&policy, &products, &request.cart, &context, Detail::Explained)?;
+    Ok((quote, policy))
+}
+
+fn products(work: &mut Permit<'_, '_>, cart: &Cart) -> Result<BTreeMap<ProductId, Product>> {
+    let ids: Vec<ProductId> = cart.lines.iter().take(engine::MAX_LINES).map(|line| line.product).collect();
+    let found = work.get_many::<Product>(&ids)?.into_iter().flatten();
+    Ok(found.map(|product| (product.id, product)).collect())
+}
+
+fn context(
+    work: &mut Permit<'_, '_>,
+    request: &QuoteRequest,
+    policy: &Policy,
+    products: &BTreeMap<ProductId, Product>,
+) -> Result<Context> {
     let branch: Branch = work.get(request.branch)?;
     let at = request.at.unwrap_or(work.now());
     if at > work.now() {
@@ -357,5 +376,6 @@ pub(crate) fn context(work: &mut Permit<'_, '_>, request: &QuoteRequest) -> Resu
         let groups = partners::groups_of(work, customer, date)?;
         (context.partner_groups, context.customer_groups) = (groups.partner, groups.customer);
     }
+    context.used = limits::used(work, policy, products, &context)?;
     Ok(context)
 }

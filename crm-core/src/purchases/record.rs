@@ -1,11 +1,12 @@
 //! What recording a purchase does, step by step.
 
+use super::discounts::{self, Agreed};
 use super::event::PurchaseRecorded;
 use super::model::{OpenPurchase, Purchase, PurchaseLine, Tender};
 use super::new::NewPurchase;
 use super::rules::{PricedLine, price_lines, share_tenders, split_tenders};
 use super::service::{BACKDATE, IMPORT, Receipt, SET_PRICE, payments};
-use super::tenders;
+use super::{quoted, tenders};
 use crate::access::Target;
 use crate::branches::Branch;
 use crate::catalog::{Product, ProductId};
@@ -22,7 +23,13 @@ use crate::{Error, Result, instalments, shipping};
 /// The most lines of a purchase, and the most tenders.
 const MAX_LINES: usize = 1000;
 
-pub(super) fn record(work: &mut Permit<'_, '_>, new: &NewPurchase, product_ids: &[ProductId]) -> Result<Receipt> {
+/// At list prices, at those the seller has set, or at the price that was agreed upon.
+pub(crate) fn record(
+    work: &mut Permit<'_, '_>,
+    new: &NewPurchase,
+    product_ids: &[ProductId],
+    price: Option<&Agreed>,
+) -> Result<Receipt> {
     check(work, new)?;
     let branch: Branch = work.get(new.branch)?;
     if !branch.active {
@@ -34,7 +41,9 @@ pub(super) fn record(work: &mut Permit<'_, '_>, new: &NewPurchase, product_ids: 
     for (product, id) in work.get_many::<Product>(product_ids)?.into_iter().zip(product_ids) {
         products.push(product.ok_or_else(|| Error::not_found("product", id))?);
     }
-    let (priced, total) = price_lines(branch.currency, products.iter().zip(&new.lines))?;
+    let agreed = price.map(|agreed| quoted::lines(&agreed.quote)).transpose()?;
+    let lines_at = agreed.as_deref().unwrap_or(&new.lines);
+    let (priced, total) = price_lines(branch.currency, products.iter().zip(lines_at))?;
     if new.expected_total.is_some_and(|expected| expected != total) {
         return Err(Error::invalid("expected_total", "purchase.total_differs"));
     }
@@ -56,6 +65,9 @@ pub(super) fn record(work: &mut Permit<'_, '_>, new: &NewPurchase, product_ids: 
     work.insert(&purchase)?;
     let lines = lines(&purchase, &products, &priced, &amounts)?;
     work.insert_all(&lines)?;
+    if let Some(agreed) = price {
+        discounts::store(work, purchase.id, agreed)?;
+    }
     let tenders = take_money(work, &purchase, new, &amounts)?;
     if !new.history_only {
         take_stock(work, &purchase, &products, &lines)?;

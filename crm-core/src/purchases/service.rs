@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::discounts::PurchaseDiscounts;
 use super::event::{PURCHASE_RECORDED, PurchaseFinalised};
 use super::model::{OpenPurchase, Purchase, PurchaseId, PurchaseLine, Tender, open_purchase, purchase_line, tender};
 use super::new::NewPurchase;
@@ -44,7 +45,7 @@ pub struct Receipt {
 }
 
 /// Purchases, seen from a unit of work: `work.purchases()`.
-pub struct Purchases<'w, 't>(&'w mut UnitOfWork<'t>);
+pub struct Purchases<'w, 't>(pub(super) &'w mut UnitOfWork<'t>);
 
 impl<'t> UnitOfWork<'t> {
     /// Purchases.
@@ -72,7 +73,7 @@ impl Purchases<'_, '_> {
         work.expect::<Customer>(new.customer.as_slice());
         work.expect::<Product>(&products);
         work.expect::<Stock>(&stock);
-        work.once("purchases.record", idempotency_key, new, |work| record(work, new, &products))
+        work.once("purchases.record", idempotency_key, new, |work| record(work, new, &products, None))
     }
 
     /// Makes a purchase final: its lines can no longer be struck out. With a series, its invoice is issued, unless nothing
@@ -109,6 +110,15 @@ impl Purchases<'_, '_> {
         let lines = work.select(purchase_line::purchase_id.eq(id)).all()?;
         let tenders = work.select(tender::purchase_id.eq(id)).all()?;
         Ok((purchase, lines, tenders))
+    }
+
+    /// What was taken off the lines of a purchase, by which rules and by whom; nothing for one that was not recorded
+    /// [by quote](Self::record_quoted), or at list prices.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub fn discounts(&mut self, id: PurchaseId) -> Result<Option<PurchaseDiscounts>> {
+        self.0.permit_on::<Purchase>(READ, id)?.0.find(&id)
     }
 
     /// One page of a customer's purchases, the latest first, narrowed to what the actor may see. They are found in the

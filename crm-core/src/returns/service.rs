@@ -249,6 +249,7 @@ impl Taking {
         };
 
         let mut told = Vec::with_capacity(taken.len());
+        let before_all = self.returned.clone();
         for (line, wanted, back) in &taken {
             let returned = self.returned.entry(line.line_no).or_default();
             let before = *returned;
@@ -263,6 +264,7 @@ impl Taking {
                 tax: money(back.tax_minor),
             });
         }
+        purchases::release(work, self.purchase.id, &self.lines, &before_all, &self.returned)?;
         work.emit(&PurchaseReturned {
             return_id,
             kind,

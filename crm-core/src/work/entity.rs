@@ -70,6 +70,18 @@ where
     }
 }
 
+impl<A, B, C, D> EntityKey for (A, B, C, D)
+where
+    A: Field + Clone + Send + 'static,
+    B: Field + Clone + Send + 'static,
+    C: Field + Clone + Send + 'static,
+    D: Field + Clone + Send + 'static,
+{
+    fn to_key(&self) -> Key {
+        vec![self.0.to_value(), self.1.to_value(), self.2.to_value(), self.3.to_value()]
+    }
+}
+
 /// Declares an entity: a plain struct, its schema, and a module of typed columns for filters.
 ///
 /// The header says the kind, where rows are kept (`table` with its name, or `records` with up to three columns that

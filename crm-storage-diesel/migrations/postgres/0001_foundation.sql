@@ -236,6 +236,16 @@ CREATE TABLE crm_tax_rates (
     CONSTRAINT crm_tax_rates_branch_id_fk FOREIGN KEY (branch_id) REFERENCES crm_branches (id)
 );
 
+CREATE TABLE crm_price_limits (
+    rule_id uuid NOT NULL,
+    counts text COLLATE "C" NOT NULL,
+    customer_id uuid NOT NULL,
+    period date NOT NULL,
+    balance bigint NOT NULL,
+    CONSTRAINT crm_price_limits_pk PRIMARY KEY (rule_id, counts, customer_id, period),
+    CONSTRAINT crm_price_limits_balance_check CHECK (balance <= 0)
+);
+
 CREATE TABLE crm_purchases (
     id uuid NOT NULL,
     branch_id uuid NOT NULL,
@@ -285,6 +295,13 @@ CREATE TABLE crm_tenders (
     CONSTRAINT crm_tenders_amount_check CHECK (amount_minor >= 0)
 );
 
+CREATE TABLE crm_purchase_discounts (
+    purchase_id uuid NOT NULL,
+    taken jsonb NOT NULL,
+    uses jsonb NOT NULL,
+    CONSTRAINT crm_purchase_discounts_pk PRIMARY KEY (purchase_id)
+);
+
 CREATE TABLE crm_open_purchases (
     branch_id uuid NOT NULL,
     purchase_id uuid NOT NULL,
@@ -294,6 +311,30 @@ CREATE TABLE crm_open_purchases (
     CONSTRAINT crm_open_purchases_branch_id_fk FOREIGN KEY (branch_id) REFERENCES crm_branches (id),
     CONSTRAINT crm_open_purchases_customer_id_fk FOREIGN KEY (customer_id) REFERENCES crm_customers (id)
 );
+
+CREATE TABLE crm_offers (
+    id uuid NOT NULL,
+    version bigint NOT NULL,
+    branch_id uuid NOT NULL,
+    customer_id uuid,
+    state text COLLATE "C" NOT NULL,
+    inquiry text COLLATE "C",
+    quote jsonb,
+    uses jsonb NOT NULL,
+    made_at timestamptz NOT NULL,
+    expires_at timestamptz NOT NULL,
+    reason text COLLATE "C",
+    purchase_id uuid,
+    CONSTRAINT crm_offers_pk PRIMARY KEY (id),
+    CONSTRAINT crm_offers_branch_id_fk FOREIGN KEY (branch_id) REFERENCES crm_branches (id),
+    CONSTRAINT crm_offers_customer_id_fk FOREIGN KEY (customer_id) REFERENCES crm_customers (id),
+    CONSTRAINT crm_offers_purchase_id_fk FOREIGN KEY (purchase_id) REFERENCES crm_purchases (id),
+    CONSTRAINT crm_offers_accepted_check CHECK (state <> 'accepted' OR purchase_id IS NOT NULL)
+);
+
+CREATE INDEX crm_offers_branch_idx ON crm_offers (branch_id, state, expires_at, id);
+
+CREATE INDEX crm_offers_customer_idx ON crm_offers (customer_id, made_at, id);
 
 CREATE TABLE crm_pick_lines (
     purchase_id uuid NOT NULL,

@@ -242,6 +242,16 @@ CREATE TABLE crm_tax_rates (
     CONSTRAINT crm_tax_rates_branch_id_fk FOREIGN KEY (branch_id) REFERENCES crm_branches (id)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE crm_price_limits (
+    rule_id BLOB NOT NULL,
+    counts TEXT NOT NULL,
+    customer_id BLOB NOT NULL,
+    period INTEGER NOT NULL,
+    balance INTEGER NOT NULL,
+    CONSTRAINT crm_price_limits_pk PRIMARY KEY (rule_id, counts, customer_id, period),
+    CONSTRAINT crm_price_limits_balance_check CHECK (balance <= 0)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE crm_purchases (
     id BLOB NOT NULL,
     branch_id BLOB NOT NULL,
@@ -295,6 +305,13 @@ CREATE TABLE crm_tenders (
     CONSTRAINT crm_tenders_paid_later_check CHECK (paid_later IN (0, 1))
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE crm_purchase_discounts (
+    purchase_id BLOB NOT NULL,
+    taken TEXT NOT NULL,
+    uses TEXT NOT NULL,
+    CONSTRAINT crm_purchase_discounts_pk PRIMARY KEY (purchase_id)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE crm_open_purchases (
     branch_id BLOB NOT NULL,
     purchase_id BLOB NOT NULL,
@@ -304,6 +321,30 @@ CREATE TABLE crm_open_purchases (
     CONSTRAINT crm_open_purchases_branch_id_fk FOREIGN KEY (branch_id) REFERENCES crm_branches (id),
     CONSTRAINT crm_open_purchases_customer_id_fk FOREIGN KEY (customer_id) REFERENCES crm_customers (id)
 ) STRICT, WITHOUT ROWID;
+
+CREATE TABLE crm_offers (
+    id BLOB NOT NULL,
+    version INTEGER NOT NULL,
+    branch_id BLOB NOT NULL,
+    customer_id BLOB,
+    state TEXT NOT NULL,
+    inquiry TEXT,
+    quote TEXT,
+    uses TEXT NOT NULL,
+    made_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    reason TEXT,
+    purchase_id BLOB,
+    CONSTRAINT crm_offers_pk PRIMARY KEY (id),
+    CONSTRAINT crm_offers_branch_id_fk FOREIGN KEY (branch_id) REFERENCES crm_branches (id),
+    CONSTRAINT crm_offers_customer_id_fk FOREIGN KEY (customer_id) REFERENCES crm_customers (id),
+    CONSTRAINT crm_offers_purchase_id_fk FOREIGN KEY (purchase_id) REFERENCES crm_purchases (id),
+    CONSTRAINT crm_offers_accepted_check CHECK (state <> 'accepted' OR purchase_id IS NOT NULL)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX crm_offers_branch_idx ON crm_offers (branch_id, state, expires_at, id);
+
+CREATE INDEX crm_offers_customer_idx ON crm_offers (customer_id, made_at, id);
 
 CREATE TABLE crm_pick_lines (
     purchase_id BLOB NOT NULL,

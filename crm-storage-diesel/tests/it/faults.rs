@@ -19,9 +19,17 @@ use crm_core::kernel::calendar::Span;
 use crm_core::kernel::currency::Currency;
 use crm_core::kernel::money::Money;
 use crm_core::kernel::page::Limit;
+use crm_core::kernel::rate::Rate;
 use crm_core::kernel::time::CivilDate;
 use crm_core::module::OutboxMessage;
-use crm_core::purchases::{NewLine, NewPurchase, NewTender, OpenPurchase, Purchase, PurchaseId, PurchaseLine, Tender};
+use crm_core::offers::{Acceptance, NewOffer, Offer};
+use crm_core::pricing::{
+    Adjustment, Assortment, Cap, Cart, LimitCounter, LimitPer, NewRule, QuoteRequest, RuleTerms, Stage, UsageLimit,
+};
+use crm_core::purchases::{
+    ByQuote, NewLine, NewPurchase, NewTender, OpenPurchase, Purchase, PurchaseDiscounts, PurchaseId, PurchaseLine,
+    Recorded, Tender,
+};
 use crm_core::returns::{NewReturn, NewReturnLine, Refund, ReturnLine};
 use crm_core::shipping::{PickLine, ShipLine};
 use crm_core::work::{CommandRecord, Entity, Filter, Permit, Version};
@@ -123,6 +131,27 @@ const OPERATIONS: &[(&str, Operation)] = &[
         }
         Ok(())
     }),
+    ("purchases.record_quoted", |work, name| quoted(work, name).map(|_| ())),
+    ("returns.record of a quoted one", |work, name| {
+        let sold = quoted(work, name)?;
+        work.returns().record(&NewReturn::of(sold, [NewReturnLine::of(1, 1)]), name).map(|_| ())
+    }),
+    ("offers", |work, name| {
+        for (n, accepted) in [true, false].into_iter().enumerate() {
+            let key = format!("{name} {n}");
+            let (branch, cart) = (first::<Branch>(work)?.id, Cart::of([(first::<Product>(work)?.id, 2)]));
+            let expires_at = work.now().checked_add(Duration::from_secs(60))?;
+            let new = NewOffer { branch, customer: None, inquiry: None, cart: Some(cart), expires_at };
+            let offer = work.offers().create(&new, &key)?;
+            work.offers().send(offer, &key)?;
+            if accepted {
+                work.offers().accept(offer, &Acceptance::of(&key, [NewTender::cash_rest()]), &key)?;
+            } else {
+                work.offers().decline(offer, Some("too dear"), &key)?;
+            }
+        }
+        Ok(())
+    }),
     ("outbox.send", |work, name| work.send("email", name.into()).map(|_| ())),
     ("outbox.claim", |work, _| {
         work.send("email", "to be claimed".into())?;
@@ -159,6 +188,19 @@ fn on_credit(work: &mut Permit<'_, '_>, name: &str) -> Result<PurchaseId> {
     Ok(sold.purchase)
 }
 
+/// A purchase by quote, of which a rule with limits takes something off.
+fn quoted(work: &mut Permit<'_, '_>, name: &str) -> Result<PurchaseId> {
+    let (product, branch) = (first::<Product>(work)?.id, first::<Branch>(work)?.id);
+    let customer = Some(first::<Customer>(work)?.id);
+    let request = QuoteRequest { branch, customer, at: None, cart: Cart::of([(product, 2)]) };
+    let quote = work.pricing().quote(&request)?;
+    let new = NewPurchase::quoted(&request, name, [NewTender::cash_rest()]);
+    match work.purchases().record_quoted(&new, &ByQuote::of(&request, &quote), name)? {
+        Recorded::Done(receipt) => Ok(receipt.purchase),
+        Recorded::Changed(_) => Err(Error::invalid("x", "test.fails")),
+    }
+}
+
 /// A purchase that is not final, to be shipped.
 fn open(work: &mut Permit<'_, '_>, name: &str) -> Result<PurchaseId> {
     let sale = sale(work, name, vec![NewTender::cash_rest()])?;
@@ -174,6 +216,14 @@ fn set_up(work: &mut Permit<'_, '_>) -> Result<()> {
     work.catalog().create_category(None, "Spożywcze")?;
     work.customers().create(NewCustomer::person("Jan Kot"))?;
     work.customers().create(NewCustomer::person("Ewa Kot"))?;
+    let off = Adjustment::Percent(Rate::percent(10));
+    let limit = |cap, per| UsageLimit { cap, per, every: None, soft: false };
+    let limits = vec![
+        limit(Cap::Uses(100_000), LimitPer::Rule),
+        limit(Cap::Money(Money::new(100_000_000, Currency::PLN)), LimitPer::Rule),
+    ];
+    let terms = RuleTerms::new("limited", Stage::Campaign, Assortment::Everything, off);
+    work.pricing().save_rule(NewRule::now(RuleTerms { limits, ..terms }))?;
     Ok(())
 }
 
@@ -194,6 +244,10 @@ fn fingerprint(crm: &Crm) -> Vec<u64> {
         })?;
         Ok(sum)
     }
+    fn used(work: &mut Permit<'_, '_>) -> Result<u64> {
+        let counters = work.select(Filter::<LimitCounter>::all()).all()?;
+        Ok(counters.iter().map(|counter| counter.balance.unsigned_abs()).sum())
+    }
     let read = crm.blocking().read(&Actor::system(), "fingerprint", |work| {
         let work = &mut work.unrestricted()?;
         Ok::<_, Error>(vec![
@@ -210,6 +264,9 @@ fn fingerprint(crm: &Crm) -> Vec<u64> {
             count::<Purchase>(work)?,
             count::<PurchaseLine>(work)?,
             count::<Tender>(work)?,
+            count::<PurchaseDiscounts>(work)?,
+            used(work)?,
+            versions::<Offer>(work)?,
             count::<OpenPurchase>(work)?,
             versions::<PickLine>(work)?,
             count::<ReturnLine>(work)?,
