@@ -1,5 +1,5 @@
 //! Decisions per second of one core, while the number of grants grows: through our policy, and by hand as a look-up in a
-//! set of (user, permission, branch).
+//! set of (user, permission, branch). Then what narrowing adds to a page of a list.
 
 #![allow(clippy::cast_precision_loss, reason = "figures for people: counts far below 2^52")]
 
@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use crm_benches::Result;
 use crm_benches::machine;
+use crm_benches::narrowing;
 use crm_benches::report::{Table, median};
 use crm_core::access::{
     Actor, Extent, Grant, Holder, Policy, Principal, Role, RoleAssignment, Snapshot, Target, User, UserId,
@@ -78,6 +79,9 @@ fn main() -> Result<()> {
         table.row(cells);
     }
     table.print();
+    let (customers, repeats) = if smoke { (1_000, 10) } else { (100_000, 2_000) };
+    println!("a page of 50 of {customers} customers on SQLite, p50 of {repeats}, in turns:\n");
+    narrowing::pages(dir.path(), customers, repeats)?.print();
     Ok(())
 }
 

@@ -22,6 +22,7 @@ pub mod data;
 pub mod feed;
 pub mod history;
 pub mod machine;
+pub mod narrowing;
 pub mod options;
 pub mod ours;
 pub mod postgres_limit;

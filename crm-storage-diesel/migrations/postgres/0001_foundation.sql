@@ -98,6 +98,10 @@ CREATE TABLE crm_customers (
 
 CREATE INDEX crm_customers_name_idx ON crm_customers (folded_name, id);
 
+CREATE INDEX crm_customers_branch_idx ON crm_customers (branch_id, folded_name, id);
+
+CREATE INDEX crm_customers_owner_idx ON crm_customers (owner_id, folded_name, id);
+
 CREATE TABLE crm_search_keys (
     field text COLLATE "C" NOT NULL,
     token text COLLATE "C" NOT NULL,

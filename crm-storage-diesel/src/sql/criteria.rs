@@ -196,6 +196,13 @@ impl<'q> Where<'q> {
             self.push_never();
             return Ok(());
         };
+        if cells.len() == 1 {
+            // An index that begins with the column then gives the rows in the order of its others.
+            return self.push_leaf(at, negated, |this, column, name| {
+                this.write(format_args!("{name} = ?"));
+                this.bind(column.column_type, last);
+            });
+        }
         if self.dialect == Dialect::Sqlite {
             if cells.len() > MAX_LIST {
                 return Err(Error::invalid(self.column(at)?.name, "filter.list_too_long"));
