@@ -30,14 +30,19 @@ pub fn allocate(total: i64, weights: &[i64]) -> Result<Vec<i64>> {
     let amount = i128::from(total).abs();
     let mut shares: Vec<i128> = weights.iter().map(|weight| amount * i128::from(*weight) / weight_sum).collect();
     let left_over = amount - shares.iter().sum::<i128>();
-    let mut by_fraction: Vec<(&mut i128, i128)> = shares
-        .iter_mut()
-        .zip(weights)
-        .map(|(share, weight)| (share, amount * i128::from(*weight) % weight_sum))
-        .collect();
-    by_fraction.sort_by_key(|(_, rest)| Reverse(*rest)); // stable: ties stay in index order
-    for ((share, _), _) in by_fraction.into_iter().zip(0..left_over) {
-        *share += 1;
+    if left_over > 0 {
+        let mut by_fraction: Vec<(&mut i128, i128)> = shares
+            .iter_mut()
+            .zip(weights)
+            .map(|(share, weight)| {
+                let rest = amount * i128::from(*weight) - *share * weight_sum;
+                (share, rest)
+            })
+            .collect();
+        by_fraction.sort_by_key(|(_, rest)| Reverse(*rest)); // stable: ties stay in index order
+        for ((share, _), _) in by_fraction.into_iter().zip(0..left_over) {
+            *share += 1;
+        }
     }
     let sign = i128::from(total.signum());
     shares.into_iter().map(|share| i64::try_from(share * sign).map_err(|_| overflow())).collect()
@@ -64,6 +69,13 @@ pub fn allocate_bounded(total: i64, weights: &[i64], capacity: &[i64]) -> Result
     }
     let mut weight_left = sum_of_non_negative(weights, "weights")?;
     sum_of_non_negative(capacity, "capacity")?;
+    let mut amount = i128::from(total).abs();
+    let has_room = |(weight, capacity): (&i64, &i64)| {
+        *weight == 0 || amount * i128::from(*weight) / weight_left < i128::from(*capacity)
+    };
+    if weight_left > 0 && weights.iter().zip(capacity).all(has_room) {
+        return allocate(total, weights);
+    }
     let mut lines: Vec<Line> = weights
         .iter()
         .zip(capacity)
@@ -71,7 +83,6 @@ pub fn allocate_bounded(total: i64, weights: &[i64], capacity: &[i64]) -> Result
         .filter(|(_, (weight, _))| **weight > 0)
         .map(|(index, (&weight, &capacity))| Line { index, weight: weight.into(), capacity: capacity.into() })
         .collect();
-    let mut amount = i128::from(total).abs();
     if lines.iter().map(|line| line.capacity).sum::<i128>() < amount {
         return Err(Error::invalid("total", "allocate.capacity"));
     }

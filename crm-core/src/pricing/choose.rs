@@ -92,8 +92,12 @@ fn compare(policy: &Policy, context: &Context, a: &Candidate<'_>, b: &Candidate<
 
 /// Puts the candidates of one stage that apply to the front, and returns how many they are, the one that won first.
 pub(super) fn choose(policy: &Policy, context: &Context, candidates: &mut [Candidate<'_>]) -> usize {
+    if candidates.len() < 2 {
+        return candidates.len();
+    }
     let exclusive = candidates.iter().any(|candidate| candidate.rule.terms.exclusive);
-    for at in 0..candidates.len() {
+    let combined = candidates.iter().any(|candidate| candidate.rule.terms.combine.is_some());
+    for at in 0..if combined { candidates.len() } else { 0 } {
         let together = candidates.get(at).map_or(0, |one| {
             let with = |other: &&Candidate<'_>| other.at == one.at || combine(one.rule, other.rule);
             candidates.iter().filter(with).map(|other| other.gain).sum()

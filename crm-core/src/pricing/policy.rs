@@ -4,7 +4,10 @@ use std::collections::HashMap;
 
 use super::cart::Context;
 use super::check;
-use super::model::{Assortment, Audience, PolicySettings, PriceRule, PriceRuleId, RuleTerms, TierId, UsageLimit};
+use super::model::{
+    Assortment, Audience, PolicySettings, PriceRule, PriceRuleId, RuleTerms, Stage, TierId, UsageLimit,
+};
+use super::rules;
 use super::tax::{self, TaxRate};
 use super::tree::CategoryTree;
 use crate::branches::BranchId;
@@ -17,7 +20,10 @@ use crate::{Error, Result};
 /// A compiled price policy: never changed, shared by all who quote.
 #[derive(Debug)]
 pub struct Policy {
-    pub(super) rules: Vec<Rule>,
+    /// By stage, then by id and version: what is found for a line is in the order of the stages.
+    rules: Vec<Rule>,
+    /// The highest version of each.
+    by_id: HashMap<PriceRuleId, u32>,
     pub(super) tree: CategoryTree,
     pub(super) taxes: Vec<TaxRate>,
     pub(super) settings: PolicySettings,
@@ -41,6 +47,10 @@ pub(super) struct Rule {
     pub(super) specific: u32,
     /// How personal it is (S-26, C11): everybody, a branch, groups, a customer.
     pub(super) personal: u8,
+    /// Whether its audience says more than the key it is found by.
+    narrowed: bool,
+    /// Whether it asks for more than its audience: a day, a quantity, a currency, a limit.
+    pub(super) conditional: bool,
     pub(super) terms: RuleTerms,
 }
 
@@ -78,6 +88,7 @@ impl Policy {
         taxes.iter().try_for_each(|rate| tax::check(rate.rate))?;
         let mut policy = Self {
             rules: in_force(versions, &tree)?,
+            by_id: HashMap::new(),
             nearest: vec![None; tree.len()],
             tree,
             taxes,
@@ -95,8 +106,7 @@ impl Policy {
 
     /// The name of a rule, for explanations.
     pub fn rule_name(&self, id: PriceRuleId) -> Option<&str> {
-        let at = self.rules.partition_point(|rule| rule.id <= id).checked_sub(1)?;
-        self.rules.get(at).filter(|rule| rule.id == id).map(|rule| rule.terms.name.as_str())
+        self.rule(*self.by_id.get(&id)?).map(|rule| rule.terms.name.as_str())
     }
 
     /// The tree of categories.
@@ -118,6 +128,10 @@ impl Policy {
                     None => continue,
                 },
             };
+            let highest = self.by_id.entry(rule.id).or_insert(at);
+            if self.rules.get(*highest as usize).is_some_and(|known| known.version < rule.version) {
+                *highest = at;
+            }
             for key in audience_keys(&rule.terms.audience) {
                 let next = u32::try_from(self.keys.len()).unwrap_or(u32::MAX);
                 bucket.push((*self.keys.entry(key).or_insert(next), at));
@@ -152,13 +166,22 @@ impl Policy {
         Keys(keys)
     }
 
-    /// The rules in force that are on a product and for whom the context is about, each once, in the order of their ids.
-    pub(super) fn matching(&self, product: &Product, context: &Context, keys: &Keys, found: &mut Vec<u32>) {
+    /// The rules in force that are on a product and for whom the context is about, each once, in the order of their
+    /// stages and ids. `node` is the product's category in the tree.
+    pub(super) fn matching(
+        &self,
+        product: &Product,
+        node: Option<usize>,
+        context: &Context,
+        keys: &Keys,
+        found: &mut Vec<u32>,
+    ) {
         found.clear();
         let mut look = |bucket: &Bucket| {
             for key in &keys.0 {
                 let from = bucket.partition_point(|(other, _)| other < key);
-                found.extend(bucket.iter().skip(from).take_while(|(other, _)| other == key).map(|(_, rule)| *rule));
+                let of_key = bucket.iter().skip(from).take_while(|(other, _)| other == key).map(|(_, rule)| *rule);
+                found.extend(of_key.filter(|rule| self.rule(*rule).is_some_and(|rule| rule.is_for(context))));
             }
         };
         look(&self.everything);
@@ -173,13 +196,13 @@ impl Policy {
             }
         }
         let nearest = |node: Option<usize>| *self.nearest.get(node?)?;
-        let mut next = product.category_id.and_then(|category| nearest(self.tree.position(category)));
+        let mut next = nearest(node);
         while let Some((node, bucket)) = next.and_then(|at| self.categories.get(at as usize)) {
             look(bucket);
             next = nearest(self.tree.parent(*node));
         }
-        found.retain(|rule| self.rule(*rule).is_some_and(|rule| rule.is_for(context)));
         found.sort_unstable();
+        // A rule for several groups of the customer is found by each.
         found.dedup();
     }
 
@@ -195,7 +218,8 @@ impl Policy {
         let keys = self.keys(context);
         let (mut all, mut found) = (Vec::new(), Vec::new());
         for product in products {
-            self.matching(product, context, &keys, &mut found);
+            let node = product.category_id.and_then(|category| self.tree.position(category));
+            self.matching(product, node, context, &keys, &mut found);
             all.extend_from_slice(&found);
         }
         all.sort_unstable();
@@ -206,9 +230,14 @@ impl Policy {
 
     /// The limits of a version of a rule.
     pub(super) fn limits(&self, id: PriceRuleId, version: u32) -> &[UsageLimit] {
-        let at = self.rules.partition_point(|rule| (rule.id, rule.version) < (id, version));
-        let found = self.rules.get(at).filter(|rule| (rule.id, rule.version) == (id, version));
+        let found = self.rules.iter().find(|rule| (rule.id, rule.version) == (id, version));
         found.map_or(&[], |rule| rule.terms.limits.as_slice())
+    }
+
+    /// Where the rules of the stages after this one begin.
+    pub(super) fn after(&self, stage: Stage) -> u32 {
+        // There are not more rules than numbers for them.
+        u32::try_from(self.rules.partition_point(|rule| rule.terms.stage <= stage)).unwrap_or(u32::MAX)
     }
 
     pub(super) fn rule(&self, at: u32) -> Option<&Rule> {
@@ -222,14 +251,16 @@ impl Rule {
         fn meets<T: PartialEq>(wanted: &[T], had: &[T]) -> bool {
             wanted.is_empty() || wanted.iter().any(|one| had.contains(one))
         }
+        if context.at < self.from || self.until.is_some_and(|until| until <= context.at) {
+            return false;
+        }
         let audience = &self.terms.audience;
-        self.from <= context.at
-            && self.until.is_none_or(|until| context.at < until)
-            && meets(&audience.partner_groups, &context.partner_groups)
-            && meets(&audience.customer_groups, &context.customer_groups)
-            && meets(&audience.tiers, &context.tiers)
-            && meets(&audience.customers, context.customer.as_slice())
-            && meets(&audience.branches, &[context.branch])
+        !self.narrowed
+            || meets(&audience.partner_groups, &context.partner_groups)
+                && meets(&audience.customer_groups, &context.customer_groups)
+                && meets(&audience.tiers, &context.tiers)
+                && meets(&audience.customers, context.customer.as_slice())
+                && meets(&audience.branches, &[context.branch])
     }
 }
 
@@ -266,10 +297,12 @@ fn in_force(versions: &[PriceRule], tree: &CategoryTree) -> Result<Vec<Rule>> {
             until: ends,
             specific: specific(&terms.0.on, tree),
             personal: personal(&terms.0.audience),
+            narrowed: lists(&terms.0.audience) > 1,
+            conditional: rules::is_conditional(&terms.0),
             terms: terms.0.clone(),
         });
     }
-    rules.reverse();
+    rules.sort_by_key(|rule| (rule.terms.stage, rule.id, rule.version));
     Ok(rules)
 }
 
@@ -291,6 +324,20 @@ pub(super) fn personal(audience: &Audience) -> u8 {
     } else {
         u8::from(!audience.branches.is_empty())
     }
+}
+
+/// How many lists an audience has.
+fn lists(audience: &Audience) -> u8 {
+    [
+        audience.partner_groups.is_empty(),
+        audience.customer_groups.is_empty(),
+        audience.tiers.is_empty(),
+        audience.customers.is_empty(),
+        audience.branches.is_empty(),
+    ]
+    .map(|empty| u8::from(!empty))
+    .iter()
+    .sum()
 }
 
 /// The narrowest list of an audience: whoever it is for has one of these keys.

@@ -2,7 +2,7 @@
 
 use super::amounts::Standing;
 use super::cart::Context;
-use super::model::{Adjustment, AtLeast, Cap, Counted, Days, Least, LimitPer, NamedDay, UsageLimit};
+use super::model::{Adjustment, AtLeast, Cap, Counted, Days, Least, LimitPer, NamedDay, RuleTerms, UsageLimit};
 use super::policy::Rule;
 use super::quote::Why;
 use crate::Result;
@@ -26,6 +26,14 @@ impl Totals {
 /// Whether a rule needs the totals of the cart.
 pub(super) fn counts_over_cart(rule: &Rule) -> bool {
     rule.terms.at_least.is_some_and(|at_least| at_least.of == Counted::Cart)
+}
+
+/// Whether a rule asks for more than its audience: without that [`unmet`] finds nothing.
+pub(super) fn is_conditional(terms: &RuleTerms) -> bool {
+    terms.days.is_some()
+        || terms.at_least.is_some()
+        || !terms.limits.is_empty()
+        || !matches!(terms.adjustment, Adjustment::Percent(_))
 }
 
 /// Which condition of a rule a line does not meet, if any.

@@ -88,9 +88,9 @@ impl CategoryTree {
         above.is_some() && self.up(self.position(category)).any(|node| Some(node) == above)
     }
 
-    /// The tax class of the nearest category that has one, from this one up.
-    pub(super) fn tax_class(&self, category: CategoryId) -> Option<&str> {
-        self.up(self.position(category)).find_map(|node| self.nodes.get(node)?.tax_class.as_deref())
+    /// The tax class of the nearest category that has one, from this node up.
+    pub(super) fn tax_class(&self, node: Option<usize>) -> Option<&str> {
+        self.up(node).find_map(|node| self.nodes.get(node)?.tax_class.as_deref())
     }
 
     pub(super) fn position(&self, category: CategoryId) -> Option<usize> {
@@ -137,7 +137,10 @@ mod tests {
             assert_eq!([1, 2, 3, 4].map(|node| tree.depth(id(node))), [Some(1), Some(2), Some(3), None]);
             assert!(tree.is_within(id(3), id(1)) && tree.is_within(id(2), id(2)) && !tree.is_within(id(1), id(3)));
             assert!(!tree.is_within(id(4), id(4)));
-            assert_eq!([1, 2, 3].map(|node| tree.tax_class(id(node))), [Some("a"), Some("a"), Some("b")]);
+            assert_eq!(
+                [1, 2, 3].map(|node| tree.tax_class(tree.position(id(node)))),
+                [Some("a"), Some("a"), Some("b")]
+            );
         }
     }
 
