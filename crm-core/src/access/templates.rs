@@ -26,6 +26,8 @@ const OPERATOR: &[Line] = &[
     ("customers.read", Extent::Branch),
     ("customers.write", Extent::Branch),
     ("journal.read", Extent::Branch),
+    ("offers.*", Extent::Branch),
+    ("pricing.read", Extent::Branch),
     ("purchases.read", Extent::Branch),
     ("purchases.record", Extent::Branch),
     ("requests.*", Extent::Branch),
@@ -44,6 +46,8 @@ const CUSTOMER: &[Line] = &[
     ("access.login", Extent::Own),
     ("catalog.read", Extent::All),
     ("customers.read", Extent::Own),
+    ("offers.answer", Extent::Own),
+    ("offers.read", Extent::Own),
     ("purchases.read", Extent::Own),
 ];
 
@@ -52,6 +56,8 @@ const PARTNER: &[Line] = &[
     ("catalog.read", Extent::All),
     ("customers.read", Extent::Own),
     ("journal.read", Extent::Own),
+    ("offers.answer", Extent::Own),
+    ("offers.read", Extent::Own),
     ("purchases.read", Extent::Own),
 ];
 

@@ -211,9 +211,20 @@ pub fn special_ways_take_permissions(factory: Factory<'_>) {
 
 /// What was put in past the operations is found, by the name of the rule it breaks.
 pub fn verify_finds_what_was_planted(factory: Factory<'_>) {
-    use crate::work::Permit;
+    use crate::pricing::{Adjustment, By, LimitCounter, Stage, Taken};
+    use crate::work::{Json, Permit};
     type Plant = fn(&mut Permit<'_, '_>, &World) -> Result<()>;
-    let plants: [(&str, Plant); 9] = [
+    let plants: [(&str, Plant); 11] = [
+        ("purchases.discounts", |work, world| {
+            let (stage, by, how) = (Stage::Manual, By::Hand("x".into()), Adjustment::Percent(Rate::percent(10)));
+            let taken = Taken { stage, by, how, of_minor: 1_999, off_minor: 199, bound: None };
+            let (taken, uses) = (Json(vec![vec![taken]]), Json(Vec::new()));
+            work.insert(&purchases::PurchaseDiscounts { purchase_id: world.owed, taken, uses })
+        }),
+        ("pricing.limits", |work, _| {
+            let (rule_id, customer_id, period) = (work.new_id(), Uuid::nil(), day("2025-03-01"));
+            work.insert(&LimitCounter { rule_id, counts: "uses".into(), customer_id, period, balance: -1 })
+        }),
         ("purchases.sums", |work, world| {
             let mut line: purchases::PurchaseLine = work.get((world.owed, 1))?;
             work.delete(&line)?;

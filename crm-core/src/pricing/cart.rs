@@ -18,7 +18,7 @@ use crate::partners::{CustomerGroupId, PartnerGroupId};
 pub struct Cart {
     /// 1 to 1000 lines.
     pub lines: Vec<CartLine>,
-    /// What the seller takes off by hand (⑥), in this order. Whether the seller may is for the caller to check.
+    /// What the seller takes off by hand (⑥), in this order. Whether the seller may is asked when it is recorded or offered.
     pub extra: Vec<Extra>,
     /// The cash discount on the bill (⑦).
     pub cash: Option<Discount>,

@@ -290,7 +290,7 @@ fn one() -> u8 {
     1
 }
 
-/// How often a rule may apply, or how much it may take off, in all (S-40). Who records a purchase keeps the counter.
+/// How often a rule may apply, or how much it may take off, in all (S-40). See [`LimitCounter`](super::LimitCounter).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct UsageLimit {
