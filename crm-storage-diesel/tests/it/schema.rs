@@ -19,6 +19,7 @@ use crm_core::kernel::money::Money;
 use crm_core::kernel::page::{Cursor, Limit, Page};
 use crm_core::kernel::rate::Rate;
 use crm_core::kernel::time::{CivilDate, Timestamp};
+use crm_core::offers::{NewOffer, OfferState};
 use crm_core::partners::Contract;
 use crm_core::pricing::{Adjustment, Assortment, Context, NewRule, PriceRuleId, RuleTerms, Stage, TaxMode};
 use crm_core::purchases::event::PURCHASE_RECORDED;
@@ -47,6 +48,9 @@ const EXEMPT: &[(&str, &str, &str)] = &[
     ("crm_journal", "command_id", "the record of a command may be purged"),
     ("crm_journal", "customer_id", GROWS),
     ("crm_journal", "reference_id", "names a record of any kind, as reference_kind says"),
+    ("crm_price_limits", "customer_id", "nil for everybody's"),
+    ("crm_price_limits", "rule_id", "a rule whatever its version; verify() finds counters that nothing has used"),
+    ("crm_purchase_discounts", "purchase_id", "verify() compares them with the lines of the purchase"),
     ("crm_purchase_lines", "category_id", "the category at that time"),
     ("crm_purchase_lines", "product_id", GROWS),
     ("crm_purchase_lines", "purchase_id", "verify() finds lines of no purchase"),
@@ -275,6 +279,12 @@ fn fill(work: &mut UnitOfWork<'_>, shop: &shop::Shop) -> Result<Sample> {
             let friend = sample.as_ref().map_or(shop.customer, |sample: &Sample| sample.customer);
             work.customers().relate(customer.id, "friend", friend)?;
             belong(&mut work, customer.id)?;
+            for offers in 0..4 {
+                let (branch, customer, inquiry) = (shop.branch, Some(customer.id), Some("Ile?".to_owned()));
+                let expires_at = work.now().checked_add(std::time::Duration::from_secs(60 + offers))?;
+                let new = NewOffer { branch, customer, inquiry, cart: None, expires_at };
+                work.offers().create(&new, &format!("{n}-{offers}"))?;
+            }
             for buys in 0..4 {
                 let name = format!("{n}-{buys}");
                 let lines = [NewLine::of(product.id, 1), NewLine::of(shop.products[0], 1)];
@@ -475,6 +485,12 @@ const LISTS: &[List] = &[
     }),
     list("invoices of a purchase", &["crm_invoices_purchase_idx"], |work, sample| {
         work.invoices().of_purchase(sample.owed).map(|_| ())
+    }),
+    list("offers of a branch", &["crm_offers_branch_idx"], |work, sample| {
+        two_pages(|limit, after| work.offers().of_branch(sample.branch, OfferState::Draft, limit, after))
+    }),
+    list("offers to a customer", &["crm_offers_customer_idx"], |work, sample| {
+        two_pages(|limit, after| work.offers().of_customer(sample.customer, limit, after))
     }),
     list("invoices of a customer", &["crm_invoices_customer_idx"], |work, sample| {
         two_pages(|limit, after| work.invoices().of_customer(sample.customer, limit, after))
