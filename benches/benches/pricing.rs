@@ -89,7 +89,7 @@ fn measure(shop: &Shop, repeats: usize) -> Result<Vec<String>> {
     Ok(vec![
         shop.rules.len().to_string(),
         for_buyer.to_string(),
-        format!("{:.1}", on_lines as f64 / priced.lines.len() as f64),
+        on_lines.div_ceil(priced.lines.len().max(1)).to_string(),
         format!("{:.1}", compiled.as_secs_f64() * 1e3),
         micros(explained),
         micros(plain),
@@ -166,7 +166,7 @@ fn product(number: u128, category: u128) -> Product {
         name: format!("Product {number}"),
         category_id: Some(id(category)),
         // Four whole percentages one after the other leave no fraction, so nothing has to be rounded the same way.
-        price_minor: 100_000_000 * (number as i64 + 1),
+        price_minor: 100_000_000 * (i64::try_from(number).unwrap_or_default() + 1),
         currency: Currency::PLN,
         stocked: true,
         oversell: false,

@@ -224,8 +224,8 @@ fn quoted(work: &mut UnitOfWork<'_>, world: &World, cash: Option<Discount>) -> R
 }
 
 /// Half off the bill.
-fn half() -> Option<Discount> {
-    Some(Discount { off: Off::Percent(Rate::percent(50)), reason: "half".into() })
+fn half() -> Discount {
+    Discount { off: Off::Percent(Rate::percent(50)), reason: "half".into() }
 }
 
 fn offer(world: &World) -> NewOffer {
@@ -449,7 +449,7 @@ pub const OPERATIONS: &[Operation] = &[
     }),
     writes("purchases.record_quoted", &[purchases::RECORD, pricing::READ], |work, world| quoted(work, world, None)),
     writes("purchases.record_quoted", &[purchases::RECORD, pricing::READ, pricing::DISCOUNT], |work, world| {
-        quoted(work, world, half())
+        quoted(work, world, Some(half()))
     }),
     writes("offers.create", &[offers::WRITE], |work, world| {
         let new = offer(world);
@@ -458,7 +458,7 @@ pub const OPERATIONS: &[Operation] = &[
     }),
     writes("offers.create", &[offers::WRITE, pricing::DISCOUNT], |work, world| {
         let mut new = offer(world);
-        new.cart = new.cart.map(|cart| Cart { cash: half(), ..cart });
+        new.cart = new.cart.map(|cart| Cart { cash: Some(half()), ..cart });
         work.offers().create(&new, "new")?;
         Ok(vec![world.sale()])
     }),

@@ -77,15 +77,12 @@ impl Pricing<'_, '_> {
             }
         }
         let id = DiscountLimitsId::from(Uuid::nil());
-        match work.find::<StoredDiscountLimits>(&id)? {
-            Some(mut stored) => {
-                stored.limits = Json(limits.clone());
-                work.update(&mut stored)?;
-            }
-            None => {
-                let limits = Json(limits.clone());
-                work.insert(&StoredDiscountLimits { id, version: Version::FIRST, limits })?;
-            }
+        if let Some(mut stored) = work.find::<StoredDiscountLimits>(&id)? {
+            stored.limits = Json(limits.clone());
+            work.update(&mut stored)?;
+        } else {
+            let limits = Json(limits.clone());
+            work.insert(&StoredDiscountLimits { id, version: Version::FIRST, limits })?;
         }
         work.emit(&DiscountLimitsSet { limits }).map(drop)
     }

@@ -258,20 +258,16 @@ fn shadows(
         _ => false,
     };
     let lower = by.id < rule.id;
-    match second.stage {
+    let equal = first.adjustment == second.adjustment;
+    if second.stage == Stage::Terms {
         // Only a rule on the same thing competes; a more general one gives way (S-25).
-        Stage::Terms => {
-            let same = first.on == second.on && !first.additive_with_parent;
-            let equal = first.adjustment == second.adjustment;
-            same && (first.priority > second.priority
-                || first.priority == second.priority && gives_more && (!equal || lower))
-        }
-        _ => {
-            let equal = first.adjustment == second.adjustment;
-            let before =
-                first.priority > second.priority || first.priority == second.priority && first.on == second.on && lower;
-            gives_more && (!equal || before)
-        }
+        let same = first.on == second.on && !first.additive_with_parent;
+        same && (first.priority > second.priority
+            || first.priority == second.priority && gives_more && (!equal || lower))
+    } else {
+        let before =
+            first.priority > second.priority || first.priority == second.priority && first.on == second.on && lower;
+        gives_more && (!equal || before)
     }
 }
 

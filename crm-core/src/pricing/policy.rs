@@ -140,7 +140,9 @@ impl Policy {
         self.everything.sort_unstable();
         self.products.values_mut().for_each(|bucket| bucket.sort_unstable());
         self.attributes.values_mut().flat_map(HashMap::values_mut).for_each(|bucket| bucket.sort_unstable());
-        by_node.values_mut().for_each(|bucket| bucket.sort_unstable());
+        for bucket in by_node.values_mut() {
+            bucket.sort_unstable();
+        }
         self.categories = by_node.into_iter().collect();
         let own: HashMap<usize, u32> = self.categories.iter().map(|(node, _)| *node).zip(0..).collect();
         for node in 0..self.nearest.len() {

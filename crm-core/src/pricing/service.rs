@@ -309,18 +309,15 @@ fn add_version(
 fn stamp(work: &mut Permit<'_, '_>, change: impl FnOnce(&mut PricePolicy)) -> Result<()> {
     let id = PricePolicyId::from(Uuid::nil());
     let stamp = work.new_id::<Uuid>();
-    match work.find::<PricePolicy>(&id)? {
-        Some(mut policy) => {
-            policy.stamp = stamp;
-            change(&mut policy);
-            work.update(&mut policy)
-        }
-        None => {
-            let settings = Json(PolicySettings::default());
-            let mut policy = PricePolicy { id, version: Version::FIRST, stamp, settings };
-            change(&mut policy);
-            work.insert(&policy)
-        }
+    if let Some(mut policy) = work.find::<PricePolicy>(&id)? {
+        policy.stamp = stamp;
+        change(&mut policy);
+        work.update(&mut policy)
+    } else {
+        let settings = Json(PolicySettings::default());
+        let mut policy = PricePolicy { id, version: Version::FIRST, stamp, settings };
+        change(&mut policy);
+        work.insert(&policy)
     }
 }
 
@@ -330,10 +327,10 @@ pub(crate) fn policy(work: &mut Permit<'_, '_>) -> Result<Arc<Policy>> {
     let tree = catalog::tree_stamp(work)?;
     let stamps = [stored.as_ref().map_or(Uuid::nil(), |policy| policy.stamp), tree];
     let kept = &work.shared.prices.0;
-    if let Some((of, policy)) = &*kept.lock().unwrap_or_else(PoisonError::into_inner) {
-        if *of == stamps {
-            return Ok(policy.clone());
-        }
+    if let Some((of, policy)) = &*kept.lock().unwrap_or_else(PoisonError::into_inner)
+        && *of == stamps
+    {
+        return Ok(policy.clone());
     }
     let rules = work.select(Filter::<PriceRule>::all()).all()?;
     let tree = CategoryTree::new(&work.select(Filter::<Category>::all()).all()?)?;

@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crm_core::access::{Actor, Holder, NewRole, Principal, StaffGroupId};
+use crm_core::access::{Actor, Holder, NewRole, Principal, StaffGroupId, UserId};
 use crm_core::accounts::{CredentialId, Identifier};
 use crm_core::branches::BranchId;
 use crm_core::catalog::{CategoryId, NewProduct, ProductId};
 use crm_core::customers::event::CUSTOMER_CREATED;
-use crm_core::customers::{CustomerId, NewCustomer};
+use crm_core::customers::{CustomerId, NewCustomer, customer};
 use crm_core::instalments::{ChequeState, ChequeTerms, Terms};
 use crm_core::journal::{JournalEntry, JournalQuery};
 use crm_core::kernel::calendar::Span;
@@ -349,6 +349,18 @@ const LISTS: &[List] = &[
             two_pages(|limit, after| work.customers().page(Filter::all(), limit, after))
         })
     },
+    list("customers of a branch", &["crm_customers_branch_idx"], |work, sample| {
+        let mut work = work.unrestricted()?;
+        two_pages(|limit, after| {
+            let of_branch = customer::branch_id.is_in([sample.branch]);
+            work.select(of_branch).order_by(customer::folded_name).page(limit, after)
+        })
+    }),
+    list("customers of a user", &["crm_customers_owner_idx"], |work, _| {
+        let mut work = work.unrestricted()?;
+        let of_user = customer::owner_id.is_in([UserId::from(uuid::Uuid::nil())]);
+        work.select(of_user).order_by(customer::folded_name).page(Limit::new(2)?, None).map(|_| ())
+    }),
     List {
         sorted: Some("what is known of one customer"),
         ..list("relations of a customer", &["crm_relations_pk", "crm_relations_to_idx"], |work, sample| {

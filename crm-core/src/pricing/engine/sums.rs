@@ -50,13 +50,12 @@ impl Pricing<'_> {
             let above = || policy.tree.tax_class(*node);
             let Some(class) = product.tax_class.as_deref().or_else(above) else { continue };
             let known = rates.iter().find(|(other, _)| *other == class).map(|(_, rate)| *rate);
-            let rate = match known {
-                Some(rate) => rate,
-                None => {
-                    let rate = tax::rate_for(&policy.taxes, class, context.branch, context.business_date)?;
-                    rates.push((class, rate));
-                    rate
-                }
+            let rate = if let Some(rate) = known {
+                rate
+            } else {
+                let rate = tax::rate_for(&policy.taxes, class, context.branch, context.business_date)?;
+                rates.push((class, rate));
+                rate
             };
             by_rate.entry((class, rate.rate, rate.mode)).or_default().push(line);
         }

@@ -227,7 +227,9 @@ proptest! {
             ..terms(*stage, on(*what, count), Adjustment::Percent(Rate::new(1 << at, 1 << 13).unwrap()))
         };
         let rules: Vec<_> = rules.iter().enumerate().map(|(at, rule)| terms_of(at, rule)).collect();
-        let goods = (1..9).map(|number| product(number, 1_000_003 * number as i64, Some(number % count as u128 + 1)));
+        let goods = (1..9_u8).map(|number| {
+            product(number.into(), 1_000_003 * i64::from(number), Some(u128::from(number) % count as u128 + 1))
+        });
         let plain = Shop::new(rules.clone(), goods).with_categories(categories);
         let renamed = Shop {
             rules: rules.into_iter().zip(&ids).map(|(terms, number)| rule(*number, terms)).collect(),

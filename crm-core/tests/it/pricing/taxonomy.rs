@@ -18,7 +18,7 @@ fn planted(text: &str, every: usize) -> Shop {
         by_path.insert(path, number);
         categories.push(category(number, above));
         if at % every == 0 {
-            let depth = path.matches(" > ").count() as i64;
+            let depth = i64::try_from(path.matches(" > ").count()).unwrap();
             rules.push(RuleTerms {
                 name: path.chars().take(100).collect(),
                 ..terms(Stage::Terms, on_category(number), percent(60 - 7 * depth))
