@@ -59,9 +59,9 @@ impl Purchases<'_, '_> {
     /// modules add, in one transaction. Recorded once for each `idempotency_key`: a repetition returns the same receipt.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for input that breaks a rule, with `stock.insufficient` when there is not enough and
-    /// `tender.unknown` for a method that no module knows; [`Error::AlreadyExists`] when the branch has this receipt
-    /// number; [`Error::IdempotencyMismatch`].
+    /// [`Error::Invalid`](crate::Error::Invalid) for input that breaks a rule, with `stock.insufficient` when there is not enough and
+    /// `tender.unknown` for a method that no module knows; [`Error::AlreadyExists`](crate::Error::AlreadyExists) when the branch has this receipt
+    /// number; [`Error::IdempotencyMismatch`](crate::Error::IdempotencyMismatch).
     pub fn record(&mut self, new: &NewPurchase, idempotency_key: &str) -> Result<Receipt> {
         let target = Target { branch: Some(new.branch), customer: new.customer, owner: None };
         let mut work = self.0.permit(RECORD, &target)?;
@@ -80,7 +80,7 @@ impl Purchases<'_, '_> {
     /// of it is left. Does nothing to a purchase that is final, so it may be repeated.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when there is no such purchase within reach, or no such series.
+    /// [`Error::NotFound`](crate::Error::NotFound) when there is no such purchase within reach, or no such series.
     pub fn finalise(&mut self, id: PurchaseId, invoice: Option<&str>) -> Result<Option<InvoiceId>> {
         let (mut work, purchase) = self.0.permit_on::<Purchase>(RECORD, id)?;
         if invoice.is_some() {
@@ -104,7 +104,7 @@ impl Purchases<'_, '_> {
     /// A purchase with its lines and tenders.
     ///
     /// # Errors
-    /// [`Error::NotFound`], also where the actor may not see it.
+    /// [`Error::NotFound`](crate::Error::NotFound), also where the actor may not see it.
     pub fn get(&mut self, id: PurchaseId) -> Result<(Purchase, Vec<PurchaseLine>, Vec<Tender>)> {
         let (mut work, purchase) = self.0.permit_on::<Purchase>(READ, id)?;
         let lines = work.select(purchase_line::purchase_id.eq(id)).all()?;
@@ -125,7 +125,7 @@ impl Purchases<'_, '_> {
     /// customer's history, the journal: no index of purchases by customer has to be kept for it.
     ///
     /// # Errors
-    /// [`Error::Denied`] without [`READ`].
+    /// [`Error::Denied`](crate::Error::Denied) without [`READ`].
     pub fn of_customer(
         &mut self,
         customer: CustomerId,
@@ -144,7 +144,7 @@ impl Purchases<'_, '_> {
     /// day.
     ///
     /// # Errors
-    /// [`Error::Denied`] without [`READ`].
+    /// [`Error::Denied`](crate::Error::Denied) without [`READ`].
     pub fn open(&mut self, branch: BranchId, limit: Limit, after: Option<&Cursor>) -> Result<Page<OpenPurchase>> {
         self.0.within(READ)?.select(open_purchase::branch_id.eq(branch)).page(limit, after)
     }
