@@ -7,11 +7,12 @@ use crm_core::catalog::NewProduct;
 use crm_core::customers::NewCustomer;
 use crm_core::kernel::calendar::Calendar;
 use crm_core::kernel::currency::Currencies;
+use crm_core::kernel::language::Language;
 use crm_core::kernel::money::Money;
 use crm_core::kernel::rate::Rate;
 use crm_core::kernel::time::ManualClock;
 use crm_core::partners::Contract;
-use crm_core::pricing::explain::{Language, Names, explain};
+use crm_core::pricing::explain::{Names, explain};
 use crm_core::pricing::{
     Adjustment, Assortment, Audience, Cart, Days, Discount, NamedDay, NewRule, Off, QuoteRequest, RuleTerms, Stage,
 };
@@ -75,8 +76,8 @@ async fn main() -> Result<()> {
                 rule: &|id| policy.rule_name(id).map(str::to_owned),
             };
             let currencies: &Currencies = work.currencies();
-            let english = explain(&quote, Language::English, currencies, &names)?;
-            println!("{english}\n\n{}\n", explain(&quote, Language::Polish, currencies, &names)?);
+            let english = explain(&quote, Language::En, currencies, &names)?;
+            println!("{english}\n\n{}\n", explain(&quote, Language::Pl, currencies, &names)?);
             for said in ["Wholesale tea", "Nowruz tea", "a round sum", "is on a narrower choice of products"] {
                 assert!(english.contains(said), "the explanation says {said:?}");
             }
@@ -87,7 +88,7 @@ async fn main() -> Result<()> {
             context.partner_groups.push(group);
             let mut preview = Vec::new();
             work.pricing().preview(food, &context, |product, quote| {
-                println!("{}\n", explain(&quote, Language::English, currencies, &names)?);
+                println!("{}\n", explain(&quote, Language::En, currencies, &names)?);
                 preview.push((product.sku.clone(), quote.total_minor));
                 Ok(())
             })?;

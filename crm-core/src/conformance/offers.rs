@@ -5,10 +5,10 @@ use super::quoted::save;
 use super::race::race;
 use super::sales::{Shop, shop};
 use crate::access::{Actor, Principal, Region};
+use crate::kernel::language::Language;
 use crate::kernel::page::Limit;
 use crate::kernel::rate::Rate;
 use crate::offers::{ANSWER, Acceptance, NewOffer, Offer, OfferId, OfferState, READ, WRITE};
-use crate::pricing::explain::Language;
 use crate::pricing::{self, Adjustment, Assortment, Cap, Discount, LimitPer, Off, RuleTerms, Stage, UsageLimit};
 use crate::purchases::{self, NewTender, Purchase, Receipt};
 use crate::work::Filter;
@@ -71,7 +71,7 @@ pub fn keep_their_price(factory: Factory<'_>) {
     send(&bench, inquiry).unwrap();
     let cart = shop.asks(None, 9, 0).cart;
     assert_eq!(code(bench.run(move |work| work.offers().price(inquiry, &cart, "late"))), "offer.not_a_draft");
-    let text = bench.read(move |work| work.offers().text(inquiry, Language::English)).unwrap();
+    let text = bench.read(move |work| work.offers().text(inquiry, Language::En)).unwrap();
     assert!(text.contains("tenth") && text.contains("38.98"), "{text}");
 
     let tea = shop.tea;

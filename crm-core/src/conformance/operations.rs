@@ -14,13 +14,13 @@ use crate::customers::{self, Customer, Identifiers, NewCustomer};
 use crate::instalments::{self, ChequeAction, ChequeState, NewCheque, NewPayment};
 use crate::invoices::{self, NewSeries};
 use crate::journal::{self, JournalQuery};
+use crate::kernel::language::Language;
 use crate::kernel::page::Limit;
 use crate::kernel::rate::Rate;
 use crate::kernel::time::CivilDate;
 use crate::module::{self, OutboxId};
 use crate::offers::{self, Acceptance, NewOffer, OfferId, OfferState};
 use crate::partners::{self, Contract, CustomerGroupId};
-use crate::pricing::explain::Language;
 use crate::pricing::{
     self, Adjustment, Assortment, Cart, Context, Detail, Discount, DiscountLimit, DiscountLimits, NewRule, Off,
     PolicySettings, PriceRuleId, QuoteRequest, RuleTerms, Stage, TaxMode,
@@ -496,7 +496,7 @@ pub const OPERATIONS: &[Operation] = &[
         Ok(belonging(&work.offers().of_customer(world.customer.id, Limit::default(), None)?.items))
     }),
     reads("offers.text", &[offers::READ], |work, world| {
-        work.offers().text(world.sent, Language::English)?;
+        work.offers().text(world.sent, Language::En)?;
         Ok(vec![world.sale()])
     }),
     reads("purchases.discounts", &[purchases::READ], |work, world| {

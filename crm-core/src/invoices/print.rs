@@ -298,8 +298,7 @@ impl Page<'_> {
 
 /// A rate as people write it: `23%`, or as a fraction where it has no decimals.
 fn percent(rate: Rate) -> String {
-    let percent = rate.checked_mul(&Rate::percent(10_000)).and_then(|rate| rate.to_decimal());
-    percent.map_or_else(|_| rate.to_string(), |percent| format!("{}%", percent.normalize()))
+    rate.to_percent().map_or_else(|_| rate.to_string(), |percent| format!("{}%", percent.normalize()))
 }
 
 /// A text in which nothing is mark-up.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result};
 
-/// A language that the library's own texts for people (a printed invoice) are written in. As text, and in serde, it is
+/// A language that the library's own texts for people (a printed invoice, a quote in words) are written in. As text, and in serde, it is
 /// its BCP 47 tag.
 ///
 /// ```
@@ -51,11 +51,13 @@ impl Language {
 
     /// A text with its ASCII digits as this language writes them.
     pub fn digits(self, text: &str) -> String {
-        let persian = |c: char| match c.to_digit(10) {
-            Some(digit) => char::from_u32(u32::from('۰') + digit).unwrap_or(c),
-            None => c,
-        };
-        if self == Self::Fa { text.chars().map(persian).collect() } else { text.to_owned() }
+        text.chars().map(|c| self.digit(c)).collect()
+    }
+
+    /// An ASCII digit as this language writes it; any other character as it is.
+    pub fn digit(self, c: char) -> char {
+        let persian = c.to_digit(10).filter(|_| self == Self::Fa);
+        persian.and_then(|digit| char::from_u32(u32::from('۰') + digit)).unwrap_or(c)
     }
 }
 

@@ -136,6 +136,11 @@ impl Rate {
         Decimal::try_from_i128_with_scale(mantissa, scale).map_err(|_| not_decimal())
     }
 
+    /// How many percent it is, as a decimal: 5 for 1/20. Errors: as [`to_decimal`](Self::to_decimal), and `rate.overflow`.
+    pub fn to_percent(&self) -> Result<Decimal> {
+        self.checked_mul(&Self::percent(10_000))?.to_decimal()
+    }
+
     /// `num / den` for the fixed denominators of this file.
     const fn over(num: i64, den: i64) -> Self {
         let (mut a, mut b) = (den, (num % den).abs());

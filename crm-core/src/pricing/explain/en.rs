@@ -40,12 +40,5 @@ pub(super) const TEXTS: Texts = Texts {
     total: "To pay: {total}",
     stages: ["own terms", "product discount", "group discount", "campaign", "extra discount", "cash discount"],
     unnamed: "without a name",
-    numbers: Numbers {
-        group: ",",
-        decimal: ".",
-        zero: '0',
-        percent: "%",
-        right_to_left: false,
-        units: &[("toman", Unit::Same("toman"))],
-    },
+    numbers: Numbers { group: ",", decimal: ".", percent: "%", units: &[("toman", Unit::Same("toman"))] },
 };

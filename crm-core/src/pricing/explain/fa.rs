@@ -43,9 +43,7 @@ pub(super) const TEXTS: Texts = Texts {
     numbers: Numbers {
         group: "٬",
         decimal: "٫",
-        zero: '۰',
         percent: "٪",
-        right_to_left: true,
         units: &[("toman", Unit::Same("تومان")), ("IRR", Unit::Same("ریال"))],
     },
 };

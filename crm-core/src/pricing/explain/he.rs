@@ -43,9 +43,7 @@ pub(super) const TEXTS: Texts = Texts {
     numbers: Numbers {
         group: ",",
         decimal: ".",
-        zero: '0',
         percent: "%",
-        right_to_left: true,
         units: &[("ILS", Unit::Same("₪")), ("toman", Unit::Same("תומאן"))],
     },
 };

@@ -12,23 +12,10 @@ use super::tax::TaxMode;
 use crate::Result;
 use crate::catalog::ProductId;
 use crate::kernel::currency::{Currencies, Currency};
+use crate::kernel::language::Language;
 use crate::kernel::money::Money;
 use crate::kernel::rate::Rate;
 use texts::{Texts, Unit};
-
-crate::text_enum! {
-    /// A language that quotes are explained in.
-    pub enum Language {
-        /// English.
-        English = "en",
-        /// Polish.
-        Polish = "pl",
-        /// Hebrew.
-        Hebrew = "he",
-        /// Persian.
-        Persian = "fa",
-    }
-}
 
 /// Where an explanation takes names from: what it is given, and what it finds.
 pub struct Names<'n> {
@@ -48,12 +35,12 @@ pub struct Names<'n> {
 /// [`Error::NotFound`](crate::Error::NotFound) for a currency that is not known.
 pub fn explain(quote: &Quote, language: Language, currencies: &Currencies, names: &Names<'_>) -> Result<String> {
     let texts = match language {
-        Language::English => &en::TEXTS,
-        Language::Polish => &pl::TEXTS,
-        Language::Hebrew => &he::TEXTS,
-        Language::Persian => &fa::TEXTS,
+        Language::En => &en::TEXTS,
+        Language::Pl => &pl::TEXTS,
+        Language::He => &he::TEXTS,
+        Language::Fa => &fa::TEXTS,
     };
-    let speaker = Speaker { texts, currencies, currency: quote.currency, names };
+    let speaker = Speaker { language, texts, currencies, currency: quote.currency, names };
     let mut text = Vec::new();
     for (number, line) in (1_i64..).zip(&quote.lines) {
         speaker.line(number, line, &mut text)?;
@@ -70,6 +57,7 @@ pub fn explain(quote: &Quote, language: Language, currencies: &Currencies, names
 }
 
 struct Speaker<'s> {
+    language: Language,
     texts: &'static Texts,
     currencies: &'s Currencies,
     currency: Currency,
@@ -195,8 +183,7 @@ impl Speaker<'_> {
 
     /// A rate as a percentage; one that no decimal says, as a fraction.
     fn percent(&self, rate: Rate) -> String {
-        let hundred = rate.checked_mul(&Rate::percent(10_000)).and_then(|rate| rate.to_decimal());
-        match hundred {
+        match rate.to_percent() {
             Ok(percent) => self.isolate(&format!("{}{}", self.plain(&percent.to_string()), self.texts.numbers.percent)),
             Err(_) => self.isolate(&self.plain(&rate.to_string())),
         }
@@ -220,23 +207,18 @@ impl Speaker<'_> {
                 }
                 left -= 1;
             }
-            written.push(self.digit(c));
+            written.push(self.language.digit(c));
         }
         if let Some(fraction) = fraction {
             written.push_str(numbers.decimal);
-            written.extend(fraction.chars().map(|c| self.digit(c)));
+            written.extend(fraction.chars().map(|c| self.language.digit(c)));
         }
         written
     }
 
-    fn digit(&self, c: char) -> char {
-        let own = c.to_digit(10).and_then(|digit| char::from_u32(u32::from(self.texts.numbers.zero) + digit));
-        own.unwrap_or(c)
-    }
-
     /// Numbers read from left to right everywhere.
     fn isolate(&self, number: &str) -> String {
-        if self.texts.numbers.right_to_left { format!("\u{2066}{number}\u{2069}") } else { number.to_owned() }
+        if self.language.is_right_to_left() { format!("\u{2066}{number}\u{2069}") } else { number.to_owned() }
     }
 }
 

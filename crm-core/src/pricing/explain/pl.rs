@@ -43,9 +43,7 @@ pub(super) const TEXTS: Texts = Texts {
     numbers: Numbers {
         group: "\u{a0}",
         decimal: ",",
-        zero: '0',
         percent: "%",
-        right_to_left: false,
         units: &[("PLN", Unit::Same("zł")), ("toman", Unit::Counted(["toman", "tomany", "tomanów", "tomana"]))],
     },
 };

@@ -65,11 +65,7 @@ pub(super) struct Numbers {
     pub(super) group: &'static str,
     /// Before the decimals.
     pub(super) decimal: &'static str,
-    /// The digit zero; the others follow it.
-    pub(super) zero: char,
     pub(super) percent: &'static str,
-    /// Whether people write from right to left.
-    pub(super) right_to_left: bool,
     /// The units of money: the code, or the name of the display unit, and what people write.
     pub(super) units: &'static [(&'static str, Unit)],
 }
