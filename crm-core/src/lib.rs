@@ -15,6 +15,7 @@ pub mod instalments;
 pub mod invoices;
 pub mod journal;
 pub mod kernel;
+pub mod loyalty;
 mod memory;
 pub mod module;
 mod nouns;

@@ -1,0 +1,9 @@
+//! The customer club: its words, its values and its pure rules. The crate `crm-loyalty` is the module that does it.
+//!
+//! Points, credit and the money of gift cards are three [assets](Asset). What is given is a [lot](ledger::Lot) with dates of
+//! its own on an [account](ledger::Account), and every change is an [entry](ledger::Entry) whose postings sum to nothing.
+
+pub mod asset;
+pub mod ledger;
+
+pub use asset::Asset;
