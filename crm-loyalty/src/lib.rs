@@ -3,6 +3,9 @@
 //! Its words, values and pure rules are in [`crm_core::loyalty`]; here is what is done with them, and nothing that a third
 //! party's module could not do.
 
+#[cfg(feature = "conformance")]
+pub mod conformance;
+
 use crm_core::Result;
 use crm_core::loyalty::ledger;
 use crm_core::module::{Manifest, Module, Registry};
