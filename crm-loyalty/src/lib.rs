@@ -5,9 +5,11 @@
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
+pub mod ledger;
 
 use crm_core::Result;
-use crm_core::loyalty::ledger;
+use crm_core::customers::event::CustomerCreated;
+use crm_core::loyalty::ledger::{Account, Balance, Entry, Hold, Lot};
 use crm_core::module::{Manifest, Module, Registry};
 use crm_core::work::{Entity, UnitOfWork};
 
@@ -27,21 +29,20 @@ impl Module for Loyalty {
         Manifest {
             name: "loyalty",
             requires: &["core"],
-            permissions: &[],
+            permissions: &[ledger::ENROL, ledger::READ],
             uses: &[],
             // A kind after those it refers to: rows are written in this order.
-            entities: &[
-                ledger::Account::SCHEMA,
-                ledger::Balance::SCHEMA,
-                ledger::Lot::SCHEMA,
-                ledger::Hold::SCHEMA,
-                ledger::Entry::SCHEMA,
+            entities: &[Account::SCHEMA, Balance::SCHEMA, Lot::SCHEMA, Hold::SCHEMA, Entry::SCHEMA],
+            events: &[
+                ledger::event::LEDGER_POSTED,
+                ledger::event::ACCOUNT_OPENED,
+                ledger::event::ACCOUNT_STATE_CHANGED,
             ],
-            events: &[],
         }
     }
 
-    fn install(&self, _: &mut Registry) -> Result<()> {
+    fn install(&self, registry: &mut Registry) -> Result<()> {
+        registry.on::<CustomerCreated>("enrol", |work, event| ledger::on_customer(work, event.customer));
         Ok(())
     }
 }
