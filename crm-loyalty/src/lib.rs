@@ -7,10 +7,11 @@
 pub mod conformance;
 pub mod ledger;
 pub mod programme;
+pub mod redemption;
 
 use crm_core::Result;
 use crm_core::customers::event::CustomerCreated;
-use crm_core::loyalty::ledger::{Account, Balance, Entry, Hold, Lot};
+use crm_core::loyalty::ledger::{Account, Balance, DayUse, Entry, Hold, Lot};
 use crm_core::loyalty::programme as terms;
 use crm_core::module::{Manifest, Module, Permission, Registry};
 use crm_core::work::{Entity, UnitOfWork};
@@ -35,6 +36,10 @@ const PERMISSIONS: &[Permission] = &[
     permission(programme::READ, "see the club's programme"),
     permission(ledger::ENROL, "make customers members of the club"),
     permission(ledger::READ, "see accounts of the club and what is on them"),
+    permission(ledger::MANAGE, "freeze, thaw and close accounts of the club"),
+    permission(ledger::ADJUST, "set accounts of the club right by hand, and forgive debts"),
+    permission(ledger::MAINTAIN, "write down what is due on accounts of the club"),
+    permission(redemption::REDEEM, "set aside and pay with what is on accounts of the club"),
 ];
 
 impl Module for Loyalty {
@@ -52,6 +57,7 @@ impl Module for Loyalty {
                 Balance::SCHEMA,
                 Lot::SCHEMA,
                 Hold::SCHEMA,
+                DayUse::SCHEMA,
                 Entry::SCHEMA,
             ],
             events: &[
@@ -66,6 +72,9 @@ impl Module for Loyalty {
     fn install(&self, registry: &mut Registry) -> Result<()> {
         registry.provide(programme::Versions::default());
         registry.on::<CustomerCreated>("enrol", |work, event| ledger::on_customer(work, event.customer));
+        registry.tender(redemption::CREDIT, redemption::Redeeming { points: false });
+        registry.tender(redemption::POINTS, redemption::Redeeming { points: true });
+        registry.invariant("loyalty.accounts", ledger::accounts_agree);
         Ok(())
     }
 }
