@@ -1,0 +1,5 @@
+//! The main job: a shop's customer club, from its purchase history to a report.
+
+mod history;
+
+fn main() {}
