@@ -214,6 +214,8 @@ fn event(branch: BranchId, customer: CustomerId, purchase: Uuid, total: Money, n
         deferred: Money::zero(total.currency()),
         history_only: false,
         occurred_at: now,
+        lines: [].into(),
+        tenders: [].into(),
     }
 }
 

@@ -15,6 +15,7 @@ pub mod instalments;
 pub mod invoices;
 pub mod journal;
 pub mod kernel;
+pub mod loyalty;
 mod memory;
 pub mod module;
 mod nouns;
@@ -24,6 +25,7 @@ pub mod pricing;
 pub mod purchases;
 pub mod quotas;
 pub mod returns;
+pub mod settings;
 pub mod shipping;
 pub mod work;
 

@@ -13,7 +13,7 @@ use crate::kernel::currency::Currency;
 use crate::kernel::money::Money;
 use crate::kernel::time::{ManualClock, Timestamp};
 use crate::work::{Job, Mode, Permit, Ran, Storage, Tx, UnitOfWork, Verdict};
-use crate::{Crm, Result};
+use crate::{Crm, CrmBuilder, Result};
 
 /// Gives a fresh, empty store each time it is called.
 pub type Factory<'f> = &'f dyn Fn() -> Arc<dyn Storage>;
@@ -33,19 +33,23 @@ pub struct Bench {
 impl Bench {
     /// Opens a store and prepares it.
     pub fn open(factory: Factory<'_>) -> Self {
+        Self::open_with(factory, |builder| builder)
+    }
+
+    /// The same with modules of one's own.
+    pub fn open_with(factory: Factory<'_>, modules: impl FnOnce(CrmBuilder) -> CrmBuilder) -> Self {
         let storage = factory();
         let clock = Arc::new(ManualClock::new(at("2025-03-21T09:00:00Z")));
         let cheap = HashCost { memory_kib: 8, passes: 1, lanes: 1 };
         let key = Key::new(*b"a key of the conformance suite's").expect("a key");
         let hasher = Hasher::new(cheap, 8, 1_000).expect("a hasher").peppered(&key);
         let passwords = Passwords::new(hasher).key(key).breached(|password| password == "known to the wrong people");
-        let crm = Crm::builder_on(storage.clone())
+        let builder = Crm::builder_on(storage.clone())
             .clock(clock.clone())
             .passwords(passwords.clone())
             .module(Sample)
-            .module(Listener)
-            .build_blocking()
-            .expect("the store can be prepared");
+            .module(Listener);
+        let crm = modules(builder).build_blocking().expect("the store can be prepared");
         Self { crm, storage, clock, passwords }
     }
 

@@ -1,6 +1,6 @@
 //! What modules bring, checked before anything runs.
 
-use std::any::Any;
+use std::any::{Any, TypeId};
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::event::Event;
@@ -93,6 +93,8 @@ pub(crate) struct Installed {
     pub(crate) tenders: Methods,
     /// Names of tenders that two modules have registered.
     tenders_twice: Vec<&'static str>,
+    /// What modules keep in memory, by its type.
+    pub(crate) provided: BTreeMap<TypeId, Box<dyn Any + Send + Sync>>,
 }
 
 impl Registry {
@@ -123,6 +125,12 @@ impl Registry {
         check: impl Fn(&mut Permit<'_, '_>) -> Result<Vec<Violation>> + Send + Sync + 'static,
     ) {
         self.installed.invariants.push(Invariant { name, check: Box::new(check) });
+    }
+
+    /// Keeps something of this module for its operations, which find it by its type: see
+    /// [`UnitOfWork::provided`]. What is compiled of stored rules belongs here, never what decides without them.
+    pub fn provide<T: Any + Send + Sync>(&mut self, value: T) {
+        self.installed.provided.insert(TypeId::of::<T>(), Box::new(value));
     }
 
     /// Adds a method of paying: purchases name it, and it acts as this module with its grants.

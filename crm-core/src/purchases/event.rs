@@ -1,8 +1,10 @@
 //! What happens to purchases.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
-use super::model::{Purchase, PurchaseId};
+use super::model::{Purchase, PurchaseId, PurchaseLine, Tender};
 use crate::branches::BranchId;
 use crate::customers::CustomerId;
 use crate::kernel::money::Money;
@@ -32,6 +34,12 @@ pub struct PurchaseRecorded {
     pub history_only: bool,
     /// When it happened.
     pub occurred_at: Timestamp,
+    /// What was bought, for handlers; not in the journal, for it is stored with the purchase.
+    #[serde(skip)]
+    pub lines: Arc<[PurchaseLine]>,
+    /// How it was paid, for handlers.
+    #[serde(skip)]
+    pub tenders: Arc<[Tender]>,
 }
 
 impl Event for PurchaseRecorded {

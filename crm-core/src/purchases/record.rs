@@ -1,5 +1,7 @@
 //! What recording a purchase does, step by step.
 
+use std::sync::Arc;
+
 use super::discounts::{self, Agreed};
 use super::event::PurchaseRecorded;
 use super::model::{OpenPurchase, Purchase, PurchaseLine, Tender};
@@ -63,12 +65,12 @@ pub(crate) fn record(
         history_only: new.history_only,
     };
     work.insert(&purchase)?;
-    let lines = lines(&purchase, &products, &priced, &amounts)?;
+    let lines: Arc<[_]> = lines(&purchase, &products, &priced, &amounts)?.into();
     work.insert_all(&lines)?;
     if let Some(agreed) = price {
         discounts::store(work, purchase.id, agreed)?;
     }
-    let tenders = take_money(work, &purchase, new, &amounts)?;
+    let tenders: Arc<[_]> = take_money(work, &purchase, &lines, new, &amounts)?.into();
     if !new.history_only {
         take_stock(work, &purchase, &products, &lines)?;
     }
@@ -91,8 +93,10 @@ pub(crate) fn record(
         deferred: Money::sum(branch.currency, deferred.map(|minor| Money::new(minor, branch.currency)))?,
         history_only: new.history_only,
         occurred_at,
+        lines: lines.clone(),
+        tenders: tenders.clone(),
     })?;
-    let invoice = invoice(work, new, &purchase, lines, &tenders)?;
+    let invoice = invoice(work, new, &purchase, &lines, &tenders)?;
     Ok(Receipt { purchase: purchase.id, total, invoice })
 }
 
@@ -182,12 +186,13 @@ fn lines(
 fn take_money(
     work: &mut Permit<'_, '_>,
     purchase: &Purchase,
+    lines: &[PurchaseLine],
     new: &NewPurchase,
     amounts: &[Money],
 ) -> Result<Vec<Tender>> {
     let mut tenders = Vec::with_capacity(amounts.len());
     for (tender_no, (tender, amount)) in (1_u16..).zip(new.tenders.iter().zip(amounts)) {
-        tenders.push(tenders::pay(work, purchase, tender_no, tender, *amount)?);
+        tenders.push(tenders::pay(work, purchase, lines, tender_no, tender, *amount)?);
     }
     work.insert_all(&tenders)?;
     Ok(tenders)
@@ -210,17 +215,17 @@ fn invoice(
     work: &mut Permit<'_, '_>,
     new: &NewPurchase,
     purchase: &Purchase,
-    lines: Vec<PurchaseLine>,
+    lines: &[PurchaseLine],
     tenders: &[Tender],
 ) -> Result<Option<InvoiceId>> {
     let Some(series) = &new.invoice else { return Ok(None) };
-    let item = |line: PurchaseLine| Item {
+    let item = |line: &PurchaseLine| Item {
         quantity: line.quantity,
         total_minor: line.total_minor,
         tax_minor: line.tax_minor,
-        line,
+        line: line.clone(),
     };
-    let items = lines.into_iter().map(item).collect();
+    let items = lines.iter().map(item).collect();
     let amounts: Vec<_> = tenders.iter().map(|tender| tender.amount_minor).collect();
     invoices::issue(work, purchase, series, items, payments(tenders, &amounts)).map(Some)
 }

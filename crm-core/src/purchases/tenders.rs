@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::model::{Purchase, Tender};
+use super::model::{Purchase, PurchaseLine, Tender};
 use super::new::NewTender;
 use crate::access::Actor;
 use crate::kernel::money::Money;
@@ -36,6 +36,8 @@ pub trait TenderMethod: Send + Sync + 'static {
 pub struct Payment<'p> {
     /// The purchase, as it is being recorded.
     pub purchase: &'p Purchase,
+    /// Its lines, with the share of each tender.
+    pub lines: &'p [PurchaseLine],
     /// The number of the tender.
     pub tender_no: u16,
     /// How much; zero when nothing was left to pay.
@@ -105,6 +107,7 @@ pub(super) fn check(work: &Permit<'_, '_>, tender: &NewTender) -> Result<()> {
 pub(super) fn pay(
     work: &mut Permit<'_, '_>,
     purchase: &Purchase,
+    lines: &[PurchaseLine],
     tender_no: u16,
     tender: &NewTender,
     amount: Money,
@@ -112,7 +115,7 @@ pub(super) fn pay(
     let shared = work.shared;
     let installed = shared.installed.tenders.get(tender.method.as_str());
     let installed = installed.ok_or_else(|| Error::invalid("method", "tender.unknown"))?;
-    let payment = Payment { purchase, tender_no, amount, details: tender.details.as_ref() };
+    let payment = Payment { purchase, lines, tender_no, amount, details: tender.details.as_ref() };
     // Nothing is taken for what only goes into the record.
     let paid = if purchase.history_only {
         Paid::NOW

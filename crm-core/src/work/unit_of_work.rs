@@ -1,5 +1,6 @@
 //! The unit of work: what every operation is a function on.
 
+use std::any::{Any, TypeId};
 use std::borrow::Cow;
 
 use uuid::Uuid;
@@ -15,6 +16,7 @@ use crate::access::{Actor, Principal, Scoped, Target};
 use crate::crm::Shared;
 use crate::journal::JournalEntryId;
 use crate::kernel::currency::Currencies;
+use crate::kernel::random::Randomness;
 use crate::kernel::time::Timestamp;
 use crate::{Error, Result};
 
@@ -66,6 +68,21 @@ impl<'t> UnitOfWork<'t> {
     /// The currencies that are known.
     pub fn currencies(&self) -> &'t Currencies {
         &self.shared.currencies
+    }
+
+    /// What a module has [provided](crate::module::Registry::provide) for its operations.
+    ///
+    /// # Errors
+    /// [`Error::Setup`] when no installed module has: the operation belongs to a module that is not there.
+    pub fn provided<T: Any + Send + Sync>(&self) -> Result<&'t T> {
+        let provided = self.shared.installed.provided.get(&TypeId::of::<T>());
+        let missing = || Error::Setup(format!("no module provides {}", std::any::type_name::<T>()));
+        provided.and_then(|value| value.downcast_ref()).ok_or_else(missing)
+    }
+
+    /// The randomness that secrets are made of.
+    pub fn randomness(&self) -> &'t dyn Randomness {
+        self.shared.randomness.as_ref()
     }
 
     /// A new id, ordered by time.

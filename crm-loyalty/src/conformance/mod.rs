@@ -1,0 +1,49 @@
+//! The test suite of the club for storage backends, beside [the core's own](crm_core::conformance). A check that fails
+//! panics.
+//!
+//! ```
+//! # use std::sync::Arc;
+//! # use crm_core::{MemoryStorage, work::Storage};
+//! crm_loyalty::loyalty_conformance_tests!(|| Arc::new(MemoryStorage::new()) as Arc<dyn Storage>);
+//! # fn main() {}
+//! ```
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::missing_panics_doc,
+    clippy::indexing_slicing,
+    clippy::cast_possible_wrap,
+    clippy::items_after_statements,
+    reason = "a check that fails panics: that is its report"
+)]
+
+pub mod ledger;
+mod shop;
+
+pub use shop::open;
+
+/// Expands to one `#[test]` for each check of the suite, in a module for each subject.
+#[macro_export]
+macro_rules! loyalty_conformance_tests {
+    ($factory:expr) => {
+        $crate::loyalty_conformance_tests! { @expand $factory;
+            ledger {
+                customers_are_members, lots_are_used_in_order, what_is_due_happens_when_it_was_due,
+                what_was_earned_is_taken_back, what_was_paid_comes_back,
+            }
+        }
+    };
+    (@expand $factory:expr; $($module:ident { $($check:ident),* $(,)? })*) => {$(
+        mod $module {
+            #[allow(unused_imports, reason = "the factory may use what its surroundings import")]
+            use super::*;
+            $(
+                #[test]
+                fn $check() {
+                    $crate::conformance::$module::$check(&$factory);
+                }
+            )*
+        }
+    )*};
+}
