@@ -3,8 +3,6 @@
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use crm_core::{Error, Result};
 use flate2::bufread::MultiGzDecoder;
@@ -42,9 +40,6 @@ pub(crate) fn digest(mut input: impl Read) -> Result<Digest> {
 pub(crate) struct Opened {
     pub(crate) input: Box<dyn Read>,
     pub(crate) delimiter: u8,
-    /// How much of the file has been read: for progress.
-    pub(crate) read: Arc<AtomicU64>,
-    pub(crate) length: u64,
 }
 
 /// Opens a file.
@@ -52,23 +47,28 @@ pub(crate) struct Opened {
 /// # Errors
 /// What the file meets.
 pub(crate) fn open(path: &Path) -> Result<Opened> {
-    let file = File::open(path).map_err(unreadable)?;
-    let length = file.metadata().map_err(unreadable)?.len();
-    unpacked(file, length)
+    unpacked(file(path)?)
+}
+
+/// The bytes of a file as they are.
+///
+/// # Errors
+/// What the file meets.
+pub(crate) fn file(path: &Path) -> Result<File> {
+    File::open(path).map_err(|error| Error::Setup(format!("{}: {error}", path.display())))
 }
 
 /// The same of what is at hand already.
 ///
 /// # Errors
 /// What the file meets.
-pub(crate) fn unpacked(input: impl Read + 'static, length: u64) -> Result<Opened> {
-    let read = Arc::new(AtomicU64::new(0));
-    let mut input = BufReader::with_capacity(64 * 1024, Counted { input, read: read.clone() });
+pub(crate) fn unpacked(input: impl Read + 'static) -> Result<Opened> {
+    let mut input = BufReader::with_capacity(64 * 1024, input);
     let packed = input.fill_buf().map_err(unreadable)?.starts_with(&[0x1f, 0x8b]);
     let input: Box<dyn Read> = if packed { Box::new(MultiGzDecoder::new(input)) } else { Box::new(input) };
     let mut input = BufReader::with_capacity(64 * 1024, input);
     let delimiter = delimiter(input.fill_buf().map_err(unreadable)?);
-    Ok(Opened { input: Box::new(input), delimiter, read, length })
+    Ok(Opened { input: Box::new(input), delimiter })
 }
 
 /// The delimiter is whichever is most often in the heading.
@@ -77,20 +77,6 @@ fn delimiter(beginning: &[u8]) -> u8 {
     let times = |delimiter: u8| heading.iter().filter(|byte| **byte == delimiter).count();
     // The last of equals wins: the comma.
     b"|\t;,".iter().copied().max_by_key(|delimiter| times(*delimiter)).unwrap_or(b',')
-}
-
-/// Counts what goes through.
-struct Counted<R> {
-    input: R,
-    read: Arc<AtomicU64>,
-}
-
-impl<R: Read> Read for Counted<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let read = self.input.read(buffer)?;
-        self.read.fetch_add(u64::try_from(read).unwrap_or(0), Ordering::Relaxed);
-        Ok(read)
-    }
 }
 
 fn unreadable(error: std::io::Error) -> Error {

@@ -14,13 +14,14 @@ mod tests;
 use std::io::Read;
 
 use crm_core::kernel::currency::Currency;
+use crm_core::kernel::input::fold_code;
 use crm_core::kernel::text::fold_digits;
 use crm_core::kernel::time::{TimeOfDay, Timestamp};
 use crm_core::{Error, Result};
 use csv::ByteRecord;
 
 pub(crate) use columns::{Layout, Stated};
-pub(crate) use file::{Digest, digest, open};
+pub(crate) use file::{Digest, digest, file, open, unpacked};
 pub(crate) use reject::{Reason, Rejected};
 
 use columns::Amount;
@@ -37,8 +38,10 @@ pub(crate) struct Receipt {
     /// The line of the file in which it begins.
     pub(crate) row: u64,
     pub(crate) number: String,
+    /// The number of the customer's card.
     pub(crate) customer: String,
-    pub(crate) name: Option<String>,
+    /// Their name, or whatever the file calls them by.
+    pub(crate) name: String,
     pub(crate) branch: Option<String>,
     pub(crate) at: Timestamp,
     pub(crate) sold: Vec<Line>,
@@ -82,9 +85,9 @@ pub(crate) struct Reader<R> {
     csv: csv::Reader<R>,
     layout: Layout,
     record: ByteRecord,
-    /// What is gathered of the receipt that is being read.
+    /// What is gathered of the receipt that is being read, and its number in the file.
     open: Option<Receipt>,
-    waiting: Option<Found>,
+    number: Option<String>,
     count: Count,
     done: bool,
 }
@@ -95,7 +98,7 @@ struct Row {
     /// Whether the receipt says that it takes an earlier one back.
     cancels: bool,
     customer: String,
-    name: Option<String>,
+    name: String,
     branch: Option<String>,
     at: Timestamp,
     back: bool,
@@ -115,8 +118,8 @@ impl<R: Read> Reader<R> {
             .map(|name| String::from_utf8_lossy(name).trim_start_matches('\u{feff}').trim().to_owned())
             .collect();
         let layout = Layout::find(&heading, stated, |currency: Currency| Ok(currencies.get(currency)?.exponent))?;
-        let (open, waiting) = (None, None);
-        Ok(Self { csv, layout, record: ByteRecord::new(), open, waiting, count: Count::default(), done: false })
+        let (open, number) = (None, None);
+        Ok(Self { csv, layout, record: ByteRecord::new(), open, number, count: Count::default(), done: false })
     }
 
     pub(crate) fn layout(&self) -> &Layout {
@@ -132,9 +135,6 @@ impl<R: Read> Reader<R> {
     /// # Errors
     /// What the file meets: it may be cut off. What came before is told before that.
     pub(crate) fn next(&mut self) -> Result<Option<Found>> {
-        if let Some(found) = self.waiting.take() {
-            return Ok(Some(found));
-        }
         while !self.done {
             match self.csv.read_byte_record(&mut self.record) {
                 Ok(true) => {}
@@ -164,8 +164,9 @@ impl<R: Read> Reader<R> {
             Ok(read) => read,
             Err(reason) => return reject(&mut self.count, reason),
         };
+        let mut part = String::new();
         if let (Some(open), Some(number)) = (&mut self.open, &read.number)
-            && open.number == *number
+            && self.number.as_ref() == Some(number)
         {
             if open.customer != read.customer {
                 return reject(&mut self.count, Reason::OtherCustomer);
@@ -175,11 +176,14 @@ impl<R: Read> Reader<R> {
                 lines.push(read.line);
                 return None;
             }
+            // A purchase takes no more: the rest is another one.
+            part = format!("/{row}");
         }
+        self.number.clone_from(&read.number);
         let mut receipt = Receipt {
             row,
             // A file without receipts: each row is one.
-            number: read.number.unwrap_or_else(|| row.to_string()),
+            number: read.number.map_or_else(|| row.to_string(), |number| number + &part),
             customer: read.customer,
             name: read.name,
             branch: read.branch,
@@ -205,13 +209,11 @@ fn understand(record: &ByteRecord, layout: &Layout, row: u64) -> Result<Row, Rea
     let optional =
         |at: Option<usize>| at.map(text).filter(|text| !text.is_empty()).map(|text| shortened(text, 200).to_owned());
 
-    let customer = code(text(layout.customer));
+    let customer = text(layout.customer);
     if customer.is_empty() {
         return Err(Reason::NoCustomer);
     }
-    if customer.chars().count() > 64 {
-        return Err(Reason::CustomerTooLong);
-    }
+    let name = optional(layout.name).unwrap_or_else(|| shortened(customer, 200).to_owned());
     let number = layout.receipt.map(text).filter(|number| !number.is_empty()).map(code);
     if number.as_ref().is_some_and(|number| number.chars().count() > 60) {
         return Err(Reason::ReceiptTooLong);
@@ -251,7 +253,15 @@ fn understand(record: &ByteRecord, layout: &Layout, row: u64) -> Result<Row, Rea
     let sku = layout.sku.map(text).map(|sku| shortened(sku, 60).to_owned()).unwrap_or_default();
     let (product, category) = (optional(layout.product), optional(layout.category));
     let line = Line { row, sku, product, category, pieces, unit_minor, total_minor };
-    Ok(Row { number, cancels, customer, name: optional(layout.name), branch: optional(layout.branch), at, back, line })
+    let customer = card(customer);
+    Ok(Row { number, cancels, customer, name, branch: optional(layout.branch), at, back, line })
+}
+
+/// What the file calls a customer by, as the number of a card: letters and digits as they are (T-14), a digest of anything
+/// else, for example of an e-mail address.
+fn card(text: &str) -> String {
+    let folded = fold_code("card_no", text, 64);
+    folded.unwrap_or_else(|_| format!("X{}", digest(text.as_bytes()).map(|digest| digest.as_str().to_uppercase()).unwrap_or_default()))
 }
 
 /// A number or code as it is compared: ASCII digits, no space around it. Leading zeros stay (T-14).

@@ -36,7 +36,6 @@ reasons! {
     NotUtf8 = "row.encoding", "not UTF-8";
     TooLong = "row.too_long", "too long: a quotation mark may be missing";
     NoCustomer = "customer.missing", "no customer";
-    CustomerTooLong = "customer.too_long", "a customer number of more than 64 characters";
     NoDate = "date.missing", "no date";
     DateFormat = "date.format", "a date that cannot be read";
     DateOrder = "date.order", "day or month first? State --date-order";

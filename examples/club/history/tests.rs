@@ -6,13 +6,11 @@ use std::io::Write as _;
 use crm_core::kernel::currency::Currencies;
 use proptest::prelude::*;
 
-use super::file::unpacked;
 use super::*;
 
 fn reader(text: &str, stated: &Stated) -> Reader<Box<dyn Read>> {
     let bytes = text.as_bytes().to_vec();
-    let length = bytes.len() as u64;
-    let opened = unpacked(std::io::Cursor::new(bytes), length).unwrap();
+    let opened = unpacked(std::io::Cursor::new(bytes)).unwrap();
     Reader::new(opened.input, opened.delimiter, stated, &Currencies::iso4217()).unwrap()
 }
 
@@ -97,7 +95,7 @@ fn a_packed_file_is_known_by_its_bytes_and_a_cut_one_is_told() {
     packer.write_all(UCI.as_bytes()).unwrap();
     let packed = packer.finish().unwrap();
     let open = |bytes: Vec<u8>| {
-        let opened = unpacked(std::io::Cursor::new(bytes), 0).unwrap();
+        let opened = unpacked(std::io::Cursor::new(bytes)).unwrap();
         Reader::new(opened.input, opened.delimiter, &Stated::default(), &Currencies::iso4217()).unwrap()
     };
     assert_eq!(all(open(packed.clone())), all(reader(UCI, &Stated::default())));

@@ -127,7 +127,6 @@ fn why(reason: Reason) -> &'static str {
         Reason::NotUtf8 => "UTF-8 نیست",
         Reason::TooLong => "بیش از اندازه بلند است: شاید گیومه‌ای جا افتاده",
         Reason::NoCustomer => "مشتری ندارد",
-        Reason::CustomerTooLong => "شمارهٔ مشتری بیش از ۶۴ نویسه است",
         Reason::NoDate => "تاریخ ندارد",
         Reason::DateFormat => "تاریخ خوانا نیست",
         Reason::DateOrder => "اول روز است یا ماه؟ \u{2066}--date-order\u{2069} را مشخص کنید",

@@ -131,7 +131,6 @@ fn why(reason: Reason) -> &'static str {
         Reason::NotUtf8 => "לא UTF-8",
         Reason::TooLong => "ארוך מדי: אולי חסרה מירכה",
         Reason::NoCustomer => "אין לקוח",
-        Reason::CustomerTooLong => "מספר לקוח של יותר מ־64 תווים",
         Reason::NoDate => "אין תאריך",
         Reason::DateFormat => "תאריך שאי אפשר לקרוא",
         Reason::DateOrder => "יום קודם או חודש קודם? יש לציין \u{2066}--date-order\u{2069}",

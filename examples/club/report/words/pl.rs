@@ -129,7 +129,6 @@ fn why(reason: Reason) -> &'static str {
         Reason::NotUtf8 => "to nie jest UTF-8",
         Reason::TooLong => "za długi: może brakować cudzysłowu",
         Reason::NoCustomer => "brak klienta",
-        Reason::CustomerTooLong => "numer klienta dłuższy niż 64 znaki",
         Reason::NoDate => "brak daty",
         Reason::DateFormat => "nieczytelna data",
         Reason::DateOrder => "najpierw dzień czy miesiąc? Trzeba podać --date-order",
