@@ -5,12 +5,19 @@
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
+pub mod earning;
+pub mod ledger;
 pub mod programme;
 
 use crm_core::Result;
-use crm_core::loyalty::ledger;
-use crm_core::loyalty::programme as terms;
-use crm_core::module::{Manifest, Module, Permission, Registry};
+use crm_core::customers::event::CustomerCreated;
+use crm_core::instalments::event::InstalmentsCleared;
+use crm_core::loyalty::earning::{EarnCounter, PurchaseSheet};
+use crm_core::loyalty::ledger::{Account, Balance, Entry, Hold, Lot};
+use crm_core::loyalty::programme::{ProgrammeState, ProgrammeVersion};
+use crm_core::module::{Manifest, Module, Registry};
+use crm_core::purchases::event::PurchaseRecorded;
+use crm_core::returns::event::PurchaseReturned;
 use crm_core::work::{Entity, UnitOfWork};
 
 /// The module: `Crm::builder(storage).module(Loyalty::new())`.
@@ -24,38 +31,47 @@ impl Loyalty {
     }
 }
 
-const fn permission(name: &'static str, about: &'static str) -> Permission {
-    Permission { name, about }
-}
-
-const PERMISSIONS: &[Permission] = &[
-    permission(programme::WRITE, "save versions of the club's programme"),
-    permission(programme::READ, "see the club's programme"),
-];
-
 impl Module for Loyalty {
     fn manifest(&self) -> Manifest {
         Manifest {
             name: "loyalty",
             requires: &["core"],
-            permissions: PERMISSIONS,
+            permissions: &[
+                ledger::ENROL,
+                ledger::READ,
+                programme::WRITE,
+                programme::READ,
+                earning::EARN,
+                earning::READ,
+            ],
             uses: &[],
             // A kind after those it refers to: rows are written in this order.
             entities: &[
-                terms::ProgrammeState::SCHEMA,
-                terms::ProgrammeVersion::SCHEMA,
-                ledger::Account::SCHEMA,
-                ledger::Balance::SCHEMA,
-                ledger::Lot::SCHEMA,
-                ledger::Hold::SCHEMA,
-                ledger::Entry::SCHEMA,
+                ProgrammeState::SCHEMA,
+                ProgrammeVersion::SCHEMA,
+                Account::SCHEMA,
+                Balance::SCHEMA,
+                Lot::SCHEMA,
+                Hold::SCHEMA,
+                Entry::SCHEMA,
+                PurchaseSheet::SCHEMA,
+                EarnCounter::SCHEMA,
             ],
-            events: &[programme::event::PROGRAMME_SAVED],
+            events: &[
+                ledger::event::LEDGER_POSTED,
+                ledger::event::ACCOUNT_OPENED,
+                ledger::event::ACCOUNT_STATE_CHANGED,
+                programme::event::PROGRAMME_SAVED,
+            ],
         }
     }
 
     fn install(&self, registry: &mut Registry) -> Result<()> {
         registry.provide(programme::Versions::default());
+        registry.on::<CustomerCreated>("enrol", |work, event| ledger::on_customer(work, event.customer));
+        registry.on::<PurchaseRecorded>("earn", earning::on_purchase);
+        registry.on::<PurchaseReturned>("claw back", earning::on_return);
+        registry.on::<InstalmentsCleared>("earn as it is paid", earning::on_cleared);
         Ok(())
     }
 }
