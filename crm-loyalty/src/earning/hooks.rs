@@ -121,11 +121,9 @@ fn count_again(work: &mut Permit<'_, '_>, poster: &Poster<'_>, book: &mut Book, 
     for place in 0..sheet.counted.len() {
         let (lines, paid) = (sheet.lines.clone(), sheet.paid);
         let Some(counted) = sheet.counted.get_mut(place) else { continue };
-        let brought = counted.steps;
         let target = counted.target(&lines, paid)?;
         if target != counted.counts {
             let steps = counted.settle(target, &counters, &mut moves);
-            counted.steps = brought;
             poster.steps(work, book, sheet, place, steps)?;
         }
     }

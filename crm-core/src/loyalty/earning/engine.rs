@@ -41,7 +41,7 @@ pub enum Basis {
         /// How much it gives.
         earn: Earn,
         /// From how much on.
-        at_least: Option<Least>,
+        at_least: Vec<Least>,
     },
     /// What its counters say (S-38).
     Counted,
@@ -125,7 +125,7 @@ impl Plan<'_> {
             }
             let mut candidate = self.candidate(met.rule, lines)?;
             if let Some(mut one) = Counted::of(met.rule, &self.occasion, &candidate.lines) {
-                let steps = one.settle(one.at_purchase(&self.occasion, paid)?, counters, &mut moves);
+                let steps = one.begin(&self.occasion, paid, counters, &mut moves)?;
                 candidate.amount = one.give.saturating_mul(steps.max(0));
                 counted.push(one);
             }
@@ -287,7 +287,7 @@ impl Plan<'_> {
         let basis = match (rule.on_return, &rule.earn) {
             _ if counted(rule, &self.occasion).is_some() => Basis::Counted,
             (OnReturn::ReEvaluate, Earn::Step { .. } | Earn::Fixed(_)) => {
-                Basis::Again { lines, earn: rule.earn, at_least: rule.at_least }
+                Basis::Again { lines, earn: rule.earn, at_least: rule.at_least.clone() }
             }
             _ => Basis::Share,
         };

@@ -18,6 +18,7 @@ use crate::kernel::allocate::cumulative_floor;
 use crate::loyalty::Asset;
 use crate::loyalty::ledger::{AccountId, LotId};
 use crate::loyalty::programme::Validity;
+use crate::pricing::Least;
 use crate::purchases::PurchaseId;
 use crate::work::{Json, Version};
 
@@ -210,7 +211,8 @@ impl Sheet {
                 let bases: Vec<i64> = own.iter().map(|line| line.kept_base()).collect::<Result<_>>()?;
                 let pieces = own.iter().map(|line| line.quantity.saturating_sub(line.returned));
                 let left = pieces.clone().any(|pieces| pieces > 0);
-                let enough = at_least.is_none_or(|least| reaches(least, bases.iter().copied().zip(pieces)));
+                let reached = |least: &Least| reaches(*least, bases.iter().copied().zip(pieces.clone()));
+                let enough = at_least.iter().all(reached);
                 let earned = match earn {
                     Earn::Step { give, step, .. } => steps(sum(&bases), step.minor()).saturating_mul(*give),
                     _ => contribution.amount,
