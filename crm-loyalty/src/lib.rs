@@ -15,7 +15,7 @@ use crm_core::instalments::event::InstalmentsCleared;
 use crm_core::loyalty::earning::{EarnCounter, PurchaseSheet};
 use crm_core::loyalty::ledger::{Account, Balance, Entry, Hold, Lot};
 use crm_core::loyalty::programme::{ProgrammeState, ProgrammeVersion};
-use crm_core::module::{Manifest, Module, Registry};
+use crm_core::module::{Manifest, Module, Permission, Registry};
 use crm_core::purchases::event::PurchaseRecorded;
 use crm_core::returns::event::PurchaseReturned;
 use crm_core::work::{Entity, UnitOfWork};
@@ -31,19 +31,26 @@ impl Loyalty {
     }
 }
 
+const fn permission(name: &'static str, about: &'static str) -> Permission {
+    Permission { name, about }
+}
+
+const PERMISSIONS: &[Permission] = &[
+    permission(ledger::ENROL, "make customers members of the club"),
+    permission(ledger::READ, "see accounts of the club and what is on them"),
+    permission(programme::WRITE, "save versions of the club's programme"),
+    permission(programme::READ, "see the club's programme"),
+    permission(earning::EARN, "let purchases earn credit and points"),
+    permission(earning::READ, "see what purchases have earned"),
+    permission(earning::WHAT_IF, "ask what another programme would have given"),
+];
+
 impl Module for Loyalty {
     fn manifest(&self) -> Manifest {
         Manifest {
             name: "loyalty",
             requires: &["core"],
-            permissions: &[
-                ledger::ENROL,
-                ledger::READ,
-                programme::WRITE,
-                programme::READ,
-                earning::EARN,
-                earning::READ,
-            ],
+            permissions: PERMISSIONS,
             uses: &[],
             // A kind after those it refers to: rows are written in this order.
             entities: &[
@@ -58,10 +65,10 @@ impl Module for Loyalty {
                 EarnCounter::SCHEMA,
             ],
             events: &[
+                programme::event::PROGRAMME_SAVED,
                 ledger::event::LEDGER_POSTED,
                 ledger::event::ACCOUNT_OPENED,
                 ledger::event::ACCOUNT_STATE_CHANGED,
-                programme::event::PROGRAMME_SAVED,
             ],
         }
     }

@@ -35,10 +35,6 @@ pub struct Counted {
     pub per_day: Option<u32>,
     /// The counters.
     pub keys: CountedKeys,
-    /// How far the counters were before: the count, the steps granted, the purchases of the day.
-    pub before: [i64; 3],
-    /// How many steps this purchase has brought when it was recorded.
-    pub steps: i64,
     /// What this purchase counts now.
     pub counts: i64,
     /// The places of its lines.
@@ -71,8 +67,6 @@ impl Counted {
             purchases,
             per_day,
             keys,
-            before: [0; 3],
-            steps: 0,
             counts: 0,
             lines: lines.to_vec(),
             available: rule.available,
@@ -91,11 +85,7 @@ impl Counted {
         moves: &mut BTreeMap<CounterKey, i64>,
     ) -> Result<i64> {
         let lines: Vec<_> = occasion.lines.iter().map(SheetLine::of).collect();
-        let at = |key: Option<&CounterKey>| key.and_then(|key| counters.get(key)).copied().unwrap_or(0);
-        let keys = &self.keys;
-        self.before = [at(Some(&keys.count)), at(Some(&keys.granted)), at(keys.day.as_ref())];
-        self.steps = self.settle(self.target(&lines, paid)?, counters, moves);
-        Ok(self.steps)
+        Ok(self.settle(self.target(&lines, paid)?, counters, moves))
     }
 
     /// What it counts: a purchase that is not returned wholly and is paid, or the base that is kept, as far as it is paid

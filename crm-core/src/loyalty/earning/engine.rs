@@ -79,7 +79,9 @@ pub struct Earned {
     pub uses: Vec<LimitUse>,
     /// What goes on counting.
     pub counted: Vec<Counted>,
-    /// How counters move.
+    /// How far counters were that decided, those that were not at nothing.
+    pub counters: Vec<(CounterKey, i64)>,
+    /// How they move.
     pub moves: Vec<(CounterKey, i64)>,
 }
 
@@ -146,7 +148,8 @@ impl Plan<'_> {
             *sum = sum.saturating_add(used.used);
         }
         moves.retain(|_, amount| *amount != 0);
-        Ok(Earned { contributions, lost, uses, counted, moves: moves.into_iter().collect() })
+        let counters = counters.iter().filter(|(_, at)| **at != 0).map(|(key, at)| (key.clone(), *at)).collect();
+        Ok(Earned { contributions, lost, uses, counted, counters, moves: moves.into_iter().collect() })
     }
 
     /// The lines that earn points by the piece (C66).
@@ -311,7 +314,6 @@ impl Plan<'_> {
                 rule,
                 asset,
                 uses: by_use,
-                before,
                 used,
                 passed: false,
             });

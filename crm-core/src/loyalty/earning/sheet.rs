@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::base::BaseLine;
 use super::counted::Counted;
-use super::counters::LimitUse;
+use super::counters::{CounterKey, LimitUse};
 use super::engine::{Basis, Contribution, Earned, steps, sum};
 use super::model::{Available, Earn, EarningTerms};
 use super::paid::Paid;
@@ -66,6 +66,9 @@ pub struct Sheet {
     /// What was used of limits (S-40).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub uses: Vec<LimitUse>,
+    /// How far counters were before, those that were not at nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub counters: Vec<(CounterKey, i64)>,
     /// What of it is paid (S-12).
     pub paid: Paid,
     /// What its returns could not take back of each asset (S-28).
@@ -152,6 +155,7 @@ impl Sheet {
             portions,
             counted: earned.counted,
             uses: earned.uses,
+            counters: earned.counters,
             paid,
             owed: Vec::new(),
         }
