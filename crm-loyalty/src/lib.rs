@@ -5,14 +5,19 @@
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
+pub mod earning;
 pub mod ledger;
 pub mod programme;
 
 use crm_core::Result;
 use crm_core::customers::event::CustomerCreated;
+use crm_core::instalments::event::InstalmentsCleared;
+use crm_core::loyalty::earning::{EarnCounter, PurchaseSheet};
 use crm_core::loyalty::ledger::{Account, Balance, Entry, Hold, Lot};
 use crm_core::loyalty::programme::{ProgrammeState, ProgrammeVersion};
 use crm_core::module::{Manifest, Module, Permission, Registry};
+use crm_core::purchases::event::PurchaseRecorded;
+use crm_core::returns::event::PurchaseReturned;
 use crm_core::work::{Entity, UnitOfWork};
 
 /// The module: `Crm::builder(storage).module(Loyalty::new())`.
@@ -35,6 +40,9 @@ const PERMISSIONS: &[Permission] = &[
     permission(ledger::READ, "see accounts of the club and what is on them"),
     permission(programme::WRITE, "save versions of the club's programme"),
     permission(programme::READ, "see the club's programme"),
+    permission(earning::EARN, "let purchases earn credit and points"),
+    permission(earning::READ, "see what purchases have earned"),
+    permission(earning::WHAT_IF, "ask what another programme would have given"),
 ];
 
 impl Module for Loyalty {
@@ -53,6 +61,8 @@ impl Module for Loyalty {
                 Lot::SCHEMA,
                 Hold::SCHEMA,
                 Entry::SCHEMA,
+                PurchaseSheet::SCHEMA,
+                EarnCounter::SCHEMA,
             ],
             events: &[
                 programme::event::PROGRAMME_SAVED,
@@ -66,6 +76,9 @@ impl Module for Loyalty {
     fn install(&self, registry: &mut Registry) -> Result<()> {
         registry.provide(programme::Versions::default());
         registry.on::<CustomerCreated>("enrol", |work, event| ledger::on_customer(work, event.customer));
+        registry.on::<PurchaseRecorded>("earn", earning::on_purchase);
+        registry.on::<PurchaseReturned>("claw back", earning::on_return);
+        registry.on::<InstalmentsCleared>("earn as it is paid", earning::on_cleared);
         Ok(())
     }
 }

@@ -9,10 +9,10 @@ use crm_core::loyalty::programme::{
     self, Compiled, Finding, Programme, ProgrammeState, ProgrammeVersion, in_force, programme_version,
 };
 use crm_core::pricing::CategoryTree;
-use crm_core::reexport::Uuid;
 use crm_core::work::{Filter, Json, Permit, Version};
 use crm_core::{Error, Result};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::event::ProgrammeSaved;
 use crate::Club;
@@ -121,6 +121,13 @@ pub(crate) fn current(work: &mut Permit<'_, '_>, at: Timestamp) -> Result<Option
     Ok(in_force(intervals, at).and_then(|place| versions.get(place)).cloned())
 }
 
+/// A version, whether it is in force or not.
+pub(crate) fn numbered(work: &mut Permit<'_, '_>, number: u32) -> Result<Arc<Compiled>> {
+    let versions = versions(work)?;
+    let found = versions.iter().find(|version| version.number == number).cloned();
+    found.ok_or_else(|| Error::not_found("loyalty_programme", number))
+}
+
 /// All versions, compiled.
 fn versions(work: &mut Permit<'_, '_>) -> Result<Arc<[Arc<Compiled>]>> {
     let nil = Uuid::nil();
@@ -141,7 +148,7 @@ fn versions(work: &mut Permit<'_, '_>) -> Result<Arc<[Arc<Compiled>]>> {
     Ok(versions)
 }
 
-fn tree(work: &mut Permit<'_, '_>) -> Result<CategoryTree> {
+pub(crate) fn tree(work: &mut Permit<'_, '_>) -> Result<CategoryTree> {
     CategoryTree::new(&work.select(Filter::<Category>::all()).all()?)
 }
 
