@@ -5,5 +5,6 @@
 
 pub mod asset;
 pub mod ledger;
+pub mod tiers;
 
 pub use asset::Asset;
