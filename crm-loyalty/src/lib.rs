@@ -6,10 +6,12 @@
 #[cfg(feature = "conformance")]
 pub mod conformance;
 pub mod programme;
+pub mod tiers;
 
 use crm_core::Result;
 use crm_core::loyalty::ledger;
 use crm_core::loyalty::programme as terms;
+use crm_core::loyalty::tiers as tier_rows;
 use crm_core::module::{Manifest, Module, Permission, Registry};
 use crm_core::work::{Entity, UnitOfWork};
 
@@ -31,6 +33,9 @@ const fn permission(name: &'static str, about: &'static str) -> Permission {
 const PERMISSIONS: &[Permission] = &[
     permission(programme::WRITE, "save versions of the club's programme"),
     permission(programme::READ, "see the club's programme"),
+    permission(tiers::READ, "see tiers, what is missing to them, and their history"),
+    permission(tiers::PIN, "set tiers by hand"),
+    permission(tiers::REVIEW, "review tiers that are due"),
 ];
 
 impl Module for Loyalty {
@@ -49,13 +54,25 @@ impl Module for Loyalty {
                 ledger::Lot::SCHEMA,
                 ledger::Hold::SCHEMA,
                 ledger::Entry::SCHEMA,
+                tier_rows::QualifyingDay::SCHEMA,
+                tier_rows::Standing::SCHEMA,
+                tier_rows::TierChange::SCHEMA,
             ],
-            events: &[programme::event::PROGRAMME_SAVED],
+            events: &[
+                programme::event::PROGRAMME_SAVED,
+                tier_rows::event::TIER_REACHED,
+                tier_rows::event::TIER_LOWERED,
+                tier_rows::event::TIER_ENDING,
+                tier_rows::event::TIER_PINNED,
+            ],
         }
     }
 
     fn install(&self, registry: &mut Registry) -> Result<()> {
         registry.provide(programme::Versions::default());
+        registry.price_context(tiers::complete);
+        registry.invariant("tiers.counts", tiers::counts_agree);
+        registry.invariant("tiers.history", tiers::standings_agree);
         Ok(())
     }
 }

@@ -19,6 +19,9 @@
 )]
 
 mod shop;
+pub mod tier_histories;
+mod tier_model;
+pub mod tiers;
 
 pub use shop::open;
 
@@ -27,6 +30,7 @@ pub use shop::open;
 macro_rules! loyalty_conformance_tests {
     ($factory:expr) => {
         $crate::loyalty_conformance_tests! { @expand $factory;
+            tiers { equal_the_model }
         }
     };
     (@expand $factory:expr; $($module:ident { $($check:ident),* $(,)? })*) => {$(

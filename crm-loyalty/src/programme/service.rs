@@ -1,5 +1,6 @@
 //! Saving versions of the programme, and finding the one in force.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crm_core::access::Target;
@@ -8,6 +9,7 @@ use crm_core::kernel::time::Timestamp;
 use crm_core::loyalty::programme::{
     self, Compiled, Finding, Programme, ProgrammeState, ProgrammeVersion, in_force, programme_version,
 };
+use crm_core::loyalty::tiers::LadderId;
 use crm_core::pricing::CategoryTree;
 use crm_core::reexport::Uuid;
 use crm_core::work::{Filter, Json, Permit, Version};
@@ -119,6 +121,12 @@ pub(crate) fn current(work: &mut Permit<'_, '_>, at: Timestamp) -> Result<Option
     let versions = versions(work)?;
     let intervals = versions.iter().map(|version| (version.number, version.from, version.until));
     Ok(in_force(intervals, at).and_then(|place| versions.get(place)).cloned())
+}
+
+/// Every ladder of tiers that a version has ever had.
+pub(crate) fn every_ladder(work: &mut Permit<'_, '_>) -> Result<BTreeSet<LadderId>> {
+    let versions = versions(work)?;
+    Ok(versions.iter().flat_map(|version| &version.programme.tiers).map(|ladder| ladder.id).collect())
 }
 
 /// All versions, compiled.

@@ -4,9 +4,12 @@ use super::terms::{Downgrade, TierLadder};
 use super::window::Window;
 use crate::kernel::calendar::{Span, Unit};
 use crate::kernel::input::required_text;
+use crate::loyalty::programme::{Finding, Programme};
 
 /// The most tiers a ladder has.
 const MAX_TIERS: usize = 20;
+/// The most ladders a programme has: each is a row of every member.
+const MAX_LADDERS: usize = 10;
 /// The most months a window has: ten years.
 const MAX_MONTHS: i32 = 120;
 /// The most days a rolling window has: ten years.
@@ -19,7 +22,7 @@ crate::text_enum! {
         Name = "ladder.name",
         /// No tier, or more than 20.
         Tiers = "ladder.tiers",
-        /// A tier that stands in it twice.
+        /// A ladder or a tier that stands in the programme twice.
         Twice = "ladder.twice",
         /// A need that is not positive.
         Need = "ladder.need",
@@ -33,6 +36,8 @@ crate::text_enum! {
         Grace = "ladder.grace",
         /// One step down at a time where the window has no end, so that nothing says when the next one is due.
         Steps = "ladder.steps",
+        /// More than 10 ladders.
+        Ladders = "ladder.ladders",
     }
 }
 
@@ -74,4 +79,26 @@ impl TierLadder {
         tell(self.window == Window::Lifetime && self.downgrade == Downgrade::OneStep, TierFault::Steps);
         found
     }
+}
+
+/// Everything that is wrong with the ladders of a programme.
+pub(in crate::loyalty) fn check(programme: &Programme) -> Vec<Finding> {
+    let ladders = &programme.tiers;
+    let mut findings = Vec::new();
+    if ladders.len() > MAX_LADDERS {
+        findings.push(Finding::fault("tiers", TierFault::Ladders.as_str()));
+    }
+    for (at, ladder) in ladders.iter().enumerate() {
+        let before = ladders.get(..at).unwrap_or_default();
+        let mut faults = ladder.faults();
+        let tiers_of = |ladder: &TierLadder| ladder.tiers.iter().map(|tier| tier.id).collect::<Vec<_>>();
+        let mine = tiers_of(ladder);
+        let twice = |other: &TierLadder| other.id == ladder.id || tiers_of(other).iter().any(|tier| mine.contains(tier));
+        if before.iter().any(twice) && !faults.contains(&TierFault::Twice) {
+            faults.push(TierFault::Twice);
+        }
+        let place = || format!("tiers.{}", ladder.name);
+        findings.extend(faults.into_iter().map(|fault| Finding::fault(place(), fault.as_str())));
+    }
+    findings
 }

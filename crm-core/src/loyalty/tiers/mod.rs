@@ -12,6 +12,7 @@ mod terms;
 mod window;
 
 pub use check::TierFault;
+pub(super) use check::check;
 pub use model::{
     Cause, Counted, Pin, PinKind, Promotion, QualifyingDay, Standing, TierChange, TierChangeId, qualifying_day, standing,
     tier_change,

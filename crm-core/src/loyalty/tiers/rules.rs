@@ -220,6 +220,15 @@ impl<'r> Rules<'r> {
         changes
     }
 
+    /// Puts a standing back to what it was before (S-44): the change that this is, seen from how it stands now.
+    pub fn back_to(&self, now_stands: &Standing, was: &mut Standing, now: Timestamp) -> Vec<Change> {
+        let mut changes = Vec::new();
+        (was.tier_id, was.since) = (now_stands.tier_id, now_stands.since);
+        self.show(was, now, Cause::Merge, &mut changes);
+        self.set_due(was);
+        changes
+    }
+
     /// The last day on which the tier is kept, if somebody has to be told now that it ends; once (S-19).
     pub fn notice(&self, standing: &mut Standing, now: Timestamp) -> Option<CivilDate> {
         let due = self.start_of(self.notice_on(standing)) <= now;
@@ -323,19 +332,22 @@ impl<'r> Rules<'r> {
         match self.through(standing, step, on, grace, counts)? {
             Some(reached) => standing.valid_through = reached.through.max(standing.held_through),
             None if fewer && self.take_back(standing, on, step, counts)? => return Ok(()),
-            // It no longer counts, so the next review is the one of this window.
-            None if was => {
-                let end = match self.ladder.window {
-                    Window::Lifetime | Window::Rolling { .. } => on,
-                    _ => self.around(standing, on)?.through,
-                };
-                standing.valid_through = before.min(end).max(standing.held_through);
-            }
+            None if was => self.let_go(standing, on)?,
             None => {}
         }
         if standing.valid_through > before {
             standing.noticed = false;
         }
+        Ok(())
+    }
+
+    /// Nothing supports the tier any more: it is reviewed at the end of this window, or now where windows have no end.
+    fn let_go(&self, standing: &mut Standing, on: CivilDate) -> Result<()> {
+        let end = match self.ladder.window {
+            Window::Lifetime | Window::Rolling { .. } => on,
+            _ => self.around(standing, on)?.through,
+        };
+        standing.valid_through = standing.valid_through.min(end).max(standing.held_through);
         Ok(())
     }
 
@@ -388,6 +400,8 @@ impl<'r> Rules<'r> {
             self.promote(standing, on, &reached)?;
         } else if let Some(reached) = self.through(standing, from, on, grace, counts)? {
             standing.valid_through = reached.through.max(standing.held_through);
+        } else {
+            self.let_go(standing, on)?;
         }
         Ok(true)
     }

@@ -95,35 +95,27 @@ pub struct Sums {
 
 crate::text_enum! {
     /// What a review does with somebody who no longer qualifies for their tier (S-19).
+    #[derive(Default)]
     pub enum Downgrade {
         /// Nothing: what was reached is kept for good.
         Never = "never",
         /// One tier down, and the next one after another window.
         OneStep = "one_step",
         /// Down to the tier they qualify for.
+        #[default]
         ToQualified = "to_qualified",
-    }
-}
-
-impl Default for Downgrade {
-    fn default() -> Self {
-        Self::ToQualified
     }
 }
 
 crate::text_enum! {
     /// How long a tier is valid that was earned in a period (S-19).
+    #[derive(Default)]
     pub enum Validity {
         /// To the end of that period.
         Period = "period",
         /// To the end of the one after it.
+        #[default]
         NextPeriod = "next_period",
-    }
-}
-
-impl Default for Validity {
-    fn default() -> Self {
-        Self::NextPeriod
     }
 }
 

@@ -1,0 +1,4 @@
+//! The club, tested from outside.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
+mod tiers;
