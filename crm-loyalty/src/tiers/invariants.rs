@@ -18,7 +18,8 @@ pub(crate) fn counts_agree(work: &mut Permit<'_, '_>) -> Result<Vec<Violation>> 
         }
         for counted in &standing.windows.0 {
             let days = counted.days;
-            let within = qualifying_day::business_date.ge(days.from).and(qualifying_day::business_date.le(days.through));
+            let within =
+                qualifying_day::business_date.ge(days.from).and(qualifying_day::business_date.le(days.through));
             let mut sums = Sums::ZERO;
             work.select(qualifying_day::account_id.eq(standing.account_id).and(within)).for_each(
                 |day: QualifyingDay| {

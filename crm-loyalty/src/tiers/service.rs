@@ -8,9 +8,7 @@ use crm_core::kernel::time::{CivilDate, Timestamp};
 use crm_core::loyalty::ledger::{Account, AccountId};
 use crm_core::loyalty::programme::Compiled;
 use crm_core::loyalty::tiers::event::{TierEnding, TierPinned};
-use crm_core::loyalty::tiers::{
-    Cause, LadderId, Pin, Progress, Rules, Standing, TierChange, TierLadder, tier_change,
-};
+use crm_core::loyalty::tiers::{Cause, LadderId, Pin, Progress, Rules, Standing, TierChange, TierLadder, tier_change};
 use crm_core::pricing::{Context, TierId};
 use crm_core::work::{Permit, UnitOfWork};
 use crm_core::{Error, Result};

@@ -1,9 +1,9 @@
 //! The rules of tiers by themselves, against the plain model.
 
 use crm_core::Result;
+use crm_core::kernel::time::BusinessDay;
 use crm_core::kernel::time::{CivilDate, Timestamp};
 use crm_core::loyalty::tiers::{Cause, Change, Day, Days, Pin, Rules, Standing, Sums, TierLadder};
-use crm_core::kernel::time::BusinessDay;
 use crm_core::pricing::TierId;
 use crm_loyalty::conformance::tier_histories::{Keeper, any_history, any_ladder, business_day, live};
 use proptest::prelude::*;
@@ -82,7 +82,7 @@ impl Keeper for InMemory {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 600, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
 
     /// T-12: whatever is bought, returned, dated back, pinned, reviewed early or late and merged, on whatever ladder, comes to
     /// what naive recomputation from full history says.

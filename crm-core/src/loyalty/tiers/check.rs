@@ -93,7 +93,8 @@ pub(in crate::loyalty) fn check(programme: &Programme) -> Vec<Finding> {
         let mut faults = ladder.faults();
         let tiers_of = |ladder: &TierLadder| ladder.tiers.iter().map(|tier| tier.id).collect::<Vec<_>>();
         let mine = tiers_of(ladder);
-        let twice = |other: &TierLadder| other.id == ladder.id || tiers_of(other).iter().any(|tier| mine.contains(tier));
+        let twice =
+            |other: &TierLadder| other.id == ladder.id || tiers_of(other).iter().any(|tier| mine.contains(tier));
         if before.iter().any(twice) && !faults.contains(&TierFault::Twice) {
             faults.push(TierFault::Twice);
         }

@@ -14,8 +14,8 @@ mod window;
 pub use check::TierFault;
 pub(super) use check::check;
 pub use model::{
-    Cause, Counted, Pin, PinKind, Promotion, QualifyingDay, Standing, TierChange, TierChangeId, qualifying_day, standing,
-    tier_change,
+    Cause, Counted, Pin, PinKind, Promotion, QualifyingDay, Standing, TierChange, TierChangeId, qualifying_day,
+    standing, tier_change,
 };
 pub use rules::{Change, Day, DaysOf, Progress, Rules};
 pub use terms::{Downgrade, LadderId, Missing, Need, Sums, TierLadder, TierTerms, Validity};

@@ -537,6 +537,14 @@ impl<'c, 'd> Counts<'c, 'd> {
         }
         let mut each = self.asked(days)?;
         each.sort_by_key(|day| day.on);
+        // A day leaves as a whole: with what it has given and what was returned of it.
+        each.dedup_by(|day, before| {
+            let same = day.on == before.on;
+            if same {
+                before.sums = before.sums.plus(day.sums);
+            }
+            same
+        });
         let sums = each.iter().fold(Sums::ZERO, |sum, day| sum.plus(day.sums));
         self.rolled = Some((days, sums, each.clone()));
         Ok((sums, each))

@@ -234,7 +234,9 @@ impl Need {
             (0..3).map(only).filter(|one: &[Option<i64>; 3]| one.iter().any(Option::is_some)).collect()
         }
         let met = |mine: &[Option<i64>; 3], theirs: &[Option<i64>; 3]| {
-            mine.iter().zip(theirs).all(|(mine, theirs)| theirs.is_none_or(|theirs| mine.is_some_and(|mine| mine >= theirs)))
+            mine.iter()
+                .zip(theirs)
+                .all(|(mine, theirs)| theirs.is_none_or(|theirs| mine.is_some_and(|mine| mine >= theirs)))
         };
         let theirs = alternatives(other);
         alternatives(self).iter().all(|mine| theirs.iter().any(|theirs| met(mine, theirs)))

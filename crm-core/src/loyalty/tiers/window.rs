@@ -103,8 +103,8 @@ impl Window {
                 let day = if of == &Anniversary::TierEntry { day.max(first) } else { day };
                 let length = i32::from(*months).max(1);
                 let (day_of, first_of) = (calendar.of(day), calendar.of(first));
-                let passed = (day_of.year() - first_of.year()) * 12 + i32::from(day_of.month())
-                    - i32::from(first_of.month());
+                let passed =
+                    (day_of.year() - first_of.year()) * 12 + i32::from(day_of.month()) - i32::from(first_of.month());
                 // The month alone says it but for the day within it.
                 let mut number = passed.div_euclid(length);
                 let begins = |number: i32| calendar.add(first, Span::Months(number.saturating_mul(length)));
