@@ -5,13 +5,16 @@
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
+pub mod ledger;
 pub mod programme;
 pub mod tiers;
 
 use crm_core::Result;
-use crm_core::loyalty::ledger;
-use crm_core::loyalty::programme as terms;
-use crm_core::loyalty::tiers as tier_rows;
+use crm_core::customers::event::CustomerCreated;
+use crm_core::loyalty::ledger::{Account, Balance, Entry, Hold, Lot};
+use crm_core::loyalty::programme::{ProgrammeState, ProgrammeVersion};
+use crm_core::loyalty::tiers::event::{TIER_ENDING, TIER_LOWERED, TIER_PINNED, TIER_REACHED};
+use crm_core::loyalty::tiers::{QualifyingDay, Standing, TierChange};
 use crm_core::module::{Manifest, Module, Permission, Registry};
 use crm_core::work::{Entity, UnitOfWork};
 
@@ -31,6 +34,8 @@ const fn permission(name: &'static str, about: &'static str) -> Permission {
 }
 
 const PERMISSIONS: &[Permission] = &[
+    permission(ledger::ENROL, "make customers members of the club"),
+    permission(ledger::READ, "see accounts of the club and what is on them"),
     permission(programme::WRITE, "save versions of the club's programme"),
     permission(programme::READ, "see the club's programme"),
     permission(tiers::READ, "see tiers, what is missing to them, and their history"),
@@ -47,29 +52,33 @@ impl Module for Loyalty {
             uses: &[],
             // A kind after those it refers to: rows are written in this order.
             entities: &[
-                terms::ProgrammeState::SCHEMA,
-                terms::ProgrammeVersion::SCHEMA,
-                ledger::Account::SCHEMA,
-                ledger::Balance::SCHEMA,
-                ledger::Lot::SCHEMA,
-                ledger::Hold::SCHEMA,
-                ledger::Entry::SCHEMA,
-                tier_rows::QualifyingDay::SCHEMA,
-                tier_rows::Standing::SCHEMA,
-                tier_rows::TierChange::SCHEMA,
+                ProgrammeState::SCHEMA,
+                ProgrammeVersion::SCHEMA,
+                Account::SCHEMA,
+                Balance::SCHEMA,
+                Lot::SCHEMA,
+                Hold::SCHEMA,
+                Entry::SCHEMA,
+                QualifyingDay::SCHEMA,
+                Standing::SCHEMA,
+                TierChange::SCHEMA,
             ],
             events: &[
                 programme::event::PROGRAMME_SAVED,
-                tier_rows::event::TIER_REACHED,
-                tier_rows::event::TIER_LOWERED,
-                tier_rows::event::TIER_ENDING,
-                tier_rows::event::TIER_PINNED,
+                ledger::event::LEDGER_POSTED,
+                ledger::event::ACCOUNT_OPENED,
+                ledger::event::ACCOUNT_STATE_CHANGED,
+                TIER_REACHED,
+                TIER_LOWERED,
+                TIER_ENDING,
+                TIER_PINNED,
             ],
         }
     }
 
     fn install(&self, registry: &mut Registry) -> Result<()> {
         registry.provide(programme::Versions::default());
+        registry.on::<CustomerCreated>("enrol", |work, event| ledger::on_customer(work, event.customer));
         registry.price_context(tiers::complete);
         registry.invariant("tiers.counts", tiers::counts_agree);
         registry.invariant("tiers.history", tiers::standings_agree);

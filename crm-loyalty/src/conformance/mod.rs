@@ -18,6 +18,7 @@
     reason = "a check that fails panics: that is its report"
 )]
 
+pub mod ledger;
 mod shop;
 pub mod tier_histories;
 mod tier_model;
@@ -30,7 +31,14 @@ pub use shop::open;
 macro_rules! loyalty_conformance_tests {
     ($factory:expr) => {
         $crate::loyalty_conformance_tests! { @expand $factory;
-            tiers { equal_the_model }
+            ledger {
+                customers_are_members, lots_are_used_in_order, what_is_due_happens_when_it_was_due,
+                what_was_earned_is_taken_back, what_was_paid_comes_back,
+            }
+            tiers {
+                equal_the_model, are_reached_at_once_and_told_once, are_reviewed_late_or_twice, are_pinned_and_taken_back,
+                are_joined_and_parted, are_known_to_prices,
+            }
         }
     };
     (@expand $factory:expr; $($module:ident { $($check:ident),* $(,)? })*) => {$(

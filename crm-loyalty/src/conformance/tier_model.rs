@@ -5,7 +5,7 @@ use crm_core::kernel::time::{BusinessDay, CivilDate, Timestamp};
 use crm_core::loyalty::tiers::{Anniversary, Downgrade, Sums, TierLadder, Validity, Window};
 
 /// What the model knows.
-pub struct TierModel {
+pub(super) struct TierModel {
     ladder: TierLadder,
     day: BusinessDay,
     joined: CivilDate,
@@ -16,13 +16,13 @@ pub struct TierModel {
     /// The tier that is earned, counted from below.
     step: usize,
     /// Through when it is valid, and kept whatever is counted.
-    pub valid: CivilDate,
+    pub(super) valid: CivilDate,
     held: CivilDate,
     /// How the tier was reached, as long as a return may take it back.
     promoted: Option<Promoted>,
     pin: Option<(usize, bool, Option<Timestamp>)>,
     /// The tier that is shown, and since when, for all times.
-    pub history: Vec<(Timestamp, usize)>,
+    pub(super) history: Vec<(Timestamp, usize)>,
 }
 
 #[derive(Clone, Copy)]
@@ -44,7 +44,7 @@ enum Earned {
 
 impl TierModel {
     /// Somebody joins.
-    pub fn new(ladder: TierLadder, day: BusinessDay, joined_at: Timestamp) -> Self {
+    pub(super) fn new(ladder: TierLadder, day: BusinessDay, joined_at: Timestamp) -> Self {
         let (joined, step) = (day.date_of(joined_at), ladder.step_of(ladder.base()));
         let (valid, held) = (CivilDate::MAX, CivilDate::MIN);
         let (counts_from, today, history) = (joined, joined, vec![(joined_at, step)]);
@@ -53,7 +53,7 @@ impl TierModel {
     }
 
     /// Time passes, one day after the other.
-    pub fn pass(&mut self, now: Timestamp) {
+    pub(super) fn pass(&mut self, now: Timestamp) {
         while self.today < self.day.date_of(now) {
             let start = self.day.start(self.today.add_days(1).unwrap());
             self.unpin_until(start);
@@ -64,26 +64,26 @@ impl TierModel {
     }
 
     /// Something is bought or, below nothing, returned.
-    pub fn post(&mut self, now: Timestamp, on: CivilDate, sums: Sums) {
+    pub(super) fn post(&mut self, now: Timestamp, on: CivilDate, sums: Sums) {
         let was = self.supported(self.step, self.today, self.ladder.grace_days).is_some();
         self.postings.push((on, sums));
         self.weigh(now, was, sums.takes_away());
     }
 
     /// Everything that another has bought is counted too.
-    pub fn join(&mut self, now: Timestamp, other: &Self) {
+    pub(super) fn join(&mut self, now: Timestamp, other: &Self) {
         self.postings.extend(&other.postings);
         self.weigh(now, false, false);
     }
 
     /// A tier is set by hand, or no longer.
-    pub fn pin(&mut self, now: Timestamp, pin: Option<(usize, bool, Option<Timestamp>)>) {
+    pub(super) fn pin(&mut self, now: Timestamp, pin: Option<(usize, bool, Option<Timestamp>)>) {
         self.pin = pin;
         self.show(now);
     }
 
     /// The tier that is shown.
-    pub fn shown(&self) -> usize {
+    pub(super) fn shown(&self) -> usize {
         self.history.last().unwrap().1
     }
 
