@@ -5,15 +5,23 @@
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
+pub mod earning;
 pub mod ledger;
 pub mod programme;
 pub mod redemption;
+pub mod tiers;
 
 use crm_core::Result;
 use crm_core::customers::event::CustomerCreated;
+use crm_core::instalments::event::InstalmentsCleared;
+use crm_core::loyalty::earning::{EarnCounter, PurchaseSheet};
 use crm_core::loyalty::ledger::{Account, Balance, DayUse, Entry, Hold, Lot};
-use crm_core::loyalty::programme as terms;
+use crm_core::loyalty::programme::{ProgrammeState, ProgrammeVersion};
+use crm_core::loyalty::tiers::event::{TIER_ENDING, TIER_LOWERED, TIER_PINNED, TIER_REACHED};
+use crm_core::loyalty::tiers::{QualifyingDay, Standing, TierChange};
 use crm_core::module::{Manifest, Module, Permission, Registry};
+use crm_core::purchases::event::PurchaseRecorded;
+use crm_core::returns::event::PurchaseReturned;
 use crm_core::work::{Entity, UnitOfWork};
 
 /// The module: `Crm::builder(storage).module(Loyalty::new())`.
@@ -32,14 +40,20 @@ const fn permission(name: &'static str, about: &'static str) -> Permission {
 }
 
 const PERMISSIONS: &[Permission] = &[
-    permission(programme::WRITE, "save versions of the club's programme"),
-    permission(programme::READ, "see the club's programme"),
     permission(ledger::ENROL, "make customers members of the club"),
     permission(ledger::READ, "see accounts of the club and what is on them"),
+    permission(programme::WRITE, "save versions of the club's programme"),
+    permission(programme::READ, "see the club's programme"),
     permission(ledger::MANAGE, "freeze, thaw and close accounts of the club"),
     permission(ledger::ADJUST, "set accounts of the club right by hand, and forgive debts"),
     permission(ledger::MAINTAIN, "write down what is due on accounts of the club"),
     permission(redemption::REDEEM, "set aside and pay with what is on accounts of the club"),
+    permission(earning::EARN, "let purchases earn credit and points"),
+    permission(earning::READ, "see what purchases have earned"),
+    permission(earning::WHAT_IF, "ask what another programme would have given"),
+    permission(tiers::READ, "see tiers, what is missing to them, and their history"),
+    permission(tiers::PIN, "set tiers by hand"),
+    permission(tiers::REVIEW, "review tiers that are due"),
 ];
 
 impl Module for Loyalty {
@@ -51,20 +65,29 @@ impl Module for Loyalty {
             uses: &[],
             // A kind after those it refers to: rows are written in this order.
             entities: &[
-                terms::ProgrammeState::SCHEMA,
-                terms::ProgrammeVersion::SCHEMA,
+                ProgrammeState::SCHEMA,
+                ProgrammeVersion::SCHEMA,
                 Account::SCHEMA,
                 Balance::SCHEMA,
                 Lot::SCHEMA,
                 Hold::SCHEMA,
                 DayUse::SCHEMA,
                 Entry::SCHEMA,
+                PurchaseSheet::SCHEMA,
+                EarnCounter::SCHEMA,
+                QualifyingDay::SCHEMA,
+                Standing::SCHEMA,
+                TierChange::SCHEMA,
             ],
             events: &[
                 programme::event::PROGRAMME_SAVED,
                 ledger::event::LEDGER_POSTED,
                 ledger::event::ACCOUNT_OPENED,
                 ledger::event::ACCOUNT_STATE_CHANGED,
+                TIER_REACHED,
+                TIER_LOWERED,
+                TIER_ENDING,
+                TIER_PINNED,
             ],
         }
     }
@@ -75,6 +98,12 @@ impl Module for Loyalty {
         registry.tender(redemption::CREDIT, redemption::Redeeming { points: false });
         registry.tender(redemption::POINTS, redemption::Redeeming { points: true });
         registry.invariant("loyalty.accounts", ledger::accounts_agree);
+        registry.on::<PurchaseRecorded>("earn", earning::on_purchase);
+        registry.on::<PurchaseReturned>("claw back", earning::on_return);
+        registry.on::<InstalmentsCleared>("earn as it is paid", earning::on_cleared);
+        registry.price_context(tiers::complete);
+        registry.invariant("tiers.counts", tiers::counts_agree);
+        registry.invariant("tiers.history", tiers::standings_agree);
         Ok(())
     }
 }

@@ -9,5 +9,6 @@ pub mod earning;
 pub mod ledger;
 pub mod programme;
 pub mod redemption;
+pub mod tiers;
 
 pub use asset::Asset;

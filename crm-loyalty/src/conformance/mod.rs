@@ -21,6 +21,9 @@
 pub mod ledger;
 pub mod redemption;
 mod shop;
+pub mod tier_histories;
+mod tier_model;
+pub mod tiers;
 
 pub use shop::open;
 
@@ -36,6 +39,10 @@ macro_rules! loyalty_conformance_tests {
             redemption {
                 terms_are_told_and_kept, points_pay_by_their_value, holds_are_captured_voided_or_lapse,
                 accounts_are_frozen_and_closed, payments_come_back, nothing_is_spent_twice, caps_are_exact,
+            }
+            tiers {
+                equal_the_model, are_reached_at_once_and_told_once, are_reviewed_late_or_twice, are_pinned_and_taken_back,
+                are_joined_and_parted, are_known_to_prices,
             }
         }
     };

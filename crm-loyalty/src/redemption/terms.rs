@@ -13,6 +13,7 @@ use crm_core::work::Permit;
 use crm_core::{Error, Result};
 
 use crate::programme::current;
+use crate::tiers::tiers_at;
 
 /// What the programme in force says about paying with one asset, for somebody.
 pub(super) struct Terms {
@@ -80,6 +81,10 @@ fn redeemer(
     if !groups.is_empty() {
         let found = work.get_many::<Membership>(&groups)?.into_iter().flatten();
         redeemer.customer_groups = found.map(|membership| membership.group_id).collect();
+    }
+    if audiences.iter().any(|audience| !audience.tiers.is_empty()) {
+        let now = work.now();
+        redeemer.tiers = tiers_at(work, &compiled.programme, customer.into(), now)?;
     }
     if audiences.iter().any(|audience| !audience.partner_groups.is_empty())
         && let Some(partner) = work.find::<Partner>(&customer)?

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::model::Programme;
 use crate::kernel::input::required_text;
 use crate::kernel::rate::Rate;
-use crate::loyalty::{earning, redemption};
+use crate::loyalty::{earning, redemption, tiers};
 use crate::pricing::CategoryTree;
 
 /// Something about a programme that whoever saves it should know.
@@ -38,6 +38,7 @@ pub fn check(programme: &Programme, tree: &CategoryTree) -> Vec<Finding> {
     let mut findings = settings(programme);
     findings.extend(earning::check(programme, tree));
     findings.extend(redemption::check(&programme.redemption, !programme.point_values.is_empty()));
+    findings.extend(tiers::check(programme));
     findings
 }
 

@@ -12,6 +12,7 @@ use crate::kernel::rate::{Rate, Rounding};
 use crate::kernel::time::{BusinessDay, TimeOfDay, Timestamp, Zone};
 use crate::loyalty::earning::EarningTerms;
 use crate::loyalty::redemption::RedemptionTerms;
+use crate::loyalty::tiers::TierLadder;
 use crate::work::{Json, Version};
 use crate::{Error, Result};
 
@@ -108,6 +109,9 @@ pub struct Programme {
     /// How one pays with what it has given.
     #[serde(default)]
     pub redemption: RedemptionTerms,
+    /// The ladders of tiers (S-18).
+    #[serde(default)]
+    pub tiers: Vec<TierLadder>,
 }
 
 impl Programme {
@@ -122,6 +126,7 @@ impl Programme {
             point_values: Vec::new(),
             earning: EarningTerms::default(),
             redemption: RedemptionTerms::default(),
+            tiers: Vec::new(),
         }
     }
 
