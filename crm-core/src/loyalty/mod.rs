@@ -4,6 +4,8 @@
 //! its own on an [account](ledger::Account), and every change is an [entry](ledger::Entry) whose postings sum to nothing.
 
 pub mod asset;
+pub mod cards;
+pub mod gift_cards;
 pub mod ledger;
 
 pub use asset::Asset;
