@@ -142,7 +142,9 @@ fn admitted(
     let customer: Option<Customer> = work.find(&customer_of(who).unwrap_or_else(|| Uuid::nil().into()))?;
     let has_logins = match who {
         Principal::User(_) => true,
-        Principal::Customer(_) => customer.is_some_and(|customer| policy.stages.contains_key(&customer.stage)),
+        // Nobody is let in by a record that leads to another: the one it leads to has logins of its own.
+        Principal::Customer(_) => customer
+            .is_some_and(|customer| customer.merged_into_id.is_none() && policy.stages.contains_key(&customer.stage)),
         _ => false,
     };
     // A user who is disabled is denied an actor.
