@@ -5,10 +5,14 @@
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
+pub mod ledger;
+pub mod programme;
 
 use crm_core::Result;
-use crm_core::loyalty::ledger;
-use crm_core::module::{Manifest, Module, Registry};
+use crm_core::customers::event::CustomerCreated;
+use crm_core::loyalty::ledger::{Account, Balance, Entry, Hold, Lot};
+use crm_core::loyalty::programme::{ProgrammeState, ProgrammeVersion};
+use crm_core::module::{Manifest, Module, Permission, Registry};
 use crm_core::work::{Entity, UnitOfWork};
 
 /// The module: `Crm::builder(storage).module(Loyalty::new())`.
@@ -22,26 +26,46 @@ impl Loyalty {
     }
 }
 
+const fn permission(name: &'static str, about: &'static str) -> Permission {
+    Permission { name, about }
+}
+
+const PERMISSIONS: &[Permission] = &[
+    permission(ledger::ENROL, "make customers members of the club"),
+    permission(ledger::READ, "see accounts of the club and what is on them"),
+    permission(programme::WRITE, "save versions of the club's programme"),
+    permission(programme::READ, "see the club's programme"),
+];
+
 impl Module for Loyalty {
     fn manifest(&self) -> Manifest {
         Manifest {
             name: "loyalty",
             requires: &["core"],
-            permissions: &[],
+            permissions: PERMISSIONS,
             uses: &[],
             // A kind after those it refers to: rows are written in this order.
             entities: &[
-                ledger::Account::SCHEMA,
-                ledger::Balance::SCHEMA,
-                ledger::Lot::SCHEMA,
-                ledger::Hold::SCHEMA,
-                ledger::Entry::SCHEMA,
+                ProgrammeState::SCHEMA,
+                ProgrammeVersion::SCHEMA,
+                Account::SCHEMA,
+                Balance::SCHEMA,
+                Lot::SCHEMA,
+                Hold::SCHEMA,
+                Entry::SCHEMA,
             ],
-            events: &[],
+            events: &[
+                programme::event::PROGRAMME_SAVED,
+                ledger::event::LEDGER_POSTED,
+                ledger::event::ACCOUNT_OPENED,
+                ledger::event::ACCOUNT_STATE_CHANGED,
+            ],
         }
     }
 
-    fn install(&self, _: &mut Registry) -> Result<()> {
+    fn install(&self, registry: &mut Registry) -> Result<()> {
+        registry.provide(programme::Versions::default());
+        registry.on::<CustomerCreated>("enrol", |work, event| ledger::on_customer(work, event.customer));
         Ok(())
     }
 }

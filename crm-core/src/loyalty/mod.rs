@@ -2,10 +2,13 @@
 //!
 //! Points, credit and the money of gift cards are three [assets](Asset). What is given is a [lot](ledger::Lot) with dates of
 //! its own on an [account](ledger::Account), and every change is an [entry](ledger::Entry) whose postings sum to nothing.
+//! What the club gives, and to whom, is written in its [programme](programme::Programme).
 
 pub mod asset;
 pub mod cards;
+pub mod earning;
 pub mod gift_cards;
 pub mod ledger;
+pub mod programme;
 
 pub use asset::Asset;

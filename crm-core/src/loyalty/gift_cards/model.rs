@@ -1,6 +1,8 @@
 //! Batches of gift cards, the cards, and the sales that brought them to life.
 
-use super::super::ledger::AccountId;
+use serde::{Deserialize, Serialize};
+
+use super::super::ledger::{AccountId, HoldId, LotId};
 use crate::branches::BranchId;
 use crate::customers::CustomerId;
 use crate::kernel::currency::Currency;
@@ -14,6 +16,8 @@ crate::id! {
     pub struct GiftBatchId;
     /// Names a gift card: half of the keyed digest of its code, so it tells nothing of the code.
     pub struct GiftCardId;
+    /// Names a ticket.
+    pub struct GiftTicketId;
 }
 
 crate::entity! {
@@ -115,10 +119,23 @@ impl GiftCard {
     }
 }
 
+/// What one piece of a line has put on a card: a lot of the card's account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SoldGift {
+    /// The card.
+    pub card: GiftCardId,
+    /// The lot.
+    pub lot: LotId,
+    /// How much, in minor units.
+    pub amount: i64,
+}
+
 crate::entity! {
-    /// The gift cards that a line of a purchase has brought to life: they share its fate.
+    /// What a line of a purchase has put on gift cards: it shares the fate of the line.
     pub struct GiftSale {
-        kind: "gift_sale", table: "crm_gift_sales", key: (purchase_id: PurchaseId, line_no: u16), columns: gift_sale, version: version,
+        kind: "gift_sale", table: "crm_gift_sales", key: (purchase_id: PurchaseId, line_no: u16), columns: gift_sale,
+        version: version,
     } {
         /// The purchase.
         purchase_id: PurchaseId,
@@ -126,7 +143,36 @@ crate::entity! {
         line_no: u16,
         /// The optimistic lock.
         version: Version,
-        /// The cards, in the order in which they were activated; those that came back are no longer among them.
-        cards: Json<Vec<GiftCardId>>,
+        /// Piece by piece, in the order in which they were activated; those that came back are no longer among them.
+        sold: Json<Vec<SoldGift>>,
+    }
+}
+
+crate::entity! {
+    /// That somebody has shown the code of a card, at a branch: they can pay with it there for some minutes, once. When they
+    /// have, it is the record of the payment.
+    pub struct GiftTicket {
+        kind: "gift_ticket", table: "crm_gift_tickets", key: (id: GiftTicketId), columns: gift_ticket, version: version,
+    } {
+        /// Its id: random, for it is a secret as long as it is good.
+        id: GiftTicketId,
+        /// The optimistic lock.
+        version: Version,
+        /// The card.
+        card_id: GiftCardId,
+        /// The account its money is on.
+        account_id: AccountId,
+        /// Where it was shown.
+        branch_id: BranchId,
+        /// By which customer, if known.
+        customer_id: Option<CustomerId>,
+        /// When.
+        shown_at: Timestamp,
+        /// The first instant at which it is no longer good.
+        ends_at: Timestamp,
+        /// Whether it has paid.
+        used: bool,
+        /// What was paid, as a hold that was captured.
+        hold_id: Option<HoldId>,
     }
 }
