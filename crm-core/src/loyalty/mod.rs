@@ -9,6 +9,7 @@ pub mod cards;
 pub mod earning;
 pub mod gift_cards;
 pub mod ledger;
+pub mod merge;
 pub mod programme;
 
 pub use asset::Asset;

@@ -8,7 +8,7 @@ mod rules;
 pub use attempts::{Attempt, AttemptLimits};
 pub use code::{CODE_SYMBOLS, CodeDigest, GiftCode};
 pub use model::{
-    GiftBatch, GiftBatchId, GiftCard, GiftCardId, GiftCardState, GiftSale, GiftTicket, GiftTicketId, SoldGift, gift_batch,
-    gift_card, gift_sale, gift_ticket,
+    GiftBatch, GiftBatchId, GiftCard, GiftCardId, GiftCardState, GiftSale, GiftTicket, GiftTicketId, SoldGift,
+    gift_batch, gift_card, gift_sale, gift_ticket,
 };
 pub use rules::{ExpiredGifts, GiftCardTerms, GiftStep, gift_step};
