@@ -11,6 +11,7 @@ pub mod gift_cards;
 pub mod ledger;
 pub mod merge;
 pub mod programme;
+pub mod redemption;
 pub mod tiers;
 
 use crm_core::Result;
@@ -20,8 +21,8 @@ use crm_core::instalments::event::InstalmentsCleared;
 use crm_core::loyalty::cards::Card;
 use crm_core::loyalty::earning::{EarnCounter, PurchaseSheet};
 use crm_core::loyalty::gift_cards::{GiftBatch, GiftCard, GiftSale, GiftTicket};
-use crm_core::loyalty::ledger::{Account, Balance, Entry, Hold, Lot};
 use crm_core::loyalty::merge::MemberMerge;
+use crm_core::loyalty::ledger::{Account, Balance, DayUse, Entry, Hold, Lot};
 use crm_core::loyalty::programme::{ProgrammeState, ProgrammeVersion};
 use crm_core::loyalty::tiers::event::{TIER_ENDING, TIER_LOWERED, TIER_PINNED, TIER_REACHED};
 use crm_core::loyalty::tiers::{QualifyingDay, Standing, TierChange};
@@ -80,6 +81,10 @@ const PERMISSIONS: &[Permission] = &[
     permission(merge::MERGE, "move what a member has when two customers become one"),
     permission(programme::WRITE, "save versions of the club's programme"),
     permission(programme::READ, "see the club's programme"),
+    permission(ledger::MANAGE, "freeze, thaw and close accounts of the club"),
+    permission(ledger::ADJUST, "set accounts of the club right by hand, and forgive debts"),
+    permission(ledger::MAINTAIN, "write down what is due on accounts of the club"),
+    permission(redemption::REDEEM, "set aside and pay with what is on accounts of the club"),
     permission(earning::EARN, "let purchases earn credit and points"),
     permission(earning::READ, "see what purchases have earned"),
     permission(earning::WHAT_IF, "ask what another programme would have given"),
@@ -103,6 +108,7 @@ impl Module for Loyalty {
                 Balance::SCHEMA,
                 Lot::SCHEMA,
                 Hold::SCHEMA,
+                DayUse::SCHEMA,
                 Entry::SCHEMA,
                 PurchaseSheet::SCHEMA,
                 EarnCounter::SCHEMA,
@@ -139,6 +145,9 @@ impl Module for Loyalty {
         registry.provide(programme::Versions::default());
         registry.provide(self.gift_key.clone());
         registry.on::<CustomerCreated>("enrol", |work, event| ledger::on_customer(work, event.customer));
+        registry.tender(redemption::CREDIT, redemption::Redeeming { points: false });
+        registry.tender(redemption::POINTS, redemption::Redeeming { points: true });
+        registry.invariant("loyalty.accounts", ledger::accounts_agree);
         registry.on::<PurchaseRecorded>("earn", earning::on_purchase);
         registry.on::<PurchaseReturned>("claw back", earning::on_return);
         registry.on::<InstalmentsCleared>("earn as it is paid", earning::on_cleared);

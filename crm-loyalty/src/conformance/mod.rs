@@ -19,6 +19,7 @@
 )]
 
 pub mod ledger;
+pub mod redemption;
 mod shop;
 pub mod tier_histories;
 mod tier_model;
@@ -34,6 +35,10 @@ macro_rules! loyalty_conformance_tests {
             ledger {
                 customers_are_members, lots_are_used_in_order, what_is_due_happens_when_it_was_due,
                 what_was_earned_is_taken_back, what_was_paid_comes_back,
+            }
+            redemption {
+                terms_are_told_and_kept, points_pay_by_their_value, holds_are_captured_voided_or_lapse,
+                accounts_are_frozen_and_closed, payments_come_back, nothing_is_spent_twice, caps_are_exact,
             }
             tiers {
                 equal_the_model, are_reached_at_once_and_told_once, are_reviewed_late_or_twice, are_pinned_and_taken_back,
