@@ -6,6 +6,7 @@
 #[cfg(feature = "conformance")]
 pub mod conformance;
 pub mod earning;
+pub mod jobs;
 pub mod ledger;
 pub mod programme;
 pub mod tiers;

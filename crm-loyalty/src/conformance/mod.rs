@@ -18,6 +18,7 @@
     reason = "a check that fails panics: that is its report"
 )]
 
+pub mod jobs;
 pub mod ledger;
 mod shop;
 pub mod tier_histories;
@@ -35,6 +36,7 @@ macro_rules! loyalty_conformance_tests {
                 customers_are_members, lots_are_used_in_order, what_is_due_happens_when_it_was_due,
                 what_was_earned_is_taken_back, what_was_paid_comes_back,
             }
+            jobs { what_is_due_is_done_once, runs_at_once_come_to_the_same, a_failure_stops_no_other }
             tiers {
                 equal_the_model, are_reached_at_once_and_told_once, are_reviewed_late_or_twice, are_pinned_and_taken_back,
                 are_joined_and_parted, are_known_to_prices,
