@@ -8,6 +8,7 @@ pub mod cards;
 pub mod conformance;
 pub mod earning;
 pub mod gift_cards;
+pub mod jobs;
 pub mod ledger;
 pub mod merge;
 pub mod programme;

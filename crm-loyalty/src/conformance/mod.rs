@@ -18,6 +18,7 @@
     reason = "a check that fails panics: that is its report"
 )]
 
+pub mod jobs;
 pub mod ledger;
 pub mod redemption;
 mod shop;
@@ -40,6 +41,7 @@ macro_rules! loyalty_conformance_tests {
                 terms_are_told_and_kept, points_pay_by_their_value, holds_are_captured_voided_or_lapse,
                 accounts_are_frozen_and_closed, payments_come_back, nothing_is_spent_twice, caps_are_exact,
             }
+            jobs { what_is_due_is_done_once, runs_at_once_come_to_the_same, a_failure_stops_no_other }
             tiers {
                 equal_the_model, are_reached_at_once_and_told_once, are_reviewed_late_or_twice, are_pinned_and_taken_back,
                 are_joined_and_parted, are_known_to_prices,
