@@ -18,10 +18,14 @@
     reason = "a check that fails panics: that is its report"
 )]
 
+pub mod cards;
+pub mod gift_cards;
 pub mod ledger;
+pub mod merges;
 mod shop;
 
-pub use shop::open;
+pub use shop::{GIFT_KEY, open};
+use shop::{Now, give, save};
 
 /// Expands to one `#[test]` for each check of the suite, in a module for each subject.
 #[macro_export]
@@ -32,6 +36,12 @@ macro_rules! loyalty_conformance_tests {
                 customers_are_members, lots_are_used_in_order, what_is_due_happens_when_it_was_due,
                 what_was_earned_is_taken_back, what_was_paid_comes_back,
             }
+            cards { a_lost_card_takes_nothing_with_it, a_number_has_one_home, families_have_several, race_for_one_card }
+            gift_cards {
+                are_sold_and_spent, go_back_with_their_line, are_looked_after, fail_all_alike, stop_guessers, need_a_key,
+                race_for_one_card,
+            }
+            merges { everything_goes_along, taken_back_is_as_before, refusals_leave_nothing }
         }
     };
     (@expand $factory:expr; $($module:ident { $($check:ident),* $(,)? })*) => {$(
