@@ -8,8 +8,8 @@ mod holds;
 mod invariants;
 mod rebuild;
 mod service;
-mod transfer;
 mod standing;
+mod transfer;
 
 pub(crate) use book::{Book, Cause, Give, Given, Take, Taken};
 pub use corrections::Policy;
