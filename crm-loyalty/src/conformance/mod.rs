@@ -20,6 +20,9 @@
 
 pub mod ledger;
 mod shop;
+pub mod tier_histories;
+mod tier_model;
+pub mod tiers;
 
 pub use shop::open;
 
@@ -31,6 +34,10 @@ macro_rules! loyalty_conformance_tests {
             ledger {
                 customers_are_members, lots_are_used_in_order, what_is_due_happens_when_it_was_due,
                 what_was_earned_is_taken_back, what_was_paid_comes_back,
+            }
+            tiers {
+                equal_the_model, are_reached_at_once_and_told_once, are_reviewed_late_or_twice, are_pinned_and_taken_back,
+                are_joined_and_parted, are_known_to_prices,
             }
         }
     };
