@@ -39,7 +39,8 @@ fn main() -> ExitCode {
         Err(error) => return failed(&error),
     };
     let runtime = tokio::runtime::Builder::new_current_thread().build();
-    let done = runtime.map_err(|error| Error::backend("starting", error)).and_then(|runtime| runtime.block_on(run(options)));
+    let done =
+        runtime.map_err(|error| Error::backend("starting", error)).and_then(|runtime| runtime.block_on(run(options)));
     done.map_or_else(|error| failed(&error), |()| ExitCode::SUCCESS)
 }
 
@@ -55,7 +56,9 @@ fn failed(error: &Error) -> ExitCode {
 
 async fn run(options: Options) -> Result<()> {
     let source = Source::survey(options.history, options.stated)?;
-    let Some((first, last)) = source.period else { return Err(Error::Setup("there is no purchase in the history".into())) };
+    let Some((first, last)) = source.period else {
+        return Err(Error::Setup("there is no purchase in the history".into()));
+    };
     let storage = shop::open(&options.store)?;
     let front = Till::open(&storage).await?;
     let backend = front.crm.health().await?.backend;

@@ -34,6 +34,7 @@ mod faulty;
 mod grouped;
 pub mod instalments;
 pub mod invoices;
+pub mod merges;
 pub mod modules;
 pub mod offers;
 pub mod operations;
@@ -97,6 +98,7 @@ macro_rules! conformance_tests {
                 are_found_in_any_spelling, are_found_by_everything_known, are_identified, have_one_card, change_and_are_found_anew,
                 are_related, come_in_pages,
             }
+            merges { are_one_customer, refuse_what_makes_no_sense, taken_back_are_as_they_were, race_for_one_record }
             catalog { categories_move, names_are_unique_among_sisters, names_fit_an_index, products_change, stock_never_falls_below_zero, stock_has_a_history }
             purchases {
                 are_recorded_once, have_a_receipt_of_their_own, are_paid_exactly, may_be_dated_back, move_stock, make_customers,

@@ -7,12 +7,32 @@ use super::{Bound, Reason, Sentence, Title, Words};
 pub(super) const WORDS: Words = Words {
     calendar: Calendar::Gregorian,
     months: [
-        "stycznia", "lutego", "marca", "kwietnia", "maja", "czerwca", "lipca", "sierpnia", "września", "października",
-        "listopada", "grudnia",
+        "stycznia",
+        "lutego",
+        "marca",
+        "kwietnia",
+        "maja",
+        "czerwca",
+        "lipca",
+        "sierpnia",
+        "września",
+        "października",
+        "listopada",
+        "grudnia",
     ],
     short_months: ["sty", "lut", "mar", "kwi", "maj", "cze", "lip", "sie", "wrz", "paź", "lis", "gru"],
     jalali_months: [
-        "farwardin", "ordibeheszt", "chordad", "tir", "mordad", "szahriwar", "mehr", "aban", "azar", "dej", "bahman",
+        "farwardin",
+        "ordibeheszt",
+        "chordad",
+        "tir",
+        "mordad",
+        "szahriwar",
+        "mehr",
+        "aban",
+        "azar",
+        "dej",
+        "bahman",
         "esfand",
     ],
     report: "Klub {club}",
@@ -90,7 +110,9 @@ fn title(title: Title) -> &'static str {
 
 fn sentence(sentence: Sentence) -> &'static str {
     match sentence {
-        Sentence::IsPartner => "{who} to partner z grupy {group}: rabat {rate} na kategorię {category} i wszystko pod nią.",
+        Sentence::IsPartner => {
+            "{who} to partner z grupy {group}: rabat {rate} na kategorię {category} i wszystko pod nią."
+        }
         Sentence::PaysLess => "Cena katalogowa to {list}; do zapłaty jest {total}.",
         Sentence::AsksForCredit => "{who} kupuje za {total} i chce wykorzystać wszystkie środki.",
         Sentence::UsesCredit => "Z dostępnych {available} można wykorzystać {used}: {bound}.",
