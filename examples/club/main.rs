@@ -22,6 +22,7 @@ use crm_core::kernel::currency::Currencies;
 use crm_core::kernel::time::{CivilDate, Timestamp};
 use crm_core::{Error, Result};
 
+use desk::Player;
 use options::{HELP, Options};
 use report::Summary;
 use report::summary::{Rows, Speed};
@@ -78,7 +79,9 @@ async fn run(options: Options) -> Result<()> {
 
     let desk_opens = gather::opening(last, &zone)?;
     programme::run_due(&front, desk_opens).await?;
-    let desk = desk::play(&front, &shop, desk_opens).await?;
+    let best = front.read(gather::sold).await?.top.into_iter();
+    let best = best.map(|(id, member)| Player { id, name: member.name, card: member.card }).collect();
+    let desk = desk::play(&front, &shop, &zone, desk_opens, best).await?;
 
     let violations = front.crm.verify().await?;
     for violation in &violations {

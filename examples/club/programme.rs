@@ -27,6 +27,8 @@ use crate::till::Till;
 pub(crate) const TIERS: [(&str, i64); 3] = [("bronze", 2), ("silver", 5), ("gold", 8)];
 /// Of those who come from a history, the club counts months in this calendar.
 pub(crate) const CALENDAR: Calendar = Calendar::Jalali;
+/// Members are reminded so many days before the last day on which something is good.
+pub(crate) const REMINDED: u16 = 7;
 /// So many accounts are looked after in one transaction.
 const TOGETHER: usize = 100;
 
