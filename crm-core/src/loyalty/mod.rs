@@ -5,8 +5,11 @@
 //! What the club gives, and to whom, is written in its [programme](programme::Programme).
 
 pub mod asset;
+pub mod cards;
 pub mod earning;
+pub mod gift_cards;
 pub mod ledger;
+pub mod merge;
 pub mod programme;
 pub mod redemption;
 pub mod tiers;

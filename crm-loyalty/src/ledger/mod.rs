@@ -9,6 +9,7 @@ mod invariants;
 mod rebuild;
 mod service;
 mod standing;
+mod transfer;
 
 pub(crate) use book::{Book, Cause, Give, Given, Take, Taken};
 pub use corrections::Policy;

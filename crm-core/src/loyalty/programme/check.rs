@@ -7,6 +7,7 @@ use crate::kernel::input::required_text;
 use crate::kernel::rate::Rate;
 use crate::loyalty::{earning, redemption, tiers};
 use crate::pricing::CategoryTree;
+use crate::{Error, Result};
 
 /// Something about a programme that whoever saves it should know.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -39,7 +40,17 @@ pub fn check(programme: &Programme, tree: &CategoryTree) -> Vec<Finding> {
     findings.extend(earning::check(programme, tree));
     findings.extend(redemption::check(&programme.redemption, !programme.point_values.is_empty()));
     findings.extend(tiers::check(programme));
+    findings.extend(faults("cards", programme.cards.check()));
+    findings.extend(faults("gift_cards", programme.gift_cards.check()));
     findings
+}
+
+/// A fault of a room that tells of the first only.
+fn faults(room: &str, checked: Result<()>) -> Option<Finding> {
+    match checked {
+        Err(Error::Invalid { field, rule }) => Some(Finding::fault(format!("{room}.{field}"), rule)),
+        _ => None,
+    }
 }
 
 fn settings(programme: &Programme) -> Vec<Finding> {

@@ -10,7 +10,9 @@ use crate::kernel::money::Money;
 use crate::kernel::points::Points;
 use crate::kernel::rate::{Rate, Rounding};
 use crate::kernel::time::{BusinessDay, TimeOfDay, Timestamp, Zone};
+use crate::loyalty::cards::CardTerms;
 use crate::loyalty::earning::EarningTerms;
+use crate::loyalty::gift_cards::GiftCardTerms;
 use crate::loyalty::redemption::RedemptionTerms;
 use crate::loyalty::tiers::TierLadder;
 use crate::work::{Json, Version};
@@ -112,6 +114,12 @@ pub struct Programme {
     /// The ladders of tiers (S-18).
     #[serde(default)]
     pub tiers: Vec<TierLadder>,
+    /// Members' cards.
+    #[serde(default)]
+    pub cards: CardTerms,
+    /// Gift cards.
+    #[serde(default)]
+    pub gift_cards: GiftCardTerms,
 }
 
 impl Programme {
@@ -127,6 +135,8 @@ impl Programme {
             earning: EarningTerms::default(),
             redemption: RedemptionTerms::default(),
             tiers: Vec::new(),
+            cards: CardTerms::default(),
+            gift_cards: GiftCardTerms::default(),
         }
     }
 
