@@ -4,18 +4,17 @@ use std::time::Duration;
 
 use crm_core::conformance::{Bench, Factory};
 use crm_core::customers::{CustomerId, NewCustomer};
-use crm_core::kernel::currency::Currency;
 use crm_core::kernel::time::Timestamp;
 use crm_core::loyalty::Asset;
 use crm_core::loyalty::ledger::rules::Amounts;
 use crm_core::loyalty::ledger::{
-    Account, AccountId, Balance, Entry, EntryKind, Lot, LotId, LotSource, NEVER, PostingAccount, entry, lot,
+    Account, AccountId, Balance, Entry, EntryKind, Hold, Lot, LotId, LotSource, NEVER, PostingAccount, entry, lot,
 };
 use crm_core::work::Permit;
 use crm_core::{ErrorKind, Result};
 
 use super::open;
-use crate::ledger::{Book, ClawBack, Give, Policy, Take};
+use crate::ledger::{Book, Cause, ClawBack, Give, NewHold, Policy, Take};
 
 const POINTS: Asset = Asset::Points;
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -157,7 +156,7 @@ pub fn what_was_earned_is_taken_back(factory: Factory<'_>) {
     with_book(&shop, ala, |book, work| book.take(work, &payment(work, POINTS, 40))).unwrap();
     let clawed = with_book(&shop, ala, move |book, work| {
         let (asset, own_lots, policy) = (POINTS, vec![own], Policy::Debt);
-        let claw = ClawBack { asset, amount: 50, owed: 0, own_lots, cause: Default::default(), policy };
+        let claw = ClawBack { asset, amount: 50, owed: 0, own_lots, cause: Cause::default(), policy };
         book.claw_back(work, &claw)
     })
     .unwrap();
@@ -172,17 +171,47 @@ pub fn what_was_earned_is_taken_back(factory: Factory<'_>) {
     shop.verify();
 }
 
-/// S-29 comes with holds.
+/// S-29: what was paid comes back to its lots; what was over meanwhile is over again, or lives on for a grace.
 pub fn what_was_paid_comes_back(factory: Factory<'_>) {
     let shop = open(factory);
+    let branch = shop.branch("club").id;
     let ala = member(&shop);
-    let credit = Asset::Credit(Currency::PLN);
-    with_book(&shop, ala, move |book, work| {
-        let gift = gift(work, credit, 5, None)?;
-        book.give(work, &gift)
-    })
-    .unwrap();
-    assert_eq!(stored(&shop, ala, credit).available, 5);
+    let (soon, late) = (give(&shop, ala, 10, Some(10)), give(&shop, ala, 10, Some(40)));
+    let hold = with_book(&shop, ala, move |book, work| {
+        let new = NewHold {
+            asset: POINTS,
+            amount: 16,
+            worth_minor: 16,
+            point_value: None,
+            branch,
+            business_date: "2025-03-21".parse()?,
+            lapses_at: work.now(),
+            card: None,
+            pays: Some(work.new_id()),
+            reason: None,
+        };
+        book.hold(work, &new)
+    });
+    let hold = hold.unwrap();
+    let back = |amount, grace: Option<Duration>| {
+        with_book(&shop, ala, move |book, work| {
+            let hold: Hold = work.get((ala.into(), hold))?;
+            let not_before = grace.map_or(Ok(Timestamp::MIN), |grace| work.now().checked_add(grace))?;
+            book.restore(work, &hold, amount, amount, not_before, &Cause::default())
+        })
+    };
+    back(4, None).unwrap();
+    let left = |id| lots(&shop, ala).into_iter().find(|lot| lot.id == id).map(|lot| (lot.remaining, lot.expired));
+    assert_eq!((left(soon), left(late)), (Some((4, 0)), Some((4, 0))), "first to the lot that was used first");
+    shop.clock.advance(DAY * 20);
+    assert_eq!(back(2, None).unwrap().expired, 2);
+    assert_eq!(left(soon), Some((0, 6)), "it was over meanwhile");
+    assert_eq!(back(4, Some(DAY * 5)).unwrap().expired, 0);
+    let graced: Vec<_> = lots(&shop, ala).into_iter().filter(|lot| lot.source == LotSource::Restored).collect();
+    assert_eq!((graced.len(), graced[0].remaining, graced[0].earned_at), (1, 4, lots(&shop, ala)[0].earned_at));
+    back(6, Some(DAY * 5)).unwrap();
+    assert_eq!(left(late), Some((10, 0)), "it would have lived longer anyway");
+    assert_eq!(back(1, None).unwrap_err().kind(), ErrorKind::Invalid, "no more than was paid");
     shop.verify();
 }
 

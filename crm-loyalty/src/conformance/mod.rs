@@ -46,7 +46,7 @@ macro_rules! loyalty_conformance_tests {
             ledger_histories { equal_the_model }
             redemption {
                 terms_are_told_and_kept, points_pay_by_their_value, holds_are_captured_voided_or_lapse,
-                accounts_are_frozen_and_closed, payments_come_back, nothing_is_spent_twice, caps_are_exact,
+                accounts_are_frozen_and_closed, payments_come_back, returns_in_parts_end_alike, nothing_is_spent_twice, caps_are_exact,
             }
             jobs { what_is_due_is_done_once, runs_at_once_come_to_the_same, a_failure_stops_no_other }
             tiers {

@@ -14,9 +14,12 @@ use crm_core::loyalty::ledger::rules::Amounts;
 use crm_core::loyalty::ledger::{AccountId, AccountState, HoldId};
 use crm_core::loyalty::programme::{PointValue, Programme};
 use crm_core::loyalty::redemption::{Bound, Limits, LimitsFor, RedemptionTerms, Usable};
+use crm_core::pricing::Audience;
 use crm_core::purchases::{NewLine, NewPurchase, NewTender, PurchaseId};
 use crm_core::returns::{NewReturn, NewReturnLine};
 use crm_core::{Error, Result};
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
 
 use super::open;
 use crate::WorkLoyalty;
@@ -26,8 +29,8 @@ use crate::redemption::{Holding, NewHolding, Query, credit, points, with_hold};
 const CREDIT: Asset = Asset::Credit(Currency::PLN);
 
 /// A branch, goods at 100.00, and a member.
-struct Shop {
-    bench: Bench,
+struct Shop<'b> {
+    bench: &'b Bench,
     branch: crm_core::branches::BranchId,
     goods: ProductId,
     account: AccountId,
@@ -45,9 +48,8 @@ fn rule<T: std::fmt::Debug>(result: Result<T>) -> &'static str {
     }
 }
 
-impl Shop {
-    fn open(factory: Factory<'_>, terms: RedemptionTerms) -> Self {
-        let bench = open(factory);
+impl<'b> Shop<'b> {
+    fn of(bench: &'b Bench, terms: RedemptionTerms, earns: bool) -> Self {
         let branch = bench.branch("club").id;
         let goods = bench.goods("tea", 10_000).id;
         bench.run(move |work| work.catalog().receive(goods, branch, 1_000)).unwrap();
@@ -55,7 +57,15 @@ impl Shop {
         // Seven grosz for three points.
         let worth = PointValue { currency: Currency::PLN, worth: Rate::new(7, 3).unwrap() };
         let warsaw = Zone::new("Europe/Warsaw").unwrap();
-        let programme = Programme { point_values: vec![worth], redemption: terms, ..Programme::new("Club", warsaw) };
+        let mut programme =
+            Programme { point_values: vec![worth], redemption: terms, ..Programme::new("Club", warsaw) };
+        if earns {
+            let rules = serde_json::json!({ "rules": [{
+                "key": "tenth", "name": "A tenth back", "asset": "credit:PLN",
+                "earn": { "rate": { "give": 1, "per": { "minor": 10, "currency": "PLN" } } },
+            }] });
+            programme.earning = serde_json::from_value(rules).unwrap();
+        }
         bench.run(move |work| work.loyalty().save_programme(NewVersion::now(programme.clone()))).unwrap();
         Self { bench, branch, goods, account }
     }
@@ -115,7 +125,7 @@ impl Shop {
 }
 
 fn limits(asset: Asset, limits: Limits) -> RedemptionTerms {
-    let limits = LimitsFor { asset, audience: Default::default(), limits };
+    let limits = LimitsFor { asset, audience: Audience::default(), limits };
     RedemptionTerms { limits: vec![limits], ..RedemptionTerms::default() }
 }
 
@@ -128,7 +138,8 @@ pub fn terms_are_told_and_kept(factory: Factory<'_>) {
         minimum: Some(100),
         cash_part: vec![zloty(4_000)],
     };
-    let shop = Shop::open(factory, limits(CREDIT, terms));
+    let bench = open(factory);
+    let shop = Shop::of(&bench, limits(CREDIT, terms), false);
     shop.give(CREDIT, 20_000);
     let bound = |due, requested| {
         let usable = shop.usable(CREDIT, due, requested);
@@ -160,7 +171,8 @@ pub fn terms_are_told_and_kept(factory: Factory<'_>) {
 
 /// S-20: points pay with as many as it takes, rounded up, and are worth what they are worth rounded down.
 pub fn points_pay_by_their_value(factory: Factory<'_>) {
-    let shop = Shop::open(factory, RedemptionTerms::default());
+    let bench = open(factory);
+    let shop = Shop::of(&bench, RedemptionTerms::default(), false);
     shop.give(Asset::Points, 1_000);
     let usable = shop.usable(Asset::Points, 10_000, None);
     assert_eq!((usable.worth.minor(), usable.amount, usable.bound), (2_333, 1_000, Bound::Available));
@@ -175,7 +187,8 @@ pub fn points_pay_by_their_value(factory: Factory<'_>) {
 
 /// S-08: what is set aside is nobody else's; it is paid with, in part or whole, freed, or lapses by itself.
 pub fn holds_are_captured_voided_or_lapse(factory: Factory<'_>) {
-    let shop = Shop::open(factory, RedemptionTerms::default());
+    let bench = open(factory);
+    let shop = Shop::of(&bench, RedemptionTerms::default(), false);
     shop.give(CREDIT, 10_000);
     let first = shop.hold(CREDIT, 10_000, 6_000, "first").unwrap();
     assert_eq!(shop.hold(CREDIT, 10_000, 6_000, "first").unwrap(), first, "a repetition");
@@ -202,7 +215,8 @@ pub fn holds_are_captured_voided_or_lapse(factory: Factory<'_>) {
 
 /// S-49: a frozen account redeems nothing and what was set aside is free; a closed one is empty and stays closed.
 pub fn accounts_are_frozen_and_closed(factory: Factory<'_>) {
-    let shop = Shop::open(factory, RedemptionTerms::default());
+    let bench = open(factory);
+    let shop = Shop::of(&bench, RedemptionTerms::default(), false);
     shop.give(CREDIT, 1_000);
     let hold = shop.hold(CREDIT, 10_000, 400, "h").unwrap();
     let account = shop.account;
@@ -223,7 +237,8 @@ pub fn accounts_are_frozen_and_closed(factory: Factory<'_>) {
 
 /// T-4, T-5, T-6: what was paid comes back part by part, and in any parts to the same end; the day's cap with it.
 pub fn payments_come_back(factory: Factory<'_>) {
-    let shop = Shop::open(factory, limits(CREDIT, Limits { per_day: Some(2_000), ..Limits::default() }));
+    let bench = open(factory);
+    let shop = Shop::of(&bench, limits(CREDIT, Limits { per_day: Some(2_000), ..Limits::default() }), false);
     shop.give(CREDIT, 700);
     shop.give(CREDIT, 800);
     let account = shop.account;
@@ -245,9 +260,65 @@ pub fn payments_come_back(factory: Factory<'_>) {
     shop.bench.verify();
 }
 
+/// What becomes of one of two members alike, by the parts in which they return.
+struct Twin {
+    account: AccountId,
+    sold: PurchaseId,
+}
+
+impl Shop<'_> {
+    /// A member with credit buys for a part of it, earns a tenth of the rest, and spends some more.
+    fn twin(&self, name: &str, (pieces, paid, spent): (i64, i64, i64)) -> Twin {
+        let account: AccountId = self.bench.customer(NewCustomer::person(name)).id.into();
+        let twin = Shop { account, ..*self };
+        twin.give(CREDIT, 700);
+        twin.give(CREDIT, 900);
+        let sold = twin.buy(&format!("{name} buys"), pieces, vec![credit(zloty(paid))]).unwrap();
+        let spent = spent.min(twin.amounts(CREDIT).available);
+        twin.buy(&format!("{name} spends"), 10, vec![credit(zloty(spent))]).unwrap();
+        Twin { account, sold }
+    }
+}
+
+/// T-5, S-28, S-29, S-30: a return in any parts ends as a return at once, with what was paid, what was earned, and what is
+/// owed.
+pub fn returns_in_parts_end_alike(factory: Factory<'_>) {
+    let bench = open(factory);
+    let shop = Shop::of(&bench, RedemptionTerms::default(), true);
+    let mut runner = TestRunner::new(Config { cases: 12, failure_persistence: None, ..Config::default() });
+    let number = std::cell::Cell::new(0);
+    let input = (1..6_i64, 1..1_600_i64, 1..8_000_i64, proptest::collection::vec(1..4_i64, 1..6));
+    let outcome = runner.run(&input, |(pieces, paid, spent, parts)| {
+        number.set(number.get() + 1);
+        let [whole, split] =
+            ["whole", "split"].map(|name| shop.twin(&format!("{name} {}", number.get()), (pieces, paid, spent)));
+        let mut back = 0;
+        for (n, part) in parts.into_iter().enumerate() {
+            let part = part.min(pieces - back);
+            if part > 0 {
+                shop.take_back(split.sold, part, &format!("{} {n}", number.get()));
+                back += part;
+            }
+        }
+        shop.take_back(whole.sold, back, &format!("{} whole", number.get()));
+        let state = |account: AccountId| {
+            let read = shop.bench.read(move |work| {
+                let lots = work.loyalty().lots(account)?;
+                Ok((work.loyalty().balances(account)?, lots.iter().map(|lot| lot.remaining).collect::<Vec<_>>()))
+            });
+            read.unwrap()
+        };
+        prop_assert_eq!(state(whole.account), state(split.account));
+        Ok(())
+    });
+    outcome.unwrap();
+    bench.verify();
+}
+
 /// T-8, row 1: many tills redeem from one account at once. As many win as there is credit for, and the others are told.
 pub fn nothing_is_spent_twice(factory: Factory<'_>) {
-    let shop = Shop::open(factory, RedemptionTerms::default());
+    let bench = open(factory);
+    let shop = Shop::of(&bench, RedemptionTerms::default(), false);
     let rounds = 3;
     for round in 0..rounds {
         shop.give(CREDIT, 500);
@@ -263,7 +334,8 @@ pub fn nothing_is_spent_twice(factory: Factory<'_>) {
 
 /// T-8: holds and payments at once never pass the cap of the day.
 pub fn caps_are_exact(factory: Factory<'_>) {
-    let shop = Shop::open(factory, limits(CREDIT, Limits { per_day: Some(500), ..Limits::default() }));
+    let bench = open(factory);
+    let shop = Shop::of(&bench, limits(CREDIT, Limits { per_day: Some(500), ..Limits::default() }), false);
     shop.give(CREDIT, 10_000);
     let ended = race(8, 1, |turn| {
         let name = format!("{}", turn.worker);

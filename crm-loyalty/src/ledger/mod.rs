@@ -1,5 +1,4 @@
 //! Accounts and what is on them: the one place where lots and balances are changed.
-#![allow(dead_code, unused_imports, reason = "the rooms that use all of it come one by one")]
 
 mod book;
 mod corrections;

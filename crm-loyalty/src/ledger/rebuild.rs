@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use crm_core::Result;
 use crm_core::loyalty::ledger::audit::fold_lots;
 use crm_core::loyalty::ledger::rules::{self, Amounts};
-use crm_core::loyalty::ledger::{Account, AccountId, Balance, Entry, Hold, HoldState, Lot, balance, entry, hold, lot};
+use crm_core::loyalty::ledger::{
+    Account, AccountId, Balance, Entry, EntryKind, Hold, HoldState, Lot, balance, entry, hold, lot,
+};
 use crm_core::work::{Entity, Json, Permit, Version};
 
 /// Puts balances, lots and the account right, and returns how many rows were wrong.
@@ -42,7 +44,9 @@ pub(super) fn rebuild(work: &mut Permit<'_, '_>, account: AccountId) -> Result<u
             (right.amount, right.held, right.expired) = (sums.amount, sums.held, sums.expired);
             right.open = right.remaining.saturating_add(right.held) > 0;
             right.matured = if right.remaining > 0 { sums.pending == 0 } else { row.matured };
-            right.origin_id = *origin;
+            if origin.kind != EntryKind::Transfer {
+                right.origin_id = origin.id;
+            }
         }
         wrong += put(work, &row, right.clone())?;
         lots.insert(right.id, right);

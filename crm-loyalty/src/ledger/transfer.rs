@@ -5,7 +5,7 @@ use crm_core::loyalty::ledger::{AccountState, EntryKind, Lot, LotId, PostingAcco
 use crm_core::work::{Permit, Version};
 use crm_core::{Error, Result};
 
-use super::book::{Book, Cause, Held, check_amount, posting};
+use super::book::{Book, Cause, Kept, check_amount, posting};
 
 impl Book {
     /// Takes over what is left, free, of a lot of another account, under the same id and with the same dates. What was there
@@ -24,7 +24,7 @@ impl Book {
             let (version, origin_id) = (Version::FIRST, lot.origin_id);
             let (remaining, held, expired, open) = (0, 0, 0, false);
             let new = Lot { account_id, version, amount, remaining, held, expired, open, origin_id, ..lot.clone() };
-            self.lots.insert(lot.id, Held::new(new));
+            self.lots.insert(lot.id, Kept::new(new));
         }
         let row = self.lot(lot.id)?;
         row.matured = lot.matured;

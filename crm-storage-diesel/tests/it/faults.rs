@@ -20,7 +20,10 @@ use crm_core::kernel::currency::Currency;
 use crm_core::kernel::money::Money;
 use crm_core::kernel::page::Limit;
 use crm_core::kernel::rate::Rate;
-use crm_core::kernel::time::CivilDate;
+use crm_core::kernel::time::{CivilDate, Zone};
+use crm_core::loyalty::Asset;
+use crm_core::loyalty::ledger::{Account, AccountState, Balance, DayUse, Entry, Hold, Lot};
+use crm_core::loyalty::programme::{PointValue, Programme};
 use crm_core::module::OutboxMessage;
 use crm_core::offers::{Acceptance, NewOffer, Offer};
 use crm_core::pricing::{
@@ -34,9 +37,14 @@ use crm_core::returns::{NewReturn, NewReturnLine, Refund, ReturnLine};
 use crm_core::shipping::{PickLine, ShipLine};
 use crm_core::work::{CommandRecord, Entity, Filter, Permit, Version};
 use crm_core::{Crm, Error, Result};
+use crm_loyalty::programme::NewVersion;
+use crm_loyalty::redemption::{Holding, NewHolding, credit, points, with_hold};
+use crm_loyalty::{Loyalty, WorkLoyalty};
 use crm_storage_diesel::DieselStorage;
 
 use crate::databases;
+
+const CREDIT: Asset = Asset::Credit(Currency::PLN);
 
 const FAULTS: [Fault; 4] =
     [Fault::ErrorBefore, Fault::ErrorAfter, Fault::Crash, Fault::Delay(Duration::from_millis(1))];
@@ -152,6 +160,22 @@ const OPERATIONS: &[(&str, Operation)] = &[
         }
         Ok(())
     }),
+    ("loyalty.accounts", |work, name| {
+        let account = work.customers().create(NewCustomer::person("Członek"))?.id.into();
+        work.loyalty().adjust(account, CREDIT, 500, "welcome", name)?;
+        work.loyalty().set_state(account, AccountState::Frozen, "asked for", name)?;
+        work.loyalty().adjust(account, CREDIT, -500, "by mistake", &format!("{name} back"))?;
+        work.loyalty().set_state(account, AccountState::Closed, "left", &format!("{name} closed"))
+    }),
+    ("loyalty.hold", |work, name| {
+        let hold = hold(work, name)?;
+        work.loyalty().void_hold(hold.account, hold.hold, name)
+    }),
+    ("purchases.record with credit and points", |work, name| club_sale(work, name).map(|_| ())),
+    ("returns.record of credit and points", |work, name| {
+        let sold = club_sale(work, name)?;
+        work.returns().record(&NewReturn::of(sold, [NewReturnLine::of(1, 2)]), name).map(|_| ())
+    }),
     ("outbox.send", |work, name| work.send("email", name.into()).map(|_| ())),
     ("outbox.claim", |work, _| {
         work.send("email", "to be claimed".into())?;
@@ -201,6 +225,23 @@ fn quoted(work: &mut Permit<'_, '_>, name: &str) -> Result<PurchaseId> {
     }
 }
 
+/// Something of the first customer's credit, set aside.
+fn hold(work: &mut Permit<'_, '_>, name: &str) -> Result<Holding> {
+    let (account, branch) = (first::<Customer>(work)?.id.into(), first::<Branch>(work)?.id);
+    let (due, amount) = (Money::new(3_000, Currency::PLN), Money::new(2, Currency::PLN));
+    let new = NewHolding { account, asset: CREDIT, branch, due, amount, minutes: None, card: None };
+    work.loyalty().hold(&new, name)
+}
+
+/// A purchase of three pieces that is paid with what was set aside, with points, and with cash.
+fn club_sale(work: &mut Permit<'_, '_>, name: &str) -> Result<PurchaseId> {
+    let hold = hold(work, name)?.hold;
+    let money = |minor| Money::new(minor, Currency::PLN);
+    let tenders = vec![with_hold(credit(money(2)), hold), points(money(3)), NewTender::cash_rest()];
+    let sale = sale(work, name, tenders)?;
+    Ok(work.purchases().record(&sale, name)?.purchase)
+}
+
 /// A purchase that is not final, to be shipped.
 fn open(work: &mut Permit<'_, '_>, name: &str) -> Result<PurchaseId> {
     let sale = sale(work, name, vec![NewTender::cash_rest()])?;
@@ -216,6 +257,13 @@ fn set_up(work: &mut Permit<'_, '_>) -> Result<()> {
     work.catalog().create_category(None, "Spożywcze")?;
     work.customers().create(NewCustomer::person("Jan Kot"))?;
     work.customers().create(NewCustomer::person("Ewa Kot"))?;
+    let member = first::<Customer>(work)?.id.into();
+    for (asset, key) in [(CREDIT, "credit"), (Asset::Points, "points")] {
+        work.loyalty().adjust(member, asset, 1_000_000, "welcome", key)?;
+    }
+    let worth = PointValue { currency: Currency::PLN, worth: Rate::new(1, 2)? };
+    let programme = Programme::new("Club", Zone::new("Europe/Warsaw")?);
+    work.loyalty().save_programme(NewVersion::now(Programme { point_values: vec![worth], ..programme }))?;
     let off = Adjustment::Percent(Rate::percent(10));
     let limit = |cap, per| UsageLimit { cap, per, every: None, soft: false };
     let limits = vec![
@@ -277,6 +325,14 @@ fn fingerprint(crm: &Crm) -> Vec<u64> {
             versions::<Instalment>(work)?,
             count::<InstalmentPayment>(work)?,
             versions::<Cheque>(work)?,
+            versions::<Account>(work)?,
+            versions::<Balance>(work)?,
+            count::<Lot>(work)?,
+            versions::<Lot>(work)?,
+            count::<Hold>(work)?,
+            versions::<Hold>(work)?,
+            versions::<DayUse>(work)?,
+            count::<Entry>(work)?,
             count::<JournalEntry>(work)?,
             count::<OutboxMessage>(work)?,
             versions::<OutboxMessage>(work)?,
@@ -302,7 +358,8 @@ fn hush_injected_crashes() {
 fn every_fault_of_every_operation(url: &str) {
     hush_injected_crashes();
     let faulty = FaultyStorage::new(Arc::new(DieselStorage::open(url).unwrap()));
-    let crm = Crm::builder_on(faulty.clone() as Arc<dyn crm_core::work::Storage>).build_blocking().unwrap();
+    let builder = Crm::builder_on(faulty.clone() as Arc<dyn crm_core::work::Storage>);
+    let crm = builder.module(Loyalty::new()).build_blocking().unwrap();
     crm.blocking().run(&Actor::system(), "set up", |work| set_up(&mut work.unrestricted()?)).unwrap();
     let names = AtomicUsize::new(0);
     let mut faults = 0;

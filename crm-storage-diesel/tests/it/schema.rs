@@ -20,6 +20,7 @@ use crm_core::kernel::page::{Cursor, Limit, Page};
 use crm_core::kernel::rate::Rate;
 use crm_core::kernel::time::{CivilDate, Timestamp};
 use crm_core::loyalty::Asset;
+use crm_core::loyalty::ledger::account;
 use crm_core::offers::{NewOffer, OfferState};
 use crm_core::partners::Contract;
 use crm_core::pricing::{Adjustment, Assortment, Context, NewRule, PriceRuleId, RuleTerms, Stage, TaxMode};
@@ -591,7 +592,9 @@ const LISTS: &[List] = &[
         two_pages(|limit, after| work.loyalty().entries(sample.customer.into(), limit, after))
     }),
     list("accounts on which something is due", &["crm_loyalty_accounts_due_idx"], |work, _| {
-        work.loyalty().settle_due(Limit::new(2)?).map(|_| ())
+        let mut work = work.unrestricted()?;
+        let due = account::due_at.le(work.now());
+        work.select(due).order_by(account::due_at).page(Limit::new(2)?, None).map(|_| ())
     }),
     list("outbox", &["crm_outbox_due_idx"], |work, _| {
         work.outbox().claim(Limit::new(2)?, std::time::Duration::ZERO).map(|_| ())

@@ -24,10 +24,13 @@ const RELEASED: &[(&str, u32, Dialect, &str)] = &[
     ("core", 1, Dialect::Postgres, "f13fb6c08cf65395712d1db693f3144ee5dbc6534159032e3f7c4fa04d1e38a6"),
 ];
 
+/// Modules that were never released: theirs may still change.
+const UNRELEASED: &[&str] = &["loyalty"];
+
 #[test]
 fn released_migrations_are_frozen() {
     let mut shipped = Vec::new();
-    for module in SHIPPED {
+    for module in SHIPPED.iter().filter(|module| !UNRELEASED.contains(&module.module)) {
         for migration in module.migrations {
             for dialect in [Dialect::Sqlite, Dialect::Postgres] {
                 let digest = Sha256::digest(migration.text(dialect).replace("\r\n", "\n"));

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::model::{Account, Balance, DayUse, Entry, EntryId, Hold, HoldState, Lot, LotId, Posting, PostingAccount};
+use super::model::{Account, Balance, DayUse, Entry, EntryKind, Hold, HoldState, Lot, LotId, Posting, PostingAccount};
 use super::rules::{self, Amounts};
 use crate::Result;
 use crate::kernel::time::CivilDate;
@@ -28,7 +28,7 @@ pub struct Stored {
 /// What the postings of a lot come to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct LotSums {
-    /// What was put into it by the entry that made it.
+    /// The most that was ever in it, with what has expired: what it was made with.
     pub amount: i64,
     /// What is left and can be redeemed later.
     pub pending: i64,
@@ -53,15 +53,21 @@ impl LotSums {
     }
 }
 
-/// What entries come to, lot by lot: the first posting of a lot makes it.
-pub fn fold_lots(entries: &[Entry]) -> BTreeMap<LotId, (EntryId, LotSums)> {
-    let mut lots: BTreeMap<LotId, (EntryId, LotSums)> = BTreeMap::new();
+/// What entries come to, lot by lot, and the entry that has made each.
+pub fn fold_lots(entries: &[Entry]) -> BTreeMap<LotId, (&Entry, LotSums)> {
+    let mut lots: BTreeMap<LotId, (&Entry, LotSums)> = BTreeMap::new();
     for entry in entries {
         for posting in &entry.postings.0 {
-            let Some(lot) = posting.lot else { continue };
-            let (_, sums) =
-                lots.entry(lot).or_insert_with(|| (entry.id, LotSums { amount: posting.amount, ..LotSums::default() }));
-            sums.book(posting);
+            if let Some(lot) = posting.lot {
+                lots.entry(lot).or_insert((entry, LotSums::default())).1.book(posting);
+            }
+        }
+        // Within an entry a part may come before what it is a part of.
+        for lot in entry.postings.0.iter().filter_map(|posting| posting.lot) {
+            if let Some((_, sums)) = lots.get_mut(&lot) {
+                let all = [sums.pending, sums.available, sums.held, sums.expired];
+                sums.amount = sums.amount.max(all.iter().fold(0, |sum, figure| sum.saturating_add(*figure)));
+            }
         }
     }
     lots
@@ -130,7 +136,8 @@ fn lots(stored: &Stored) -> Vec<String> {
         };
         let (available, pending) = if lot.matured { (lot.remaining, 0) } else { (0, lot.remaining) };
         let kept = LotSums { amount: lot.amount, pending, available, held: lot.held, expired: lot.expired };
-        if (kept, lot.origin_id) != (sums, origin) {
+        // What came from another account was made by an entry of that.
+        if kept != sums || lot.origin_id != origin.id && origin.kind != EntryKind::Transfer {
             faults.push(format!("lot {}: {kept:?}, its entries come to {sums:?}", lot.id));
         }
         let left = lot.remaining.saturating_add(lot.held);
