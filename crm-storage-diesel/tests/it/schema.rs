@@ -59,6 +59,9 @@ const EXEMPT: &[(&str, &str, &str)] = &[
     ("crm_tenders", "purchase_id", "verify() finds tenders of no purchase"),
 ];
 
+/// The records that lead to a customer, whose histories are read with its own.
+const MERGED: &str = "crm_customers_merged_idx";
+
 /// A plan without the values may narrow by the kind alone.
 const FEW: &str = "records of one kind are few, and put in order after they were read";
 
@@ -374,6 +377,9 @@ const LISTS: &[List] = &[
             Ok(())
         })
     },
+    list("records that lead to a customer", &[MERGED], |work, sample| {
+        work.customers().merged(sample.customer).map(|_| ())
+    }),
     list("a category with all below", &["crm_categories_path_idx"], |work, sample| {
         work.catalog().subtree(sample.category).map(|_| ())
     }),
@@ -400,9 +406,11 @@ const LISTS: &[List] = &[
     }),
     List {
         sorted: Some("what one customer bought: a plan without the values takes the kind for rare"),
-        ..list("purchases of a customer", &["crm_journal_customer_idx", "crm_journal_kind_idx"], |work, sample| {
-            two_pages(|limit, after| work.purchases().of_customer(sample.customer, limit, after))
-        })
+        ..list(
+            "purchases of a customer",
+            &["crm_journal_customer_idx", "crm_journal_kind_idx", MERGED],
+            |work, sample| two_pages(|limit, after| work.purchases().of_customer(sample.customer, limit, after)),
+        )
     },
     List {
         whole: true,
@@ -499,13 +507,13 @@ const LISTS: &[List] = &[
     list("offers of a branch", &["crm_offers_branch_idx"], |work, sample| {
         two_pages(|limit, after| work.offers().of_branch(sample.branch, OfferState::Draft, limit, after))
     }),
-    list("offers to a customer", &["crm_offers_customer_idx"], |work, sample| {
+    list("offers to a customer", &["crm_offers_customer_idx", MERGED], |work, sample| {
         two_pages(|limit, after| work.offers().of_customer(sample.customer, limit, after))
     }),
-    list("invoices of a customer", &["crm_invoices_customer_idx"], |work, sample| {
+    list("invoices of a customer", &["crm_invoices_customer_idx", MERGED], |work, sample| {
         two_pages(|limit, after| work.invoices().of_customer(sample.customer, limit, after))
     }),
-    list("invoices of a series", &["crm_invoices_number", "crm_invoices_customer_idx"], |work, sample| {
+    list("invoices of a series", &["crm_invoices_number", "crm_invoices_customer_idx", MERGED], |work, sample| {
         let year = work.invoices().of_customer(sample.customer, Limit::default(), None)?.items[0].period;
         two_pages(|limit, after| work.invoices().in_series(sample.branch, "FV", year, limit, after))
     }),
@@ -515,7 +523,7 @@ const LISTS: &[List] = &[
     list("what is due", &["crm_instalments_due_idx"], |work, sample| {
         two_pages(|limit, after| work.instalments().due(sample.branch, CivilDate::MAX, limit, after))
     }),
-    list("what a customer owes", &["crm_instalments_customer_idx"], |work, sample| {
+    list("what a customer owes", &["crm_instalments_customer_idx", MERGED], |work, sample| {
         two_pages(|limit, after| work.instalments().of_customer(sample.customer, limit, after))
     }),
     list("cheques to be cashed", &["crm_cheques_due_idx"], |work, sample| {
@@ -529,7 +537,7 @@ const LISTS: &[List] = &[
         })
     },
     List { whole: true, ..list("journal", &["crm_journal_pk"], |work, _| journal(work, &JournalQuery::default())) },
-    list("journal of a customer", &["crm_journal_customer_idx"], |work, sample| {
+    list("journal of a customer", &["crm_journal_customer_idx", MERGED], |work, sample| {
         journal(work, &JournalQuery { customer: Some(sample.customer), ..JournalQuery::default() })
     }),
     list("journal of a kind", &["crm_journal_kind_idx"], |work, _| {
