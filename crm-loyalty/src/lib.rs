@@ -6,20 +6,29 @@
 pub mod cards;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+pub mod earning;
 pub mod gift_cards;
+pub mod jobs;
 pub mod ledger;
 pub mod merge;
 pub mod programme;
+pub mod redemption;
+pub mod tiers;
 
 use crm_core::Result;
 use crm_core::accounts::Key;
 use crm_core::customers::event::{CustomerChanged, CustomerCreated, CustomersMerged, CustomersUnmerged};
+use crm_core::instalments::event::InstalmentsCleared;
 use crm_core::loyalty::cards::Card;
+use crm_core::loyalty::earning::{EarnCounter, PurchaseSheet};
 use crm_core::loyalty::gift_cards::{GiftBatch, GiftCard, GiftSale, GiftTicket};
-use crm_core::loyalty::ledger::{Account, Balance, Entry, Hold, Lot};
+use crm_core::loyalty::ledger::{Account, Balance, DayUse, Entry, Hold, Lot};
 use crm_core::loyalty::merge::MemberMerge;
 use crm_core::loyalty::programme::{ProgrammeState, ProgrammeVersion};
+use crm_core::loyalty::tiers::event::{TIER_ENDING, TIER_LOWERED, TIER_PINNED, TIER_REACHED};
+use crm_core::loyalty::tiers::{QualifyingDay, Standing, TierChange};
 use crm_core::module::{Manifest, Module, Permission, Registry};
+use crm_core::purchases::event::PurchaseRecorded;
 use crm_core::returns::event::PurchaseReturned;
 use crm_core::work::{Entity, UnitOfWork};
 
@@ -73,6 +82,16 @@ const PERMISSIONS: &[Permission] = &[
     permission(merge::MERGE, "move what a member has when two customers become one"),
     permission(programme::WRITE, "save versions of the club's programme"),
     permission(programme::READ, "see the club's programme"),
+    permission(ledger::MANAGE, "freeze, thaw and close accounts of the club"),
+    permission(ledger::ADJUST, "set accounts of the club right by hand, and forgive debts"),
+    permission(ledger::MAINTAIN, "write down what is due on accounts of the club"),
+    permission(redemption::REDEEM, "set aside and pay with what is on accounts of the club"),
+    permission(earning::EARN, "let purchases earn credit and points"),
+    permission(earning::READ, "see what purchases have earned"),
+    permission(earning::WHAT_IF, "ask what another programme would have given"),
+    permission(tiers::READ, "see tiers, what is missing to them, and their history"),
+    permission(tiers::PIN, "set tiers by hand"),
+    permission(tiers::REVIEW, "review tiers that are due"),
 ];
 
 impl Module for Loyalty {
@@ -90,7 +109,13 @@ impl Module for Loyalty {
                 Balance::SCHEMA,
                 Lot::SCHEMA,
                 Hold::SCHEMA,
+                DayUse::SCHEMA,
                 Entry::SCHEMA,
+                PurchaseSheet::SCHEMA,
+                EarnCounter::SCHEMA,
+                QualifyingDay::SCHEMA,
+                Standing::SCHEMA,
+                TierChange::SCHEMA,
                 Card::SCHEMA,
                 GiftBatch::SCHEMA,
                 GiftCard::SCHEMA,
@@ -103,6 +128,10 @@ impl Module for Loyalty {
                 ledger::event::LEDGER_POSTED,
                 ledger::event::ACCOUNT_OPENED,
                 ledger::event::ACCOUNT_STATE_CHANGED,
+                TIER_REACHED,
+                TIER_LOWERED,
+                TIER_ENDING,
+                TIER_PINNED,
                 cards::event::CARD_CHANGED,
                 cards::event::CARD_REFUSED,
                 gift_cards::event::GIFT_BATCH_MADE,
@@ -117,6 +146,15 @@ impl Module for Loyalty {
         registry.provide(programme::Versions::default());
         registry.provide(self.gift_key.clone());
         registry.on::<CustomerCreated>("enrol", |work, event| ledger::on_customer(work, event.customer));
+        registry.tender(redemption::CREDIT, redemption::Redeeming { points: false });
+        registry.tender(redemption::POINTS, redemption::Redeeming { points: true });
+        registry.invariant("loyalty.accounts", ledger::accounts_agree);
+        registry.on::<PurchaseRecorded>("earn", earning::on_purchase);
+        registry.on::<PurchaseReturned>("claw back", earning::on_return);
+        registry.on::<InstalmentsCleared>("earn as it is paid", earning::on_cleared);
+        registry.price_context(tiers::complete);
+        registry.invariant("tiers.counts", tiers::counts_agree);
+        registry.invariant("tiers.history", tiers::standings_agree);
         registry.on::<CustomerCreated>("card numbers", |work, event| cards::on_card_no(work, event.customer));
         registry.on::<CustomerChanged>("card numbers", |work, event| {
             if event.columns.iter().any(|column| column == "card_no") {

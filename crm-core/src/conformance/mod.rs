@@ -61,6 +61,11 @@ pub use grouped::GroupedMemory;
 pub use race::{Round, Turn, race};
 pub use sample::{Listener, Sample, Specimen, SpecimenFound, SpecimenId, any_specimen, any_text, specimen};
 
+/// How often a check is to do something: what the variable of the environment says, for a long run by hand.
+fn repeats(variable: &str, otherwise: u64) -> u64 {
+    std::env::var(variable).ok().and_then(|number| number.parse().ok()).unwrap_or(otherwise)
+}
+
 /// Expands to one `#[test]` for each check of the suite, in a module for each subject. See [`conformance`](self).
 #[macro_export]
 macro_rules! conformance_tests {
@@ -129,6 +134,7 @@ macro_rules! conformance_tests {
             quoted {
                 are_recorded_at_the_price_told, come_back_as_they_were_sold, limits_are_exact, limits_come_back,
                 limits_have_periods_and_owners, hands_have_limits, hands_have_limits_by_role,
+                each_sale_has_one_version_of_its_terms,
             }
             offers {
                 keep_their_price, are_accepted_once, hold_limits_until_they_end, refuse_nonsense, belong_to_their_customer,
@@ -141,6 +147,7 @@ macro_rules! conformance_tests {
                 let_in_who_knows_the_password, refuse_everybody_alike, ask_for_the_right_to_log_in, count_guesses_exactly, lock_nobody_out,
                 keep_sessions_as_an_oracle_does, end_sessions_with_the_password, change_passwords, expire_passwords,
                 send_codes_that_work_once, reset_forgotten_passwords, change_identifiers, have_api_tokens,
+                sign_in_where_the_policy_says_so, let_partners_in_while_their_contract_is_valid,
                 are_issued_by_stage, are_administered, ask_for_a_second_factor, keep_secrets, hash_anew_when_the_cost_grows,
             }
             quotas { are_exact, settle_once, count_customers }

@@ -11,5 +11,7 @@ pub mod gift_cards;
 pub mod ledger;
 pub mod merge;
 pub mod programme;
+pub mod redemption;
+pub mod tiers;
 
 pub use asset::Asset;

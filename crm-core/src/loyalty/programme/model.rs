@@ -13,6 +13,8 @@ use crate::kernel::time::{BusinessDay, TimeOfDay, Timestamp, Zone};
 use crate::loyalty::cards::CardTerms;
 use crate::loyalty::earning::EarningTerms;
 use crate::loyalty::gift_cards::GiftCardTerms;
+use crate::loyalty::redemption::RedemptionTerms;
+use crate::loyalty::tiers::TierLadder;
 use crate::work::{Json, Version};
 use crate::{Error, Result};
 
@@ -106,6 +108,12 @@ pub struct Programme {
     /// What purchases earn.
     #[serde(default)]
     pub earning: EarningTerms,
+    /// How one pays with what it has given.
+    #[serde(default)]
+    pub redemption: RedemptionTerms,
+    /// The ladders of tiers (S-18).
+    #[serde(default)]
+    pub tiers: Vec<TierLadder>,
     /// Members' cards.
     #[serde(default)]
     pub cards: CardTerms,
@@ -125,6 +133,8 @@ impl Programme {
             enrolment: Enrolment::default(),
             point_values: Vec::new(),
             earning: EarningTerms::default(),
+            redemption: RedemptionTerms::default(),
+            tiers: Vec::new(),
             cards: CardTerms::default(),
             gift_cards: GiftCardTerms::default(),
         }
