@@ -22,6 +22,8 @@ pub mod cards;
 pub mod gift_cards;
 pub mod jobs;
 pub mod ledger;
+pub mod ledger_histories;
+mod ledger_model;
 pub mod merges;
 pub mod redemption;
 mod shop;
@@ -41,6 +43,7 @@ macro_rules! loyalty_conformance_tests {
                 customers_are_members, lots_are_used_in_order, what_is_due_happens_when_it_was_due,
                 what_was_earned_is_taken_back, what_was_paid_comes_back,
             }
+            ledger_histories { equal_the_model }
             redemption {
                 terms_are_told_and_kept, points_pay_by_their_value, holds_are_captured_voided_or_lapse,
                 accounts_are_frozen_and_closed, payments_come_back, nothing_is_spent_twice, caps_are_exact,
