@@ -3,7 +3,13 @@
 //! Points, credit and the money of gift cards are three [assets](Asset). What is given is a [lot](ledger::Lot) with dates of
 //! its own on an [account](ledger::Account), and every change is an [entry](ledger::Entry) whose postings sum to nothing.
 
+pub mod anniversaries;
 pub mod asset;
+pub mod bonus;
+pub mod grants;
 pub mod ledger;
+pub mod programme;
+pub mod referral;
+pub mod statements;
 
 pub use asset::Asset;
