@@ -5,10 +5,12 @@
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
+pub mod programme;
 
 use crm_core::Result;
 use crm_core::loyalty::ledger;
-use crm_core::module::{Manifest, Module, Registry};
+use crm_core::loyalty::programme as terms;
+use crm_core::module::{Manifest, Module, Permission, Registry};
 use crm_core::work::{Entity, UnitOfWork};
 
 /// The module: `Crm::builder(storage).module(Loyalty::new())`.
@@ -22,26 +24,38 @@ impl Loyalty {
     }
 }
 
+const fn permission(name: &'static str, about: &'static str) -> Permission {
+    Permission { name, about }
+}
+
+const PERMISSIONS: &[Permission] = &[
+    permission(programme::WRITE, "save versions of the club's programme"),
+    permission(programme::READ, "see the club's programme"),
+];
+
 impl Module for Loyalty {
     fn manifest(&self) -> Manifest {
         Manifest {
             name: "loyalty",
             requires: &["core"],
-            permissions: &[],
+            permissions: PERMISSIONS,
             uses: &[],
             // A kind after those it refers to: rows are written in this order.
             entities: &[
+                terms::ProgrammeState::SCHEMA,
+                terms::ProgrammeVersion::SCHEMA,
                 ledger::Account::SCHEMA,
                 ledger::Balance::SCHEMA,
                 ledger::Lot::SCHEMA,
                 ledger::Hold::SCHEMA,
                 ledger::Entry::SCHEMA,
             ],
-            events: &[],
+            events: &[programme::event::PROGRAMME_SAVED],
         }
     }
 
-    fn install(&self, _: &mut Registry) -> Result<()> {
+    fn install(&self, registry: &mut Registry) -> Result<()> {
+        registry.provide(programme::Versions::default());
         Ok(())
     }
 }

@@ -2,10 +2,12 @@
 //!
 //! Points, credit and the money of gift cards are three [assets](Asset). What is given is a [lot](ledger::Lot) with dates of
 //! its own on an [account](ledger::Account), and every change is an [entry](ledger::Entry) whose postings sum to nothing.
+//! What the club gives, and to whom, is written in its [programme](programme::Programme).
 
 pub mod anniversaries;
 pub mod asset;
 pub mod bonus;
+pub mod earning;
 pub mod grants;
 pub mod ledger;
 pub mod programme;

@@ -1,0 +1,8 @@
+//! Saving versions of the programme, and finding the one in force.
+
+pub mod event;
+mod service;
+
+pub use crm_core::loyalty::programme::Compiled;
+pub use service::{NewVersion, READ, WRITE};
+pub(crate) use service::{Versions, current};

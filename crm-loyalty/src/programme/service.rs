@@ -1,0 +1,161 @@
+//! Saving versions of the programme, and finding the one in force.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crm_core::access::Target;
+use crm_core::catalog::{Category, CategoryTreeState};
+use crm_core::kernel::time::Timestamp;
+use crm_core::loyalty::programme::{
+    self, Compiled, Finding, Programme, ProgrammeState, ProgrammeVersion, in_force, programme_version,
+};
+use crm_core::pricing::CategoryTree;
+use crm_core::reexport::Uuid;
+use crm_core::work::{Filter, Json, Permit, Version};
+use crm_core::{Error, Result};
+use serde::{Deserialize, Serialize};
+
+use super::event::ProgrammeSaved;
+use crate::Club;
+
+/// Permission to save versions of the programme.
+pub const WRITE: &str = "loyalty.programme.write";
+/// Permission to see the programme.
+pub const READ: &str = "loyalty.programme.read";
+
+/// A version of the programme to save.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewVersion {
+    /// The first instant it is in force: not before now, and now if left out.
+    #[serde(default)]
+    pub from: Option<Timestamp>,
+    /// The first instant it is no longer in force: then the version before it is again.
+    #[serde(default)]
+    pub until: Option<Timestamp>,
+    /// What it says.
+    pub programme: Programme,
+}
+
+impl NewVersion {
+    /// In force from now on.
+    pub fn now(programme: Programme) -> Self {
+        Self { from: None, until: None, programme }
+    }
+}
+
+/// All versions, compiled, by the stamps of what they were made of. Stamps are never used twice, so what a unit of work
+/// compiled and then did not commit is never taken for something else.
+#[derive(Debug, Default)]
+pub(crate) struct Versions(Mutex<Option<Kept>>);
+
+type Kept = ([Uuid; 2], Arc<[Arc<Compiled>]>);
+
+impl Club<'_, '_> {
+    /// Saves a version of the programme, and says what whoever saves it should know. Earlier versions stay as they are
+    /// (S-46).
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] with the code of the first [`Finding`] that is an error, or with `programme.in_the_past`,
+    /// `programme.period`.
+    pub fn save_programme(&mut self, new: NewVersion) -> Result<(ProgrammeVersion, Vec<Finding>)> {
+        let mut work = self.0.permit(WRITE, &Target::ANY)?;
+        let findings = programme::check(&new.programme, &tree(&mut work)?);
+        if let Some(fault) = findings.iter().find(|finding| finding.error) {
+            return Err(Error::invalid(fault.place.clone(), fault.code));
+        }
+        let from = new.from.unwrap_or(work.now());
+        if from < work.now() {
+            return Err(Error::invalid("from", "programme.in_the_past"));
+        }
+        if new.until.is_some_and(|until| until <= from) {
+            return Err(Error::invalid("until", "programme.period"));
+        }
+        // First the state, so that two who save at once do not both add the same version.
+        let number = stamp(&mut work)?;
+        let version = ProgrammeVersion {
+            number,
+            effective_from: from,
+            effective_until: new.until,
+            saved_at: work.now(),
+            terms: Json(new.programme),
+        };
+        work.insert(&version)?;
+        work.emit(&ProgrammeSaved { number, from, until: new.until })?;
+        Ok((version, findings))
+    }
+
+    /// What is wrong with a programme, without saving it.
+    ///
+    /// # Errors
+    /// [`Error::Denied`] without [`READ`].
+    pub fn check_programme(&mut self, programme: &Programme) -> Result<Vec<Finding>> {
+        let mut work = self.0.permit(READ, &Target::ANY)?;
+        let tree = tree(&mut work)?;
+        Ok(programme::check(programme, &tree))
+    }
+
+    /// The programme in force at an instant, now if left out.
+    ///
+    /// # Errors
+    /// [`Error::Denied`] without [`READ`].
+    pub fn programme(&mut self, at: Option<Timestamp>) -> Result<Option<Arc<Compiled>>> {
+        let mut work = self.0.permit(READ, &Target::ANY)?;
+        let at = at.unwrap_or(work.now());
+        current(&mut work, at)
+    }
+
+    /// Every version of the programme, the first first.
+    ///
+    /// # Errors
+    /// [`Error::Denied`] without [`READ`].
+    pub fn programme_versions(&mut self) -> Result<Vec<ProgrammeVersion>> {
+        self.0.permit(READ, &Target::ANY)?.select(Filter::all()).order_by(programme_version::number).all()
+    }
+}
+
+/// The programme in force at an instant, if there is one. Reads two rows by key; a version is compiled once and kept until
+/// something changes.
+pub(crate) fn current(work: &mut Permit<'_, '_>, at: Timestamp) -> Result<Option<Arc<Compiled>>> {
+    let versions = versions(work)?;
+    let intervals = versions.iter().map(|version| (version.number, version.from, version.until));
+    Ok(in_force(intervals, at).and_then(|place| versions.get(place)).cloned())
+}
+
+/// All versions, compiled.
+fn versions(work: &mut Permit<'_, '_>) -> Result<Arc<[Arc<Compiled>]>> {
+    let nil = Uuid::nil();
+    let state = work.find::<ProgrammeState>(&nil.into())?;
+    let grown = work.find::<CategoryTreeState>(&nil.into())?;
+    let stamps = [state.map_or(nil, |state| state.stamp), grown.map_or(nil, |state| state.stamp)];
+    let kept = &work.provided::<Versions>()?.0;
+    if let Some((of, versions)) = &*kept.lock().unwrap_or_else(PoisonError::into_inner)
+        && *of == stamps
+    {
+        return Ok(versions.clone());
+    }
+    let tree = Arc::new(tree(work)?);
+    let stored = work.select(Filter::<ProgrammeVersion>::all()).all()?;
+    let compiled = stored.into_iter().map(|version| Arc::new(Compiled::new(version, tree.clone())));
+    let versions: Arc<[_]> = compiled.collect::<Vec<_>>().into();
+    *kept.lock().unwrap_or_else(PoisonError::into_inner) = Some((stamps, versions.clone()));
+    Ok(versions)
+}
+
+fn tree(work: &mut Permit<'_, '_>) -> Result<CategoryTree> {
+    CategoryTree::new(&work.select(Filter::<Category>::all()).all()?)
+}
+
+/// Changes the stamp, and gives the number of the next version.
+fn stamp(work: &mut Permit<'_, '_>) -> Result<u32> {
+    let id = Uuid::nil().into();
+    let stamp = work.new_id::<Uuid>();
+    if let Some(mut state) = work.find::<ProgrammeState>(&id)? {
+        state.stamp = stamp;
+        state.last = state.last.checked_add(1).ok_or_else(|| Error::invalid("programme", "programme.versions"))?;
+        work.update(&mut state)?;
+        Ok(state.last)
+    } else {
+        work.insert(&ProgrammeState { id, version: Version::FIRST, stamp, last: 1 })?;
+        Ok(1)
+    }
+}
