@@ -5,11 +5,13 @@
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
+pub mod ledger;
 pub mod programme;
 
 use crm_core::Result;
-use crm_core::loyalty::ledger;
-use crm_core::loyalty::programme as terms;
+use crm_core::customers::event::CustomerCreated;
+use crm_core::loyalty::ledger::{Account, Balance, Entry, Hold, Lot};
+use crm_core::loyalty::programme::{ProgrammeState, ProgrammeVersion};
 use crm_core::module::{Manifest, Module, Permission, Registry};
 use crm_core::work::{Entity, UnitOfWork};
 
@@ -29,6 +31,8 @@ const fn permission(name: &'static str, about: &'static str) -> Permission {
 }
 
 const PERMISSIONS: &[Permission] = &[
+    ledger::ENROL,
+    ledger::READ,
     permission(programme::WRITE, "save versions of the club's programme"),
     permission(programme::READ, "see the club's programme"),
 ];
@@ -42,20 +46,26 @@ impl Module for Loyalty {
             uses: &[],
             // A kind after those it refers to: rows are written in this order.
             entities: &[
-                terms::ProgrammeState::SCHEMA,
-                terms::ProgrammeVersion::SCHEMA,
-                ledger::Account::SCHEMA,
-                ledger::Balance::SCHEMA,
-                ledger::Lot::SCHEMA,
-                ledger::Hold::SCHEMA,
-                ledger::Entry::SCHEMA,
+                ProgrammeState::SCHEMA,
+                ProgrammeVersion::SCHEMA,
+                Account::SCHEMA,
+                Balance::SCHEMA,
+                Lot::SCHEMA,
+                Hold::SCHEMA,
+                Entry::SCHEMA,
             ],
-            events: &[programme::event::PROGRAMME_SAVED],
+            events: &[
+                programme::event::PROGRAMME_SAVED,
+                ledger::event::LEDGER_POSTED,
+                ledger::event::ACCOUNT_OPENED,
+                ledger::event::ACCOUNT_STATE_CHANGED,
+            ],
         }
     }
 
     fn install(&self, registry: &mut Registry) -> Result<()> {
         registry.provide(programme::Versions::default());
+        registry.on::<CustomerCreated>("enrol", |work, event| ledger::on_customer(work, event.customer));
         Ok(())
     }
 }

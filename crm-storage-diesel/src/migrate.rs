@@ -55,15 +55,26 @@ pub struct ModuleMigrations {
 }
 
 /// The tables of the modules that come with the library.
-pub const SHIPPED: &[ModuleMigrations] = &[ModuleMigrations {
-    module: "core",
-    migrations: &[Migration {
-        version: 1,
-        name: "foundation",
-        sqlite: include_str!("../migrations/sqlite/0001_foundation.sql"),
-        postgres: include_str!("../migrations/postgres/0001_foundation.sql"),
-    }],
-}];
+pub const SHIPPED: &[ModuleMigrations] = &[
+    ModuleMigrations {
+        module: "core",
+        migrations: &[Migration {
+            version: 1,
+            name: "foundation",
+            sqlite: include_str!("../migrations/sqlite/0001_foundation.sql"),
+            postgres: include_str!("../migrations/postgres/0001_foundation.sql"),
+        }],
+    },
+    ModuleMigrations {
+        module: "loyalty",
+        migrations: &[Migration {
+            version: 1,
+            name: "ledger",
+            sqlite: include_str!("../migrations/sqlite/loyalty_0001_ledger.sql"),
+            postgres: include_str!("../migrations/postgres/loyalty_0001_ledger.sql"),
+        }],
+    },
+];
 
 impl Migration {
     /// The text for a dialect.

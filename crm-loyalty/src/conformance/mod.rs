@@ -18,6 +18,7 @@
     reason = "a check that fails panics: that is its report"
 )]
 
+pub mod ledger;
 mod shop;
 
 pub use shop::open;
@@ -27,6 +28,10 @@ pub use shop::open;
 macro_rules! loyalty_conformance_tests {
     ($factory:expr) => {
         $crate::loyalty_conformance_tests! { @expand $factory;
+            ledger {
+                customers_are_members, lots_are_used_in_order, what_is_due_happens_when_it_was_due,
+                what_was_earned_is_taken_back, what_was_paid_comes_back,
+            }
         }
     };
     (@expand $factory:expr; $($module:ident { $($check:ident),* $(,)? })*) => {$(

@@ -112,6 +112,15 @@ impl<'q> Where<'q> {
                 };
                 if value.is_null() {
                     self.push_never();
+                } else if let (Value::Bool(flag), Comparison::Equal) = (value, comparison) {
+                    // A literal, so that an index of only those rows is seen to fit.
+                    let literal = match (self.dialect, flag) {
+                        (Dialect::Sqlite, false) => "0",
+                        (Dialect::Sqlite, true) => "1",
+                        (Dialect::Postgres, false) => "FALSE",
+                        (Dialect::Postgres, true) => "TRUE",
+                    };
+                    self.push_leaf(*at, negated, |this, _, name| this.write(format_args!("{name} = {literal}")))?;
                 } else {
                     self.push_leaf(*at, negated, |this, column, name| {
                         this.write(format_args!("{name} {sign} ?"));

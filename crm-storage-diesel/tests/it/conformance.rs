@@ -8,6 +8,9 @@ mod sqlite_memory {
     use crm_storage_diesel::DieselStorage;
 
     crm_core::conformance_tests!(|| Arc::new(DieselStorage::open("sqlite::memory:").unwrap()) as Arc<dyn Storage>);
+    crm_loyalty::loyalty_conformance_tests!(
+        || Arc::new(DieselStorage::open("sqlite::memory:").unwrap()) as Arc<dyn Storage>
+    );
 }
 
 /// SQLite in a file: a writer, readers and a housekeeper.
@@ -16,6 +19,7 @@ mod sqlite_file {
     use crate::databases;
 
     crm_core::conformance_tests!(|| on(databases::sqlite_file()));
+    crm_loyalty::loyalty_conformance_tests!(|| on(databases::sqlite_file()));
 }
 
 /// PostgreSQL.
@@ -24,6 +28,7 @@ mod postgres {
     use crate::databases;
 
     crm_core::conformance_tests!(|| on(databases::postgres()));
+    crm_loyalty::loyalty_conformance_tests!(|| on(databases::postgres()));
 }
 
 use std::sync::Arc;

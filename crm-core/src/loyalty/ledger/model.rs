@@ -78,6 +78,8 @@ crate::entity! {
         /// The next instant at which a lot of it matures or expires, or a hold lapses; [`NEVER`] if none does. The sweep
         /// looks only at this.
         due_at: Timestamp,
+        /// What is set aside on it now: few, so that they are found without a search (S-08).
+        open_holds: Json<Vec<HoldId>>,
         /// The account it was merged into (S-44).
         merged_into: Option<AccountId>,
     }
@@ -149,6 +151,8 @@ crate::entity! {
         remaining: i64,
         /// What is left and set aside for holds.
         held: i64,
+        /// What of it has expired (S-07): taken back together with what is left when its purchase is returned.
+        expired: i64,
         /// When it was earned (S-48).
         earned_at: Timestamp,
         /// From when on it can be redeemed (S-10).
@@ -293,17 +297,18 @@ crate::text_enum! {
 crate::entity! {
     /// Something set aside to pay with (S-08): the lots are fixed when it is made.
     pub struct Hold {
-        kind: "loyalty_hold", table: "crm_loyalty_holds", key: (id: HoldId), columns: hold, version: version,
+        kind: "loyalty_hold", table: "crm_loyalty_holds", key: (account_id: AccountId, id: HoldId), columns: hold,
+        version: version,
     } {
+        /// The account.
+        account_id: AccountId,
         /// Its id.
         id: HoldId,
         /// The optimistic lock.
         version: Version,
-        /// The account.
-        account_id: AccountId,
         /// The asset.
         asset: Asset,
-        /// How much of the asset.
+        /// How much of the asset is set aside, or was paid: what is left of a hold when it is captured is free again.
         amount: i64,
         /// What it pays, in minor units of money: the amount itself, or what the points are worth (S-20).
         worth_minor: i64,
