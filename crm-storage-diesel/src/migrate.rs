@@ -67,12 +67,26 @@ pub const SHIPPED: &[ModuleMigrations] = &[
     },
     ModuleMigrations {
         module: "loyalty",
-        migrations: &[Migration {
-            version: 1,
-            name: "ledger",
-            sqlite: include_str!("../migrations/sqlite/loyalty_0001_ledger.sql"),
-            postgres: include_str!("../migrations/postgres/loyalty_0001_ledger.sql"),
-        }],
+        migrations: &[
+            Migration {
+                version: 1,
+                name: "ledger",
+                sqlite: include_str!("../migrations/sqlite/loyalty_0001_ledger.sql"),
+                postgres: include_str!("../migrations/postgres/loyalty_0001_ledger.sql"),
+            },
+            Migration {
+                version: 2,
+                name: "programme",
+                sqlite: include_str!("../migrations/sqlite/loyalty_0002_programme.sql"),
+                postgres: include_str!("../migrations/postgres/loyalty_0002_programme.sql"),
+            },
+            Migration {
+                version: 3,
+                name: "grants",
+                sqlite: include_str!("../migrations/sqlite/loyalty_0005_grants.sql"),
+                postgres: include_str!("../migrations/postgres/loyalty_0005_grants.sql"),
+            },
+        ],
     },
 ];
 

@@ -1,10 +1,11 @@
 //! When an anniversary falls, and which are to be celebrated: pure functions.
 
-use super::model::{AnniversaryTerms, ShortYear, SpecialDay};
+use super::model::{AnniversaryGift, AnniversaryTerms, ShortYear, SpecialDay};
+use crate::Result;
 use crate::kernel::calendar::Calendar;
 use crate::kernel::input::required_text;
 use crate::kernel::time::CivilDate;
-use crate::{Error, Result};
+use crate::loyalty::programme::Finding;
 
 /// A date that comes back every year of its calendar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -154,23 +155,18 @@ impl SpecialDay {
 }
 
 impl AnniversaryTerms {
-    /// Refuses terms that cannot be meant.
-    ///
-    /// # Errors
-    /// `anniversaries.kind` for a kind that is no word of 1 to 40 characters, `anniversaries.amount` for a gift that is
-    /// none, `anniversaries.days` for more days than a year has.
-    pub fn check(&self) -> Result<()> {
-        if self.max_lateness_days > 366 || self.changed_days > 366 {
-            return Err(Error::invalid("anniversaries", "anniversaries.days"));
-        }
-        for gift in &self.gifts {
-            if required_text("kind", &gift.kind, 40).ok().as_deref() != Some(gift.kind.as_str()) {
-                return Err(Error::invalid("kind", "anniversaries.kind"));
-            }
-            if gift.amount <= 0 {
-                return Err(Error::invalid("amount", "anniversaries.amount"));
-            }
-        }
-        Ok(())
+    /// What is wrong with these terms.
+    pub fn faults(&self) -> Vec<Finding> {
+        let too_long = self.max_lateness_days > 366 || self.changed_days > 366;
+        let days = too_long.then(|| Finding::fault("anniversaries", "anniversaries.days"));
+        let of_gift = |gift: &AnniversaryGift| {
+            let no_word = required_text("kind", &gift.kind, 40).ok().as_deref() != Some(gift.kind.as_str());
+            [("anniversaries.kind", no_word), ("anniversaries.amount", gift.amount <= 0)]
+                .into_iter()
+                .filter(|(_, wrong)| *wrong)
+                .map(|(code, _)| Finding::fault(format!("anniversaries.{}", gift.kind), code))
+                .collect::<Vec<_>>()
+        };
+        days.into_iter().chain(self.gifts.iter().flat_map(of_gift)).collect()
     }
 }

@@ -3,6 +3,7 @@
 use super::model::{BonusLimit, BonusRequest, BonusState, BonusTerms};
 use crate::access::RoleId;
 use crate::loyalty::Asset;
+use crate::loyalty::programme::Finding;
 use crate::{Error, Result};
 
 impl BonusTerms {
@@ -32,15 +33,13 @@ impl BonusTerms {
         self.grants_second_above.get(&asset).is_some_and(|most| all > *most)
     }
 
-    /// Refuses limits below nothing. Error: `bonus.limit`.
-    pub fn check(&self) -> Result<()> {
+    /// What is wrong with these terms.
+    pub fn faults(&self) -> Vec<Finding> {
         let limits = self.roles.values().chain([&self.standard]).flat_map(|limits| limits.values());
         let amounts = limits.flat_map(|limit| [Some(limit.each), limit.per_day]).flatten();
         let thresholds = self.second_above.values().chain(self.grants_second_above.values()).copied();
-        if amounts.chain(thresholds).any(|amount| amount < 0) {
-            return Err(Error::invalid("limit", "bonus.limit"));
-        }
-        Ok(())
+        let negative = amounts.chain(thresholds).any(|amount| amount < 0);
+        if negative { vec![Finding::fault("bonus", "bonus.limit")] } else { Vec::new() }
     }
 }
 

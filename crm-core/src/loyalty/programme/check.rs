@@ -37,6 +37,10 @@ impl Finding {
 pub fn check(programme: &Programme, tree: &CategoryTree) -> Vec<Finding> {
     let mut findings = settings(programme);
     findings.extend(earning::check(programme, tree));
+    findings.extend(programme.referral.faults());
+    findings.extend(programme.anniversaries.faults());
+    findings.extend(programme.bonus.faults());
+    findings.extend(programme.reminders.faults());
     findings
 }
 

@@ -10,7 +10,11 @@ use crate::kernel::money::Money;
 use crate::kernel::points::Points;
 use crate::kernel::rate::{Rate, Rounding};
 use crate::kernel::time::{BusinessDay, TimeOfDay, Timestamp, Zone};
+use crate::loyalty::anniversaries::AnniversaryTerms;
+use crate::loyalty::bonus::BonusTerms;
 use crate::loyalty::earning::EarningTerms;
+use crate::loyalty::referral::ReferralTerms;
+use crate::loyalty::statements::ReminderTerms;
 use crate::work::{Json, Version};
 use crate::{Error, Result};
 
@@ -104,6 +108,18 @@ pub struct Programme {
     /// What purchases earn.
     #[serde(default)]
     pub earning: EarningTerms,
+    /// What members get for those they bring.
+    #[serde(default)]
+    pub referral: ReferralTerms,
+    /// What is given on days that come back.
+    #[serde(default)]
+    pub anniversaries: AnniversaryTerms,
+    /// How much may be given by hand.
+    #[serde(default)]
+    pub bonus: BonusTerms,
+    /// When members are reminded of what expires.
+    #[serde(default)]
+    pub reminders: ReminderTerms,
 }
 
 impl Programme {
@@ -117,6 +133,10 @@ impl Programme {
             enrolment: Enrolment::default(),
             point_values: Vec::new(),
             earning: EarningTerms::default(),
+            referral: ReferralTerms::default(),
+            anniversaries: AnniversaryTerms::default(),
+            bonus: BonusTerms::default(),
+            reminders: ReminderTerms::default(),
         }
     }
 

@@ -34,7 +34,7 @@ pub struct ReferralTerms {
 ///     "name": "Friends", "asset": "credit:PLN", "currency": "PLN",
 ///     "first_purchase": 1000, "share": "2%", "min_base": 5000, "delay_days": 14, "purchases": 3, "per_referee": 5000,
 /// })).unwrap();
-/// assert!(term.check().is_ok());
+/// assert!(term.faults().is_empty());
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -215,6 +215,10 @@ crate::entity! {
         period: CivilDate,
         /// What was given of it, less what was taken back.
         posted: i64,
+        /// What was to be taken back and was not there: owed, or let go (S-28).
+        owed: i64,
+        /// Whether nothing is given for it after all: whoever was brought turned out to be barred.
+        void: bool,
         /// The lots it was given in.
         lots: Json<Vec<LotId>>,
     }

@@ -6,6 +6,8 @@ use crate::kernel::calendar::{Calendar, Span};
 use crate::kernel::input::required_text;
 use crate::kernel::rate::{Rate, Rounding};
 use crate::kernel::time::CivilDate;
+use crate::loyalty::Asset;
+use crate::loyalty::programme::Finding;
 use crate::{Error, Result};
 
 /// A line that was bought, as the engine of earnings sees it.
@@ -112,39 +114,32 @@ impl ReferralTerm {
         Ok(Entitlement { fixed, lines: lines.collect(), qualified: true })
     }
 
-    /// Refuses terms that cannot be meant.
-    ///
-    /// # Errors
-    /// `referral.amount` for what is negative or a share of more than the whole, `referral.currency` for credit in another
-    /// currency than the purchases, `referral.asset` for money of gift cards, `referral.empty` for terms that give
-    /// nothing, and those of the name.
-    pub fn check(&self) -> Result<()> {
-        required_text("name", &self.name, 100)?;
+    /// What is wrong with these terms.
+    pub fn faults(&self) -> Vec<Finding> {
         let caps = [self.per_referee, self.per_period.map(|cap| cap.most), self.total];
         let amounts = [self.registration, self.first_purchase, self.min_base];
-        if amounts.into_iter().chain(caps.into_iter().flatten()).any(|amount| amount < 0) {
-            return Err(Error::invalid("amount", "referral.amount"));
-        }
-        if self.share < Rate::ZERO || (self.asset.currency().is_some() && self.share > Rate::ONE) {
-            return Err(Error::invalid("share", "referral.amount"));
-        }
-        if matches!(self.asset, super::super::Asset::Gift(_)) {
-            return Err(Error::invalid("asset", "referral.asset"));
-        }
-        if self.asset.currency().is_some_and(|currency| currency != self.currency) {
-            return Err(Error::invalid("currency", "referral.currency"));
-        }
-        if self.registration == 0 && self.first_purchase == 0 && self.share == Rate::ZERO {
-            return Err(Error::invalid("share", "referral.empty"));
-        }
-        Ok(())
+        let negative = amounts.into_iter().chain(caps.into_iter().flatten()).any(|amount| amount < 0);
+        let too_much = self.asset.currency().is_some() && self.share > Rate::ONE;
+        let nothing = self.registration == 0 && self.first_purchase == 0 && self.share == Rate::ZERO;
+        let other_currency = self.asset.currency().is_some_and(|currency| currency != self.currency);
+        [
+            ("referral.name", required_text("name", &self.name, 100).is_err()),
+            ("referral.amount", negative || too_much || self.share < Rate::ZERO),
+            ("referral.asset", matches!(self.asset, Asset::Gift(_))),
+            ("referral.currency", other_currency),
+            ("referral.empty", nothing),
+        ]
+        .into_iter()
+        .filter(|(_, wrong)| *wrong)
+        .map(|(code, _)| Finding::fault(format!("referral.{}", self.name), code))
+        .collect()
     }
 }
 
 impl ReferralTerms {
-    /// Refuses terms that cannot be meant: see [`ReferralTerm::check`].
-    pub fn check(&self) -> Result<()> {
-        self.terms.iter().try_for_each(ReferralTerm::check)
+    /// What is wrong with these terms.
+    pub fn faults(&self) -> Vec<Finding> {
+        self.terms.iter().flat_map(ReferralTerm::faults).collect()
     }
 }
 
@@ -157,6 +152,9 @@ impl ReferralReward {
     /// # Errors
     /// [`Error::Invalid`] for more pieces back than there were.
     pub fn kept(&self) -> Result<Kept> {
+        if self.void {
+            return Ok(Kept { base: 0, units: 0, due: 0 });
+        }
         let (mut base, mut shares) = (0_i64, 0_i64);
         for line in &self.lines.0 {
             let back = |of| cumulative_floor(of, line.returned, line.quantity);

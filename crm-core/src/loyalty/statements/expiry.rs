@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::Asset;
 use super::super::ledger::{Lot, LotId, NEVER};
+use super::super::programme::Finding;
 use crate::kernel::time::{BusinessDay, CivilDate, Timestamp};
 
 /// When members are reminded of what expires. A part of the programme. Never, unless somebody says otherwise.
@@ -14,6 +15,14 @@ use crate::kernel::time::{BusinessDay, CivilDate, Timestamp};
 pub struct ReminderTerms {
     /// So many days before the last day on which it is good: 30, 7 and 0, for example. At most 366.
     pub days_before: BTreeSet<u16>,
+}
+
+impl ReminderTerms {
+    /// What is wrong with these terms.
+    pub fn faults(&self) -> Vec<Finding> {
+        let too_long = self.days_before.iter().any(|days| *days > 366);
+        if too_long { vec![Finding::fault("reminders", "reminders.days")] } else { Vec::new() }
+    }
 }
 
 /// What expires on one day.

@@ -232,9 +232,14 @@ pub fn settled(settlement: &mut Settlement, entry: &Entry, lots: &BTreeMap<LotId
     if !matches!(entry.kind, EntryKind::Redeem | EntryKind::Capture | EntryKind::Restore) {
         return Ok(());
     }
-    // What a lot loses on all sides of the account was spent: what only moves within it cancels out.
+    // What a lot loses on all sides of the account was spent: what only moves within it cancels out. What is given back
+    // and expires at once was given back all the same.
     let within = [PostingAccount::Available, PostingAccount::Pending, PostingAccount::Held];
+    let given_back = entry.kind == EntryKind::Restore;
     for posting in entry.postings.0.iter().filter(|posting| within.contains(&posting.account)) {
+        if given_back && posting.amount < 0 {
+            continue;
+        }
         let Some(lot) = posting.lot.and_then(|id| lots.get(&id)) else { continue };
         let key = SettlementKey { asset: posting.asset, earned_at: lot.branch_id, spent_at: entry.branch_id };
         add(settlement.lines.entry(key).or_default(), -posting.amount)?;
