@@ -98,7 +98,8 @@ impl Statements {
             insert_line: prepare(
                 "INSERT INTO crm_purchase_lines (purchase_id, line_no, product_id, category_id, quantity, \
                  stocked, unit_price_minor, total_minor, discount_minor, order_discount_minor, tax_minor, tax_rate, tax_included, \
-                 tender_shares) VALUES ($1, $2, $3, $4, $5, true, $6, $7, 0, 0, 0, '0/1', true, jsonb_build_array($7))",
+                 tender_shares) VALUES ($1, $2, $3, $4, $5, true, $6, $7::bigint, 0, 0, 0, '0/1', true, \
+                 jsonb_build_array($7::bigint))",
             )?,
             insert_tender: prepare(
                 "INSERT INTO crm_tenders (purchase_id, tender_no, method, amount_minor, paid_later) VALUES ($1, 1, $2, $3, false)",

@@ -25,6 +25,7 @@ pub mod pricing;
 pub mod purchases;
 pub mod quotas;
 pub mod returns;
+pub mod settings;
 pub mod shipping;
 pub mod work;
 

@@ -5,7 +5,7 @@ use crate::purchases::AtTheTill;
 use crate::work::{CommandRecord, Entity};
 use crate::{
     Result, access, accounts, branches, catalog, customers, instalments, invoices, journal, offers, partners, pricing,
-    purchases, quotas, returns, shipping,
+    purchases, quotas, returns, settings, shipping,
 };
 
 pub(crate) struct Core;
@@ -89,6 +89,7 @@ impl Module for Core {
                 partners::CustomerGroup::SCHEMA,
                 partners::Partner::SCHEMA,
                 partners::Membership::SCHEMA,
+                settings::StoredSetting::SCHEMA,
                 pricing::PricePolicy::SCHEMA,
                 pricing::PriceRule::SCHEMA,
                 pricing::TaxRate::SCHEMA,
@@ -147,6 +148,7 @@ impl Module for Core {
                 partners::event::PARTNER_CHANGED,
                 partners::event::GROUP_CREATED,
                 partners::event::GROUP_CHANGED,
+                settings::event::SETTING_CHANGED,
                 pricing::event::RULE_SAVED,
                 pricing::event::SETTINGS_CHANGED,
                 pricing::event::TAX_RATE_ADDED,

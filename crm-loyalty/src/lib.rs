@@ -31,8 +31,8 @@ const fn permission(name: &'static str, about: &'static str) -> Permission {
 }
 
 const PERMISSIONS: &[Permission] = &[
-    ledger::ENROL,
-    ledger::READ,
+    permission(ledger::ENROL, "make customers members of the club"),
+    permission(ledger::READ, "see accounts of the club and what is on them"),
     permission(programme::WRITE, "save versions of the club's programme"),
     permission(programme::READ, "see the club's programme"),
 ];

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use super::model::{Effect, Extent, HiddenField, Holder, Role, RoleAssignment, Snapshot, StaffGroupId};
+use super::model::{Effect, Extent, HiddenField, Holder, Role, RoleAssignment, RoleId, Snapshot, StaffGroupId};
 use super::reach::{Reach, Region};
 use super::{Actor, Grants, LOGIN, Principal, UserId};
 use crate::{Error, Result};
@@ -123,6 +123,11 @@ impl Policy {
     /// As [`actor`](Self::actor).
     pub fn hidden(&self, principal: &Principal) -> Result<BTreeSet<HiddenField>> {
         Ok(self.held(principal)?.iter().flat_map(|held| held.role.hidden.0.iter().cloned()).collect())
+    }
+
+    /// The roles a principal holds, directly or through groups; none for whoever may hold none now.
+    pub fn roles_of(&self, principal: &Principal) -> BTreeSet<RoleId> {
+        self.held(principal).map(|held| held.iter().map(|held| held.role.id).collect()).unwrap_or_default()
     }
 
     /// How far one permission of a principal reaches.

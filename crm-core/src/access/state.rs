@@ -1,14 +1,15 @@
 //! The present policy: loaded, kept while it holds, and replaced.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use uuid::Uuid;
 
-use super::model::{AccessState, PolicyStamp, Snapshot};
+use super::model::{AccessState, PolicyStamp, RoleId, Snapshot};
 use super::policy::Policy;
 use super::{Actor, Principal, WRITE, guard};
+use crate::Result;
 use crate::work::{Filter, Permit, UnitOfWork, Version};
-use crate::{Error, Result};
 
 /// The policy that was compiled last, with the stamp of the state it was compiled from.
 #[derive(Debug, Default)]
@@ -36,6 +37,12 @@ impl PolicyCache {
             None => Ok((stamp, Arc::new(load(work)?))),
         }
     }
+}
+
+/// The roles somebody holds at this moment, in a unit of work that may write.
+pub(crate) fn roles_of(work: &mut Permit<'_, '_>, principal: &Principal) -> Result<BTreeSet<RoleId>> {
+    let policy = work.shared.policy.seen(work)?;
+    Ok(policy.roles_of(principal))
 }
 
 /// The policy as this unit of work sees it.
@@ -96,14 +103,11 @@ fn replace_checked(
 }
 
 fn locked(work: &mut Permit<'_, '_>) -> Result<AccessState> {
-    if work.find::<AccessState>(&Uuid::nil())?.is_none() {
-        let first = AccessState { id: Uuid::nil(), version: Version::FIRST, stamp: work.new_id() };
-        match work.attempt(|work| work.insert(&first)) {
-            // Somebody else was first.
-            Ok(()) | Err(Error::AlreadyExists { .. }) => {}
-            Err(other) => return Err(other),
-        }
-    }
+    work.find_or_first(Uuid::nil(), |work| AccessState {
+        id: Uuid::nil(),
+        version: Version::FIRST,
+        stamp: work.new_id(),
+    })?;
     work.lock(Uuid::nil())
 }
 

@@ -250,17 +250,11 @@ impl Accounts<'_, '_> {
             expiry.since = before.and_then(|before| before.since).or(Some(work.now()));
         }
         work.emit(&PolicySet { policy: policy.clone() })?;
-        match stored {
-            Some(mut stored) => {
-                stored.policy = Json(policy);
-                work.update(&mut stored)
-            }
-            None => work.insert(&AccountsSettings {
-                id: AccountsSettings::only(),
-                version: Version::FIRST,
-                policy: Json(policy),
-            }),
-        }
+        let (id, first) = (AccountsSettings::only(), Json(policy.clone()));
+        let first = AccountsSettings { id, version: Version::FIRST, policy: first };
+        let mut stored = work.find_or_first(id, |_| first)?;
+        stored.policy = Json(policy);
+        work.update(&mut stored)
     }
 
     /// Clears away at most `limit` of each of what is over: sessions, codes, and guards of whom nobody has guessed of

@@ -260,15 +260,10 @@ fn touch(work: &mut Permit<'_, '_>, parent: Option<Category>) -> Result<()> {
 
 /// Tells snapshots of the tree that they are old.
 fn stamp_tree(work: &mut Permit<'_, '_>) -> Result<()> {
-    let id = CategoryId::from(Uuid::nil());
-    let stamp = work.new_id();
-    match work.find::<CategoryTreeState>(&id)? {
-        Some(mut state) => {
-            state.stamp = stamp;
-            work.update(&mut state)
-        }
-        None => work.insert(&CategoryTreeState { id, version: Version::FIRST, stamp }),
-    }
+    let (id, stamp) = (CategoryId::from(Uuid::nil()), work.new_id());
+    let mut state = work.find_or_first(id, |_| CategoryTreeState { id, version: Version::FIRST, stamp })?;
+    state.stamp = stamp;
+    work.update(&mut state)
 }
 
 /// What the tree is stamped with: the nil id before there is a category.

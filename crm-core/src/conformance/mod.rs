@@ -50,6 +50,7 @@ pub mod returns;
 pub mod rows;
 pub mod sales;
 mod sample;
+pub mod settings;
 pub mod shipping;
 pub mod transactions;
 
@@ -117,6 +118,7 @@ macro_rules! conformance_tests {
                 are_defined_and_checked, changes_hold_at_once, nobody_grants_more_than_they_hold, branches_have_their_own_managers,
                 somebody_stays_in_charge, old_actors_change_no_rights, changes_wait_for_each_other, lists_are_what_may_be_seen, nothing_begins_after_a_revocation, hidden_columns_stay_hidden,
             }
+            settings { the_nearest_level_wins, refuse_nonsense, first_ones_race }
             partners { have_contracts_that_end, groups_are_joined_and_left }
             pricing {
                 rules_have_versions, faults_are_refused_and_findings_told, quotes_follow_the_store, partners_get_their_terms,
@@ -124,7 +126,7 @@ macro_rules! conformance_tests {
             }
             quoted {
                 are_recorded_at_the_price_told, come_back_as_they_were_sold, limits_are_exact, limits_come_back,
-                limits_have_periods_and_owners, hands_have_limits,
+                limits_have_periods_and_owners, hands_have_limits, hands_have_limits_by_role,
             }
             offers {
                 keep_their_price, are_accepted_once, hold_limits_until_they_end, refuse_nonsense, belong_to_their_customer,

@@ -10,7 +10,7 @@ use crate::access::{self, Holder, NewRole, Principal, Role, RoleAssignment, Scop
 use crate::accounts::{self, AccountsPolicy, CredentialId, Identifier};
 use crate::branches::{self, Branch, NewBranch};
 use crate::catalog::{self, Category, NewProduct, Product};
-use crate::customers::{self, Customer, Identifiers, NewCustomer};
+use crate::customers::{self, Customer, Identifiers, LANGUAGE, NewCustomer};
 use crate::instalments::{self, ChequeAction, ChequeState, NewCheque, NewPayment};
 use crate::invoices::{self, NewSeries};
 use crate::journal::{self, JournalQuery};
@@ -28,6 +28,7 @@ use crate::pricing::{
 use crate::purchases::{self, ByQuote, NewLine, NewPurchase, NewTender, PurchaseId, Recorded};
 use crate::quotas::{self, ReservationId};
 use crate::returns::{self, NewReturn, NewReturnLine};
+use crate::settings::Level;
 use crate::shipping::{self, PickQuery, ShipLine};
 use crate::work::{Filter, UnitOfWork, Version};
 
@@ -683,6 +684,36 @@ pub const OPERATIONS: &[Operation] = &[
         work.access().explain(&user, access::READ, &Target::ANY).map(anybodys)
     }),
     reads("access.who", &[access::READ], |work, _| work.access().who(access::READ, &Target::ANY).map(anybodys)),
+    writes("settings.set", &[customers::WRITE], |work, world| {
+        work.settings().set(&LANGUAGE, Level::Customer(world.customer.id), &Language::Fa)?;
+        Ok(vec![world.customer.target()])
+    }),
+    writes("settings.set", &[customers::WRITE], |work, world| {
+        work.settings().set(&LANGUAGE, Level::Branch(world.branch.id), &Language::Fa)?;
+        Ok(vec![world.branch.target()])
+    }),
+    writes("settings.set", &[customers::WRITE], |work, world| {
+        work.settings().set(&LANGUAGE, Level::CustomerGroup(world.group), &Language::Fa).map(anybodys)
+    }),
+    writes("settings.clear", &[customers::WRITE], |work, world| {
+        work.settings().clear(&LANGUAGE, Level::Customer(world.customer.id))?;
+        Ok(vec![world.customer.target()])
+    }),
+    writes("settings.clear", &[customers::WRITE], |work, _| {
+        work.settings().clear(&LANGUAGE, Level::Everybody).map(anybodys)
+    }),
+    reads("settings.resolve", &[customers::READ], |work, world| {
+        work.settings().resolve(&LANGUAGE, Some(world.customer.id), None)?;
+        Ok(vec![world.customer.target()])
+    }),
+    reads("settings.resolve", &[customers::READ], |work, world| {
+        work.settings().resolve(&LANGUAGE, None, Some(world.branch.id))?;
+        Ok(vec![world.branch.target()])
+    }),
+    reads("customers.language", &[customers::READ], |work, world| {
+        work.customers().language(world.customer.id, None)?;
+        Ok(vec![world.customer.target()])
+    }),
     writes("accounts.create", &[accounts::MANAGE], |work, world| {
         work.accounts().create(&Principal::Customer(world.customer.id), &another()?).map(theirs(world))
     }),

@@ -3,7 +3,7 @@
 use super::bench::{Bench, Factory, at, zloty};
 use super::race::race;
 use super::sales::{Shop, shop, take_back};
-use crate::access::{Actor, Principal, Region, UserId};
+use crate::access::{Actor, Holder, NewRole, Principal, Region, User, UserId};
 use crate::customers::{CustomerId, NewCustomer};
 use crate::kernel::calendar::{Calendar, Unit};
 use crate::kernel::rate::Rate;
@@ -12,7 +12,7 @@ use crate::pricing::{
     NewRule, Off, Per, PriceRuleId, Quote, QuoteRequest, RuleTerms, Stage, TaxMode, UsageLimit,
 };
 use crate::purchases::{self, ByQuote, NewLine, NewPurchase, NewTender, Purchase, PurchaseId, Recorded};
-use crate::work::Filter;
+use crate::work::{Filter, Version};
 use crate::{Error, ErrorKind, Result};
 
 pub(super) fn save(bench: &Bench, terms: RuleTerms) -> PriceRuleId {
@@ -287,7 +287,11 @@ pub fn hands_have_limits(factory: Factory<'_>) {
     // Nobody may anything until somebody says so.
     assert_eq!(code(sell(&may(clerk), &request)), "discount.over_limit");
     let percent = |extra, cash| DiscountLimit { extra: Rate::percent(extra), cash: Rate::percent(cash) };
-    let limits = DiscountLimits { standard: percent(5, 2), users: [(boss, percent(20, 10))].into() };
+    let limits = DiscountLimits {
+        standard: percent(5, 2),
+        users: [(boss, percent(20, 10))].into(),
+        ..DiscountLimits::default()
+    };
     bench.run(move |work| work.pricing().set_discount_limits(limits.clone())).unwrap();
     sell(&may(clerk), &by_hand(five, None, "scratched")).unwrap();
     assert_eq!(code(sell(&may(clerk), &request)), "discount.over_limit");
@@ -301,5 +305,71 @@ pub fn hands_have_limits(factory: Factory<'_>) {
     assert!(matches!(silent, Err(Error::Invalid { field, .. }) if field == "reason"));
     let absurd = DiscountLimits { standard: percent(101, 0), ..DiscountLimits::default() };
     assert_eq!(code(bench.run(move |work| work.pricing().set_discount_limits(absurd.clone()))), "discount.range");
+    bench.verify();
+}
+
+/// C62: without a limit of their own, somebody may take off what one of their roles allows, held directly or through a
+/// group: the larger of each kind, and from the moment on at which they hold it.
+pub fn hands_have_limits_by_role(factory: Factory<'_>) {
+    let bench = Bench::open(factory);
+    let shop = shop(&bench);
+    let here = Region::branches([shop.branch]);
+    let may = |id| {
+        let actor = Actor::new(Principal::User(id)).granted(purchases::RECORD, here.clone());
+        actor.granted(pricing::READ, here.clone()).granted(pricing::DISCOUNT, here.clone())
+    };
+    let mut n = 0;
+    let mut sell = |actor: &Actor, extra, cash| {
+        n += 1;
+        let discount = |percent| Discount { off: Off::Percent(Rate::percent(percent)), reason: "scratched".into() };
+        let mut request = shop.asks(None, 2, 1);
+        request.cart.extra = vec![Extra { line: Some(0), discount: discount(extra) }];
+        request.cart.cash = Some(discount(cash));
+        record_as(&bench, actor, &request, &quote(&bench, &request), &n.to_string()).map(|_| ())
+    };
+    let refused = |done: Result<()>| matches!(done, Err(Error::Invalid { rule: "discount.over_limit", .. }));
+    let percent = |extra, cash| DiscountLimit { extra: Rate::percent(extra), cash: Rate::percent(cash) };
+    let (ann, ben) = ([1_u128, 2]).map(|n| UserId::from(uuid::Uuid::from_u128(n))).into();
+    let ([senior, cashier, idle], held) = bench
+        .run(move |work| {
+            for (id, name) in [(ann, "Ann"), (ben, "Ben")] {
+                work.insert(&User { id, version: Version::FIRST, name: name.into(), active: true })?;
+            }
+            let mut access = work.access();
+            let team = access.create_group("Till", None)?.id;
+            access.join(team, ann)?;
+            access.join(team, ben)?;
+            let mut roles = Vec::new();
+            for name in ["Senior", "Cashier", "Idle"] {
+                roles.push(access.create_role(NewRole::named(name, []))?.id);
+            }
+            let [senior, cashier, idle] = roles[..] else { unreachable!() };
+            let held = access.assign(senior, Holder::User(ann), [])?;
+            access.assign(cashier, Holder::Group(team), [])?;
+            access.assign(idle, Holder::User(ben), [])?;
+            Ok(([senior, cashier, idle], held))
+        })
+        .unwrap();
+    assert!(refused(sell(&may(ann), 5, 5)), "nobody has said anything");
+    let limits = DiscountLimits {
+        standard: percent(50, 50),
+        roles: [(senior, percent(10, 0)), (cashier, percent(5, 5))].into(),
+        users: [(ben, percent(20, 1))].into(),
+    };
+    bench.run(move |work| work.pricing().set_discount_limits(limits.clone())).unwrap();
+    sell(&may(ann), 10, 5).unwrap();
+    assert!(refused(sell(&may(ann), 10, 10)), "not the standard");
+    // A stranger to the policy, whose actor the host has made.
+    sell(&may(uuid::Uuid::from_u128(3).into()), 10, 10).unwrap();
+    assert!(refused(sell(&may(ben), 10, 5)), "their own limit counts, though it is less");
+    bench.run(move |work| work.access().withdraw(&held)).unwrap();
+    assert!(refused(sell(&may(ann), 10, 5)), "a role that was taken away counts no more");
+    sell(&may(ann), 5, 5).unwrap();
+    let unknown = DiscountLimits { roles: [(uuid::Uuid::max().into(), percent(1, 1))].into(), ..Default::default() };
+    let refused = bench.run(move |work| work.pricing().set_discount_limits(unknown.clone()));
+    assert_eq!(refused.unwrap_err().kind(), ErrorKind::NotFound);
+    let absurd = DiscountLimits { roles: [(idle, percent(0, 101))].into(), ..DiscountLimits::default() };
+    let absurd = bench.run(move |work| work.pricing().set_discount_limits(absurd.clone()));
+    assert!(matches!(absurd, Err(Error::Invalid { rule: "discount.range", .. })));
     bench.verify();
 }

@@ -1,6 +1,6 @@
 //! What a person may take off by hand: an extra discount (⑥) and a cash discount on the bill (⑦), each up to a limit (C62).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -9,9 +9,9 @@ use super::event::DiscountLimitsSet;
 use super::model::Stage;
 use super::quote::{By, Quote, QuotedLine};
 use super::service::{Pricing, READ, WRITE};
-use crate::access::{Principal, Target, UserId};
+use crate::access::{self, Principal, Role, RoleId, Target, UserId};
 use crate::kernel::rate::{Rate, Rounding};
-use crate::work::{Json, Permit, Version};
+use crate::work::{Entity, Json, Permit, Version};
 use crate::{Error, Result};
 
 /// Permission to take something off by hand, up to one's limit.
@@ -37,11 +37,16 @@ crate::entity! {
 }
 
 /// How much may be taken off by hand, by whom. A document. Nothing, unless somebody says otherwise.
+///
+/// Whoever has a limit of their own has that one. Otherwise it is the larger of what their roles allow, of each kind, and
+/// without any the standard.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DiscountLimits {
-    /// By whoever has [`DISCOUNT`] and no limit of their own.
+    /// By whoever has [`DISCOUNT`], and no limit of their own or of a role.
     pub standard: DiscountLimit,
+    /// By whoever holds these roles, directly or through groups.
+    pub roles: BTreeMap<RoleId, DiscountLimit>,
     /// By these users.
     pub users: BTreeMap<UserId, DiscountLimit>,
 }
@@ -56,6 +61,21 @@ pub struct DiscountLimit {
     pub cash: Rate,
 }
 
+impl DiscountLimits {
+    /// The limit of somebody who holds these roles.
+    pub fn of(&self, user: Option<UserId>, roles: &BTreeSet<RoleId>) -> DiscountLimit {
+        if let Some(own) = user.and_then(|user| self.users.get(&user)) {
+            return *own;
+        }
+        let held = self.roles.iter().filter(|(role, _)| roles.contains(role)).map(|(_, limit)| *limit);
+        let larger = |a: DiscountLimit, b: DiscountLimit| DiscountLimit {
+            extra: a.extra.max(b.extra),
+            cash: a.cash.max(b.cash),
+        };
+        held.reduce(larger).unwrap_or(self.standard)
+    }
+}
+
 impl Default for DiscountLimit {
     /// Nothing.
     fn default() -> Self {
@@ -67,23 +87,26 @@ impl Pricing<'_, '_> {
     /// Says how much may be taken off by hand.
     ///
     /// # Errors
-    /// [`Error::Invalid`] with `discount.range` for a part below nothing or above the whole.
+    /// [`Error::Invalid`] with `discount.range` for a part below nothing or above the whole; [`Error::NotFound`] for a
+    /// role that is not there.
     pub fn set_discount_limits(&mut self, limits: DiscountLimits) -> Result<()> {
         let mut work = self.0.permit(WRITE, &Target::ANY)?;
-        let all = limits.users.values().chain([&limits.standard]);
+        let roles: Vec<RoleId> = limits.roles.keys().copied().collect();
+        let known = work.get_many::<Role>(&roles)?;
+        if let Some((_, role)) = known.iter().zip(&roles).find(|(known, _)| known.is_none()) {
+            return Err(Error::not_found(Role::SCHEMA.kind, role));
+        }
+        let all = limits.users.values().chain(limits.roles.values()).chain([&limits.standard]);
         for rate in all.flat_map(|limit| [limit.extra, limit.cash]) {
             if !(Rate::ZERO..=Rate::ONE).contains(&rate) {
                 return Err(Error::invalid("limits", "discount.range"));
             }
         }
         let id = DiscountLimitsId::from(Uuid::nil());
-        if let Some(mut stored) = work.find::<StoredDiscountLimits>(&id)? {
-            stored.limits = Json(limits.clone());
-            work.update(&mut stored)?;
-        } else {
-            let limits = Json(limits.clone());
-            work.insert(&StoredDiscountLimits { id, version: Version::FIRST, limits })?;
-        }
+        let first = StoredDiscountLimits { id, version: Version::FIRST, limits: Json(limits.clone()) };
+        let mut stored = work.find_or_first(id, |_| first)?;
+        stored.limits = Json(limits.clone());
+        work.update(&mut stored)?;
         work.emit(&DiscountLimitsSet { limits }).map(drop)
     }
 
@@ -111,11 +134,11 @@ pub(crate) fn within_limits(work: &mut Permit<'_, '_>, quote: &Quote) -> Result<
         return Ok(());
     }
     let limits = limits(work)?;
-    let own = match work.actor().principal() {
-        Principal::User(id) => limits.users.get(id),
-        _ => None,
-    };
-    check(quote, own.unwrap_or(&limits.standard))
+    let principal = work.actor().principal().clone();
+    let user = if let Principal::User(id) = &principal { Some(*id) } else { None };
+    // Roles are looked up only where there is something for them.
+    let roles = if limits.roles.is_empty() { BTreeSet::new() } else { access::roles_of(work, &principal)? };
+    check(quote, &limits.of(user, &roles))
 }
 
 /// Whether what was taken off by hand is within a limit: of each line and of all of them. Shares of one discount are

@@ -307,18 +307,12 @@ fn add_version(
 
 /// Changes the policy, and its stamp.
 fn stamp(work: &mut Permit<'_, '_>, change: impl FnOnce(&mut PricePolicy)) -> Result<()> {
-    let id = PricePolicyId::from(Uuid::nil());
-    let stamp = work.new_id::<Uuid>();
-    if let Some(mut policy) = work.find::<PricePolicy>(&id)? {
-        policy.stamp = stamp;
-        change(&mut policy);
-        work.update(&mut policy)
-    } else {
-        let settings = Json(PolicySettings::default());
-        let mut policy = PricePolicy { id, version: Version::FIRST, stamp, settings };
-        change(&mut policy);
-        work.insert(&policy)
-    }
+    let (id, stamp) = (PricePolicyId::from(Uuid::nil()), work.new_id::<Uuid>());
+    let settings = Json(PolicySettings::default());
+    let mut policy = work.find_or_first(id, |_| PricePolicy { id, version: Version::FIRST, stamp, settings })?;
+    policy.stamp = stamp;
+    change(&mut policy);
+    work.update(&mut policy)
 }
 
 /// The policy that is stored, compiled.

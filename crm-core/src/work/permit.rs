@@ -153,6 +153,19 @@ impl<'w, 't> Permit<'w, 't> {
         found.ok_or_else(|| missing::<E>(&id))
     }
 
+    /// The entity with this id; if there is none yet, `first` is stored as it. Of two who are first at once, in two
+    /// processes too, one stores theirs and the other gets it.
+    pub(crate) fn find_or_first<E: Entity>(&mut self, id: E::Id, first: impl FnOnce(&mut Self) -> E) -> Result<E> {
+        if let Some(found) = self.find(&id)? {
+            return Ok(found);
+        }
+        let first = first(self);
+        match self.attempt(|work| work.insert(&first)) {
+            Ok(()) | Err(Error::AlreadyExists { .. }) => self.lock(id),
+            Err(other) => Err(other),
+        }
+    }
+
     /// Says which entities will be read soon, so that the rows of many jobs can be read at once. A hint for hot paths.
     pub fn expect<E: Entity>(&mut self, ids: &[E::Id]) {
         let keys: Vec<_> = ids.iter().map(EntityKey::to_key).collect();

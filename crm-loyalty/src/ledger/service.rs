@@ -12,9 +12,9 @@ use super::event::AccountOpened;
 use crate::Club;
 
 /// Permission to make somebody a member of the club.
-pub const ENROL: Permission = Permission { name: "loyalty.enrol", about: "make customers members of the club" };
+pub const ENROL: &str = "loyalty.enrol";
 /// Permission to see accounts and what is on them.
-pub const READ: Permission = Permission { name: "loyalty.read", about: "see accounts of the club and what is on them" };
+pub const READ: &str = "loyalty.read";
 
 /// An account to be opened.
 #[derive(Debug, Clone, Copy)]
@@ -66,13 +66,13 @@ impl Club<'_, '_> {
     /// # Errors
     /// [`crm_core::Error::NotFound`] when there is no such customer within reach.
     pub fn enrol(&mut self, customer: CustomerId) -> Result<Account> {
-        let (mut work, customer) = self.0.permit_on::<Customer>(ENROL.name, customer)?;
+        let (mut work, customer) = self.0.permit_on::<Customer>(ENROL, customer)?;
         enrol(&mut work, customer.id)
     }
 }
 
 /// A customer who is created is a member.
 pub(crate) fn on_customer(work: &mut UnitOfWork<'_>, customer: CustomerId) -> Result<()> {
-    let mut work = work.permit(ENROL.name, &Target::customer(customer))?;
+    let mut work = work.permit(ENROL, &Target::customer(customer))?;
     enrol(&mut work, customer).map(|_| ())
 }

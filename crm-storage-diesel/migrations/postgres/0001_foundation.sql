@@ -240,6 +240,14 @@ CREATE TABLE crm_tax_rates (
     CONSTRAINT crm_tax_rates_branch_id_fk FOREIGN KEY (branch_id) REFERENCES crm_branches (id)
 );
 
+CREATE TABLE crm_settings (
+    name text COLLATE "C" NOT NULL,
+    level text COLLATE "C" NOT NULL,
+    version bigint NOT NULL,
+    value text COLLATE "C" NOT NULL,
+    CONSTRAINT crm_settings_pk PRIMARY KEY (name, level)
+);
+
 CREATE TABLE crm_price_limits (
     rule_id uuid NOT NULL,
     counts text COLLATE "C" NOT NULL,

@@ -246,6 +246,14 @@ CREATE TABLE crm_tax_rates (
     CONSTRAINT crm_tax_rates_branch_id_fk FOREIGN KEY (branch_id) REFERENCES crm_branches (id)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE crm_settings (
+    name TEXT NOT NULL,
+    level TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    value TEXT NOT NULL,
+    CONSTRAINT crm_settings_pk PRIMARY KEY (name, level)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE crm_price_limits (
     rule_id BLOB NOT NULL,
     counts TEXT NOT NULL,

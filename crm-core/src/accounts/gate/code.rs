@@ -6,8 +6,8 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::passage::{
-    by_identifier, changed, channel_of, credential_ended, forgive, knock, may_log_in, notify, prove_source,
-    put_password, settings, unchanged,
+    by_identifier, changed, channel_of, credential_ended, forgive, knock, language_to, may_log_in, notify,
+    prove_source, put_password, settings, unchanged,
 };
 use super::{Gate, Source};
 use crate::accounts::Identifier;
@@ -20,8 +20,8 @@ use crate::kernel::text::fold_digits;
 use crate::work::{Permit, Version};
 use crate::{Error, Result};
 
-/// The outbox topic of codes. The payload has `to`, `channel` (`email` or `sms`), `purpose`, `code_id`, `code` and
-/// `expires_at`, in microseconds since 1970.
+/// The outbox topic of codes. The payload has `to`, `channel` (`email` or `sms`), `purpose`, `code_id`, `code`,
+/// `expires_at`, in microseconds since 1970, and `language`, in which its owner is written to.
 ///
 /// **The code itself is in the message**, for somebody has to send it: until it is delivered, which deletes the row, it
 /// can be read by whoever reads the outbox, for as long as it is good. It is nowhere else: the store keeps a digest, and
@@ -68,8 +68,10 @@ pub(in crate::accounts) fn send_code(
         attempts_left: policy.codes.attempts,
     };
     work.insert(&stored)?;
+    let language = language_to(work, &credential.principal)?;
     let payload = json!({
         "to": to, "channel": channel, "purpose": purpose, "code_id": id, "code": code, "expires_at": expires_at.as_micros(),
+        "language": language,
     });
     work.send(CODE_TOPIC, payload)?;
     Ok(id)

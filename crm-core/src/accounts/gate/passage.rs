@@ -13,12 +13,15 @@ use crate::accounts::model::{
 };
 use crate::accounts::policy::{AccountsPolicy, AccountsSettings};
 use crate::accounts::token::Token;
-use crate::customers::{Customer, CustomerId};
+use crate::customers::{Customer, CustomerId, LANGUAGE, language_of};
+use crate::kernel::language::Language;
 use crate::kernel::time::Timestamp;
+use crate::settings::Subject;
 use crate::work::{Permit, Version};
 use crate::{Error, Result};
 
-/// The outbox topic of messages that tell the owner of a credential that it was changed: `what` and `to`.
+/// The outbox topic of messages that tell the owner of a credential that it was changed: `what`, `channel`, `to`
+/// and `language`.
 pub const NOTICE_TOPIC: &str = "accounts.notice";
 
 /// The policy that is set, or the default one.
@@ -245,9 +248,21 @@ pub(in crate::accounts) fn changed(work: &mut Permit<'_, '_>, credential: &Crede
 pub(super) fn notify(work: &mut Permit<'_, '_>, credential: &Credential, what: Change) -> Result<()> {
     if credential.identifier_kind != IdentifierKind::Name {
         let channel = channel_of(credential.identifier_kind);
-        work.send(NOTICE_TOPIC, json!({ "what": what, "channel": channel, "to": credential.identifier }))?;
+        let language = language_to(work, &credential.principal)?;
+        let to = &credential.identifier;
+        work.send(NOTICE_TOPIC, json!({ "what": what, "channel": channel, "to": to, "language": language }))?;
     }
     Ok(())
+}
+
+/// In which language somebody is written to (S-66): staff as it is set for everybody.
+pub(super) fn language_to(work: &mut Permit<'_, '_>, who: &Principal) -> Result<Language> {
+    let customer = customer_of(who).map(|customer| work.find::<Customer>(&customer)).transpose()?.flatten();
+    let resolved = match customer {
+        Some(customer) => language_of(work, &customer, None)?,
+        None => LANGUAGE.resolve(work, &Subject::default())?,
+    };
+    Ok(resolved.value)
 }
 
 /// How somebody with such an identifier is reached.
