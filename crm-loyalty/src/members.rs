@@ -50,8 +50,7 @@ pub(crate) fn members(
     on: CivilDate,
 ) -> Result<Vec<Member>> {
     let groups: BTreeSet<_> = audiences.iter().flat_map(|audience| audience.customer_groups.iter().copied()).collect();
-    let keys: Vec<_> =
-        customers.iter().flat_map(|customer| groups.iter().map(|group| (*customer, *group))).collect();
+    let keys: Vec<_> = customers.iter().flat_map(|customer| groups.iter().map(|group| (*customer, *group))).collect();
     let mut customer_groups = BTreeMap::<CustomerId, BTreeSet<_>>::new();
     for membership in work.get_many::<Membership>(&keys)?.into_iter().flatten() {
         if membership.since <= at {

@@ -25,8 +25,8 @@ pub enum Rounding {
 }
 
 impl Rounding {
-    /// `num / den` as a whole number; `den` is positive and at most `i64::MAX`, so nothing here can overflow.
-    fn divide(self, num: i128, den: i128) -> i128 {
+    /// `num / den` as a whole number; `den` is positive and less than half of `i128::MAX`, so nothing here can overflow.
+    pub(crate) fn divide(self, num: i128, den: i128) -> i128 {
         let (low, rest) = (num.div_euclid(den), num.rem_euclid(den));
         let negative = num < 0;
         let up = match self {

@@ -120,6 +120,13 @@ pub(super) fn currencies<'r>(
     adjusted.into_iter().chain(least).chain(limited)
 }
 
+impl Days {
+    /// Whether a business day is one of these.
+    pub fn contain(&self, date: CivilDate) -> bool {
+        contains(self, date)
+    }
+}
+
 /// Whether a business day is one of these.
 pub(super) fn contains(days: &Days, date: CivilDate) -> bool {
     let in_period = days.from.is_none_or(|from| from <= date) && days.through.is_none_or(|through| date <= through);

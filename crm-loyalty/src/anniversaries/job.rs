@@ -11,7 +11,6 @@ use crm_core::loyalty::anniversaries::{
 };
 use crm_core::loyalty::ledger::{Account, AccountState, EntryKind, LotId, LotSource};
 use crm_core::loyalty::programme::Dates;
-use crm_core::module::Permission;
 use crm_core::work::Permit;
 use serde::{Deserialize, Serialize};
 
@@ -22,7 +21,7 @@ use crate::members::{Member, dates, members};
 use crate::notice::{Notice, notify};
 
 /// Permission to celebrate days that come back: for jobs.
-pub const CELEBRATE: Permission = Permission { name: "loyalty.days.celebrate", about: "give what days that come back give" };
+pub const CELEBRATE: &str = "loyalty.days.celebrate";
 
 /// What a run has done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,7 +42,7 @@ impl Club<'_, '_> {
     /// # Errors
     /// [`Denied`](crm_core::Error::Denied) without [`CELEBRATE`].
     pub fn celebrate(&mut self, limit: Limit) -> Result<Celebrated> {
-        let mut work = self.0.permit(CELEBRATE.name, &Target::ANY)?;
+        let mut work = self.0.permit(CELEBRATE, &Target::ANY)?;
         let (terms, dates) = (terms(&mut work)?, dates(&mut work)?);
         let today = dates.day.date_of(work.now());
         let come = special_day::next_on.le(today);
@@ -79,7 +78,8 @@ fn celebrate(
         return Ok(0);
     };
     let found = due(of, day.next_on, day.celebrated_year, today, terms.max_lateness_days)?;
-    let of_kind = |gift: &&AnniversaryGift| gift.kind == day.kind && member.is_some_and(|member| member.is_of(&gift.audience));
+    let of_kind =
+        |gift: &&AnniversaryGift| gift.kind == day.kind && member.is_some_and(|member| member.is_of(&gift.audience));
     let gift = terms.gifts.iter().find(of_kind);
     for anniversary in &found.now {
         let lot = match gift {

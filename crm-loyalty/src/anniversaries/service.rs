@@ -7,7 +7,6 @@ use crm_core::kernel::input::required_text;
 use crm_core::kernel::time::CivilDate;
 use crm_core::loyalty::anniversaries::event::DayTold;
 use crm_core::loyalty::anniversaries::{AnniversaryTerms, BIRTH, SpecialDay, special_day};
-use crm_core::module::Permission;
 use crm_core::work::{Permit, UnitOfWork, Version};
 use crm_core::{Error, Result};
 
@@ -15,10 +14,9 @@ use crate::members::dates;
 use crate::{Club, programme};
 
 /// Permission to tell days of customers that come back.
-pub const WRITE: Permission =
-    Permission { name: "loyalty.days.write", about: "tell weddings and other days of customers that come back" };
+pub const WRITE: &str = "loyalty.days.write";
 /// Permission to see them.
-pub const READ: Permission = Permission { name: "loyalty.days.read", about: "see days of customers that come back" };
+pub const READ: &str = "loyalty.days.read";
 
 impl Club<'_, '_> {
     /// Tells a day of a customer that comes back every year of its calendar: a wedding, a name day; without a date, that it
@@ -37,7 +35,7 @@ impl Club<'_, '_> {
         date: Option<CivilDate>,
         calendar: Calendar,
     ) -> Result<SpecialDay> {
-        let (mut work, customer) = self.0.permit_on::<Customer>(WRITE.name, customer)?;
+        let (mut work, customer) = self.0.permit_on::<Customer>(WRITE, customer)?;
         let kind = required_text("kind", kind, 40).map_err(|_| Error::invalid("kind", "day.kind"))?;
         if kind == BIRTH && date != customer.birth_date {
             return Err(Error::invalid("date", "day.birth"));
@@ -51,14 +49,14 @@ impl Club<'_, '_> {
     /// # Errors
     /// [`Error::NotFound`] for a customer out of reach.
     pub fn days_of(&mut self, customer: CustomerId) -> Result<Vec<SpecialDay>> {
-        let (mut work, _) = self.0.permit_on::<Customer>(READ.name, customer)?;
+        let (mut work, _) = self.0.permit_on::<Customer>(READ, customer)?;
         work.select(special_day::customer_id.eq(customer)).all()
     }
 }
 
 /// A customer was created: their birthday is told.
 pub(crate) fn on_customer(work: &mut UnitOfWork<'_>, customer: CustomerId) -> Result<()> {
-    let mut work = work.permit(WRITE.name, &Target::customer(customer))?;
+    let mut work = work.permit(WRITE, &Target::customer(customer))?;
     let customer: Customer = work.get(customer)?;
     if customer.birth_date.is_some() {
         let terms = terms(&mut work)?;
@@ -72,7 +70,7 @@ pub(crate) fn on_changed(work: &mut UnitOfWork<'_>, customer: CustomerId, column
     if !columns.iter().any(|column| column == "birth_date") {
         return Ok(());
     }
-    let mut work = work.permit(WRITE.name, &Target::customer(customer))?;
+    let mut work = work.permit(WRITE, &Target::customer(customer))?;
     let customer: Customer = work.get(customer)?;
     let terms = terms(&mut work)?;
     tell(&mut work, customer.id, BIRTH, customer.birth_date, None, &terms).map(drop)
@@ -114,7 +112,11 @@ fn tell(
     }
     day.tell(date, calendar, today, terms)?;
     day.noted_at = now;
-    if changed { work.update(&mut day)? } else { work.insert(&day)? }
+    if changed {
+        work.update(&mut day)?
+    } else {
+        work.insert(&day)?
+    }
     work.emit(&DayTold { customer, kind: kind.to_owned(), changed })?;
     Ok(day)
 }

@@ -2,15 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use crm_core::access::{
-    GroupMember, HolderKind, Principal, RoleAssignment, RoleId, StaffGroup, StaffGroupId, group_member,
-    role_assignment,
-};
+use crm_core::access::{Principal, roles_of};
 use crm_core::kernel::time::CivilDate;
 use crm_core::loyalty::Asset;
 use crm_core::loyalty::bonus::{BonusDay, BonusTerms, bonus_day};
-use crm_core::reexport::Uuid;
-use crm_core::work::{Filter, Permit};
+use crm_core::work::Permit;
 use crm_core::{Error, Result};
 
 /// Refuses more than the actor may give at once, and counts it on their day.
@@ -29,7 +25,7 @@ pub(super) fn take(
     if giver == Principal::System {
         return count(work, &giver.to_string(), asset, more, on, None);
     }
-    let roles = if terms.roles.is_empty() { Vec::new() } else { roles_of(work, &giver)? };
+    let roles = if terms.roles.is_empty() { BTreeSet::new() } else { roles_of(work, &giver)? };
     let limit = terms.limit(&roles, asset).filter(|limit| amount <= limit.each);
     let limit = limit.ok_or_else(|| Error::invalid("amount", "bonus.over_limit"))?;
     count(work, &giver.to_string(), asset, more, on, limit.per_day)
@@ -45,34 +41,11 @@ pub(super) fn count(
     per_day: Option<i64>,
 ) -> Result<()> {
     let key = (giver.to_owned(), asset, on);
-    if work.find::<BonusDay>(&key)?.is_none() {
-        // Of two who count the first one, the database refuses one, who runs again.
-        work.insert(&BonusDay { giver: giver.to_owned(), asset, business_date: on, balance: 0 })?;
-    }
+    let first = BonusDay { giver: giver.to_owned(), asset, business_date: on, balance: 0 };
+    work.find_or_first(key.clone(), |_| first)?;
     let floor = per_day.filter(|_| more > 0).map(i64::saturating_neg);
     work.add(&key, bonus_day::balance, more.saturating_neg(), floor).map_err(|error| match error {
         Error::Invalid { rule: "counter.floor", .. } => Error::invalid("amount", "bonus.over_day"),
         other => other,
     })
-}
-
-/// The roles somebody holds, by themselves or through the groups of staff they are in. Staff are few.
-fn roles_of(work: &mut Permit<'_, '_>, principal: &Principal) -> Result<Vec<RoleId>> {
-    let Principal::User(user) = principal else { return Ok(Vec::new()) };
-    let mut groups: BTreeSet<StaffGroupId> = BTreeSet::new();
-    let direct = work.select::<GroupMember>(group_member::user_id.eq(*user)).all()?;
-    let mut above: Vec<StaffGroupId> = direct.into_iter().map(|member| member.group_id).collect();
-    while let Some(id) = above.pop() {
-        if groups.insert(id) {
-            above.extend(work.find::<StaffGroup>(&id)?.and_then(|group| group.parent_id));
-        }
-    }
-    let by = |kind, holder: Uuid| -> Filter<RoleAssignment> {
-        role_assignment::holder.eq(holder).and(role_assignment::holder_kind.eq(kind))
-    };
-    let filters = groups
-        .into_iter()
-        .map(|group| by(HolderKind::Group, group.into()))
-        .fold(by(HolderKind::User, (*user).into()), Filter::or);
-    Ok(work.select(filters).all()?.into_iter().map(|held| held.role_id).collect())
 }

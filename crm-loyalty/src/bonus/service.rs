@@ -12,7 +12,6 @@ use crm_core::loyalty::bonus::event::BonusChanged;
 use crm_core::loyalty::bonus::{BonusRequest, BonusRequestId, BonusState, BonusTerms, bonus_request};
 use crm_core::loyalty::ledger::{Account, AccountId, EntryKind, LotSource};
 use crm_core::loyalty::programme::{Compiled, Validity};
-use crm_core::module::Permission;
 use crm_core::work::{Json, Permit, Version};
 use crm_core::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -22,12 +21,11 @@ use crate::ledger::{Book, Give};
 use crate::{Club, programme};
 
 /// Permission to give by hand, up to one's limit.
-pub const GIVE: Permission = Permission { name: "loyalty.bonus.give", about: "give by hand, up to one's limit" };
+pub const GIVE: &str = "loyalty.bonus.give";
 /// Permission to agree to what somebody else wants to give.
-pub const APPROVE: Permission =
-    Permission { name: "loyalty.bonus.approve", about: "agree to what somebody else wants to give by hand" };
+pub const APPROVE: &str = "loyalty.bonus.approve";
 /// Permission to see what was given by hand.
-pub const READ: Permission = Permission { name: "loyalty.bonus.read", about: "see what was given by hand" };
+pub const READ: &str = "loyalty.bonus.read";
 
 /// A bonus to give.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,7 +46,7 @@ pub struct NewBonus {
     pub reason: String,
 }
 
-impl Club<'_, '_> {
+impl<'t> Club<'_, 't> {
     /// Gives a member something, for a reason, within the actor's limits (C74). More than the programme lets one person
     /// decide alone waits for a [second one](Self::approve_bonus).
     ///
@@ -56,8 +54,8 @@ impl Club<'_, '_> {
     /// `bonus.amount` unless it gives something, `bonus.over_limit` and `bonus.over_day`, `bonus.asset` for money of gift
     /// cards, `text.required` without a reason, `loyalty.closed`; [`Error::NotFound`] for a member or branch out of reach.
     pub fn give_bonus(&mut self, new: &NewBonus, idempotency_key: &str) -> Result<BonusRequest> {
-        self.0.actor().require(GIVE.name, &Target::branch(new.branch))?;
-        let (mut work, account) = self.0.permit_on::<Account>(GIVE.name, AccountId::from(new.customer))?;
+        self.0.actor().require(GIVE, &Target::branch(new.branch))?;
+        let (mut work, account) = self.0.permit_on::<Account>(GIVE, AccountId::from(new.customer))?;
         work.once("loyalty.bonus.give", idempotency_key, new, |work| {
             let terms = terms(work)?;
             check(new.asset, new.amount)?;
@@ -146,13 +144,13 @@ impl Club<'_, '_> {
     /// # Errors
     /// [`Error::Denied`] without [`READ`].
     pub fn bonuses(&mut self, state: BonusState, limit: Limit, after: Option<&Cursor>) -> Result<Page<BonusRequest>> {
-        let with_state = self.0.within(READ.name)?.select(bonus_request::state.eq(state));
-        with_state.order_by(bonus_request::asked_at).descending().page(limit, after)
+        let mut work = self.0.within(READ)?;
+        work.select(bonus_request::state.eq(state)).order_by(bonus_request::asked_at).descending().page(limit, after)
     }
 
     /// A bonus that waits and that the actor has asked for, locked.
-    fn own(&mut self, id: BonusRequestId) -> Result<(Permit<'_, '_>, BonusRequest)> {
-        let (mut work, _) = self.0.permit_on::<BonusRequest>(GIVE.name, id)?;
+    fn own(&mut self, id: BonusRequestId) -> Result<(Permit<'_, 't>, BonusRequest)> {
+        let (mut work, _) = self.0.permit_on::<BonusRequest>(GIVE, id)?;
         let bonus: BonusRequest = work.lock(id)?;
         if bonus.asked_by != work.actor().principal().to_string() {
             return Err(Error::invalid("bonus", "bonus.not_own"));
@@ -164,8 +162,8 @@ impl Club<'_, '_> {
     }
 
     /// A bonus that the actor may decide on as they have seen it, locked: of two who decide at once, one finds it decided.
-    fn decided(&mut self, seen: &BonusRequest) -> Result<(Permit<'_, '_>, BonusRequest)> {
-        let (mut work, _) = self.0.permit_on::<BonusRequest>(APPROVE.name, seen.id)?;
+    fn decided(&mut self, seen: &BonusRequest) -> Result<(Permit<'_, 't>, BonusRequest)> {
+        let (mut work, _) = self.0.permit_on::<BonusRequest>(APPROVE, seen.id)?;
         let bonus: BonusRequest = work.lock(seen.id)?;
         bonus.may_be_decided(seen, &work.actor().principal().to_string())?;
         Ok((work, bonus))

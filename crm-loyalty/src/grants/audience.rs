@@ -41,7 +41,9 @@ pub(super) fn page(
     } else {
         let (at, after) = match after.and_then(|after| after.split_once('/')) {
             None => (0, None),
-            Some((at, after)) => (at.parse::<usize>().map_err(|_| alien())?, Some(after).filter(|after| !after.is_empty())),
+            Some((at, after)) => {
+                (at.parse::<usize>().map_err(|_| alien())?, Some(after).filter(|after| !after.is_empty()))
+            }
         };
         let group = audience.customer_groups.get(at).copied().ok_or_else(alien)?;
         let select: Select<'_, '_, Membership> = work.select(membership::group_id.eq(group));

@@ -4,22 +4,20 @@
 use crm_core::Result;
 use crm_core::access::Target;
 use crm_core::kernel::page::Limit;
-use crm_core::loyalty::grants::{
-    GrantAction, GrantId, GrantMember, GrantState, GroupGrant, MemberState, grant_member,
-};
+use crm_core::loyalty::grants::{GrantAction, GrantId, GrantMember, GrantState, GroupGrant, MemberState, grant_member};
 use crm_core::loyalty::ledger::{Account, AccountId, AccountState, EntryKind, LotSource};
 use crm_core::work::{Permit, Version};
 use serde::{Deserialize, Serialize};
 
 use super::audience;
 use super::service::{RUN, step};
+use crate::Club;
 use crate::ledger::{Book, Cause, Give};
 use crate::members::dates;
 use crate::notice::{Notice, notify};
-use crate::Club;
 
 /// How far a gift is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct GrantProgress {
     /// The gift.
     pub grant: GroupGrant,
@@ -36,7 +34,7 @@ impl Club<'_, '_> {
     /// # Errors
     /// [`NotFound`](crm_core::Error::NotFound) for no such gift.
     pub fn run_grant(&mut self, id: GrantId, limit: Limit) -> Result<GrantProgress> {
-        let mut work = self.0.permit(RUN.name, &Target::ANY)?;
+        let mut work = self.0.permit(RUN, &Target::ANY)?;
         // Whoever works on a gift has its row: two never do the same chunk.
         let mut grant: GroupGrant = work.lock(id)?;
         let chunk = match grant.state {

@@ -10,7 +10,6 @@ use crm_core::loyalty::grants::{
     GrantAction, GrantId, GrantMember, GrantState, GroupGrant, MemberState, grant_member, group_grant,
 };
 use crm_core::loyalty::programme::Validity;
-use crm_core::module::Permission;
 use crm_core::pricing::Audience;
 use crm_core::work::{Filter, Json, Permit, Version};
 use crm_core::{Error, Result};
@@ -20,14 +19,13 @@ use super::audience;
 use crate::{Club, programme};
 
 /// Permission to plan gifts to groups, and to call off and revoke them.
-pub const PLAN: Permission = Permission { name: "loyalty.grants.plan", about: "plan and revoke gifts to groups" };
+pub const PLAN: &str = "loyalty.grants.plan";
 /// Permission to agree to a gift that somebody else has planned.
-pub const APPROVE: Permission =
-    Permission { name: "loyalty.grants.approve", about: "agree to a gift to a group that somebody else has planned" };
+pub const APPROVE: &str = "loyalty.grants.approve";
 /// Permission to carry gifts out: for jobs.
-pub const RUN: Permission = Permission { name: "loyalty.grants.run", about: "carry out gifts to groups" };
+pub const RUN: &str = "loyalty.grants.run";
 /// Permission to see gifts to groups.
-pub const READ: Permission = Permission { name: "loyalty.grants.read", about: "see gifts to groups" };
+pub const READ: &str = "loyalty.grants.read";
 
 /// A gift to a group.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,7 +70,7 @@ impl Club<'_, '_> {
     /// # Errors
     /// As [`plan_grant`](Self::plan_grant).
     pub fn preview_grant(&mut self, new: &NewGrant) -> Result<GrantPreview> {
-        let mut work = self.0.permit(PLAN.name, &Target::ANY)?;
+        let mut work = self.0.permit(PLAN, &Target::ANY)?;
         check(&mut work, new)?;
         let (mut members, mut after) = (0_i64, None);
         loop {
@@ -96,7 +94,7 @@ impl Club<'_, '_> {
     /// `grant.budget_needed` where there must be one, `grant.asset` for money of gift cards, `grant.tiers` for tiers in
     /// the audience; [`Error::IdempotencyMismatch`].
     pub fn plan_grant(&mut self, new: &NewGrant, idempotency_key: &str) -> Result<GroupGrant> {
-        let mut work = self.0.permit(PLAN.name, &Target::ANY)?;
+        let mut work = self.0.permit(PLAN, &Target::ANY)?;
         work.once("loyalty.grants.plan", idempotency_key, new, |work| {
             let second = check(work, new)?;
             let grant = GroupGrant {
@@ -132,7 +130,7 @@ impl Club<'_, '_> {
     /// # Errors
     /// `grant.step` when it does not wait, [`Error::Conflict`] when it is not what was seen, `grant.own`.
     pub fn approve_grant(&mut self, seen: &GroupGrant) -> Result<GroupGrant> {
-        let mut work = self.0.permit(APPROVE.name, &Target::ANY)?;
+        let mut work = self.0.permit(APPROVE, &Target::ANY)?;
         let mut grant: GroupGrant = work.lock(seen.id)?;
         let by = work.actor().principal().to_string();
         grant.may_be_approved(seen, &by)?;
@@ -146,7 +144,7 @@ impl Club<'_, '_> {
     /// # Errors
     /// `grant.step` when it cannot begin.
     pub fn begin_grant(&mut self, id: GrantId) -> Result<GroupGrant> {
-        let mut work = self.0.permit(PLAN.name, &Target::ANY)?;
+        let mut work = self.0.permit(PLAN, &Target::ANY)?;
         let mut grant: GroupGrant = work.lock(id)?;
         grant.as_of = work.now();
         step(&mut work, &mut grant, GrantAction::Begin)?;
@@ -171,7 +169,7 @@ impl Club<'_, '_> {
     }
 
     fn move_grant(&mut self, id: GrantId, action: GrantAction) -> Result<GroupGrant> {
-        let mut work = self.0.permit(PLAN.name, &Target::ANY)?;
+        let mut work = self.0.permit(PLAN, &Target::ANY)?;
         let mut grant: GroupGrant = work.lock(id)?;
         step(&mut work, &mut grant, action)?;
         Ok(grant)
@@ -182,7 +180,7 @@ impl Club<'_, '_> {
     /// # Errors
     /// [`Error::NotFound`]
     pub fn grant(&mut self, id: GrantId) -> Result<GroupGrant> {
-        self.0.permit(READ.name, &Target::ANY)?.get(id)
+        self.0.permit(READ, &Target::ANY)?.get(id)
     }
 
     /// Gifts to groups, the latest first.
@@ -190,7 +188,7 @@ impl Club<'_, '_> {
     /// # Errors
     /// [`Error::Denied`] without [`READ`].
     pub fn grants(&mut self, limit: Limit, after: Option<&Cursor>) -> Result<Page<GroupGrant>> {
-        let mut work = self.0.permit(READ.name, &Target::ANY)?;
+        let mut work = self.0.permit(READ, &Target::ANY)?;
         work.select(Filter::all()).order_by(group_grant::planned_at).descending().page(limit, after)
     }
 
@@ -205,7 +203,7 @@ impl Club<'_, '_> {
         limit: Limit,
         after: Option<&Cursor>,
     ) -> Result<Page<GrantMember>> {
-        let mut work = self.0.permit(READ.name, &Target::ANY)?;
+        let mut work = self.0.permit(READ, &Target::ANY)?;
         let with_state = grant_member::grant_id.eq(id).and(grant_member::state.eq(state));
         work.select(with_state).order_by(grant_member::account_id).page(limit, after)
     }
@@ -237,7 +235,9 @@ fn check(work: &mut Permit<'_, '_>, new: &NewGrant) -> Result<bool> {
     let terms = &compiled.programme.bonus;
     match new.budget {
         Some(budget) => Ok(terms.grant_needs_second(new.asset, budget)),
-        None if terms.grants_second_above.contains_key(&new.asset) => Err(Error::invalid("budget", "grant.budget_needed")),
+        None if terms.grants_second_above.contains_key(&new.asset) => {
+            Err(Error::invalid("budget", "grant.budget_needed"))
+        }
         None => Ok(false),
     }
 }

@@ -8,19 +8,21 @@ use crm_core::kernel::time::Timestamp;
 use crm_core::loyalty::programme::{
     self, Compiled, Finding, Programme, ProgrammeState, ProgrammeVersion, in_force, programme_version,
 };
+use crm_core::module::Permission;
 use crm_core::pricing::CategoryTree;
-use crm_core::reexport::Uuid;
 use crm_core::work::{Filter, Json, Permit, Version};
 use crm_core::{Error, Result};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::event::ProgrammeSaved;
 use crate::Club;
 
 /// Permission to save versions of the programme.
-pub const WRITE: &str = "loyalty.programme.write";
+pub const WRITE: Permission =
+    Permission { name: "loyalty.programme.write", about: "save versions of the club's programme" };
 /// Permission to see the programme.
-pub const READ: &str = "loyalty.programme.read";
+pub const READ: Permission = Permission { name: "loyalty.programme.read", about: "see the club's programme" };
 
 /// A version of the programme to save.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,7 +60,7 @@ impl Club<'_, '_> {
     /// [`Error::Invalid`] with the code of the first [`Finding`] that is an error, or with `programme.in_the_past`,
     /// `programme.period`.
     pub fn save_programme(&mut self, new: NewVersion) -> Result<(ProgrammeVersion, Vec<Finding>)> {
-        let mut work = self.0.permit(WRITE, &Target::ANY)?;
+        let mut work = self.0.permit(WRITE.name, &Target::ANY)?;
         let findings = programme::check(&new.programme, &tree(&mut work)?);
         if let Some(fault) = findings.iter().find(|finding| finding.error) {
             return Err(Error::invalid(fault.place.clone(), fault.code));
@@ -89,7 +91,7 @@ impl Club<'_, '_> {
     /// # Errors
     /// [`Error::Denied`] without [`READ`].
     pub fn check_programme(&mut self, programme: &Programme) -> Result<Vec<Finding>> {
-        let mut work = self.0.permit(READ, &Target::ANY)?;
+        let mut work = self.0.permit(READ.name, &Target::ANY)?;
         let tree = tree(&mut work)?;
         Ok(programme::check(programme, &tree))
     }
@@ -99,7 +101,7 @@ impl Club<'_, '_> {
     /// # Errors
     /// [`Error::Denied`] without [`READ`].
     pub fn programme(&mut self, at: Option<Timestamp>) -> Result<Option<Arc<Compiled>>> {
-        let mut work = self.0.permit(READ, &Target::ANY)?;
+        let mut work = self.0.permit(READ.name, &Target::ANY)?;
         let at = at.unwrap_or(work.now());
         current(&mut work, at)
     }
@@ -109,7 +111,7 @@ impl Club<'_, '_> {
     /// # Errors
     /// [`Error::Denied`] without [`READ`].
     pub fn programme_versions(&mut self) -> Result<Vec<ProgrammeVersion>> {
-        self.0.permit(READ, &Target::ANY)?.select(Filter::all()).order_by(programme_version::number).all()
+        self.0.permit(READ.name, &Target::ANY)?.select(Filter::all()).order_by(programme_version::number).all()
     }
 }
 
@@ -119,6 +121,13 @@ pub(crate) fn current(work: &mut Permit<'_, '_>, at: Timestamp) -> Result<Option
     let versions = versions(work)?;
     let intervals = versions.iter().map(|version| (version.number, version.from, version.until));
     Ok(in_force(intervals, at).and_then(|place| versions.get(place)).cloned())
+}
+
+/// A version, whether it is in force or not.
+pub(crate) fn numbered(work: &mut Permit<'_, '_>, number: u32) -> Result<Arc<Compiled>> {
+    let versions = versions(work)?;
+    let found = versions.iter().find(|version| version.number == number).cloned();
+    found.ok_or_else(|| Error::not_found("loyalty_programme", number))
 }
 
 /// All versions, compiled.

@@ -25,7 +25,7 @@ crate::id! {
 /// let terms: BonusTerms = serde_json::from_value(serde_json::json!({
 ///     "standard": { "points": { "each": 100, "per_day": 500 } }, "second_above": { "points": 50 },
 /// })).unwrap();
-/// assert_eq!(terms.limit(&[], Asset::Points).map(|limit| limit.each), Some(100));
+/// assert_eq!(terms.limit(&[].into(), Asset::Points).map(|limit| limit.each), Some(100));
 /// assert!(terms.needs_second(Asset::Points, 51) && !terms.needs_second(Asset::Points, 50));
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,5 +1,7 @@
 //! Who may give how much, and when a second person has to agree: pure functions (C74).
 
+use std::collections::BTreeSet;
+
 use super::model::{BonusLimit, BonusRequest, BonusState, BonusTerms};
 use crate::access::RoleId;
 use crate::loyalty::Asset;
@@ -9,7 +11,7 @@ use crate::{Error, Result};
 impl BonusTerms {
     /// How much somebody with these roles may give: the highest limit of them, or the standard one where none has a limit
     /// (S-26). Nothing without one.
-    pub fn limit(&self, roles: &[RoleId], asset: Asset) -> Option<BonusLimit> {
+    pub fn limit(&self, roles: &BTreeSet<RoleId>, asset: Asset) -> Option<BonusLimit> {
         let mut best: Option<BonusLimit> = None;
         for limit in roles.iter().filter_map(|role| self.roles.get(role)?.get(&asset)) {
             best = Some(match best {
@@ -73,14 +75,14 @@ mod tests {
         let role = |n| RoleId::from(uuid::Uuid::from_u128(n));
         let limit = |each, per_day| BonusLimit { each, per_day };
         let mut terms = BonusTerms::default();
-        assert_eq!(terms.limit(&[role(1)], Asset::Points), None, "nothing, unless somebody says otherwise");
+        assert_eq!(terms.limit(&[role(1)].into(), Asset::Points), None, "nothing, unless somebody says otherwise");
         terms.standard.insert(Asset::Points, limit(10, Some(20)));
         terms.roles.insert(role(1), [(Asset::Points, limit(5, Some(50)))].into());
         terms.roles.insert(role(2), [(Asset::Points, limit(50, Some(5)))].into());
         terms.roles.insert(role(3), [(Asset::Points, limit(1, None))].into());
-        assert_eq!(terms.limit(&[], Asset::Points), Some(limit(10, Some(20))));
-        assert_eq!(terms.limit(&[role(1)], Asset::Points), Some(limit(5, Some(50))), "a role may have less");
-        assert_eq!(terms.limit(&[role(1), role(2)], Asset::Points), Some(limit(50, Some(50))));
-        assert_eq!(terms.limit(&[role(1), role(3)], Asset::Points), Some(limit(5, None)));
+        assert_eq!(terms.limit(&[].into(), Asset::Points), Some(limit(10, Some(20))));
+        assert_eq!(terms.limit(&[role(1)].into(), Asset::Points), Some(limit(5, Some(50))), "a role may have less");
+        assert_eq!(terms.limit(&[role(1), role(2)].into(), Asset::Points), Some(limit(50, Some(50))));
+        assert_eq!(terms.limit(&[role(1), role(3)].into(), Asset::Points), Some(limit(5, None)));
     }
 }

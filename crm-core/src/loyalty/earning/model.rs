@@ -6,9 +6,9 @@ use crate::catalog::{CategoryId, ProductId};
 use crate::kernel::calendar::Span;
 use crate::kernel::money::Money;
 use crate::kernel::rate::{Rate, Rounding};
-use crate::kernel::time::TimeOfDay;
+use crate::kernel::time::{BusinessDay, TimeOfDay, Timestamp};
 use crate::loyalty::Asset;
-use crate::loyalty::programme::Validity;
+use crate::loyalty::programme::{Dates, Validity};
 use crate::pricing::{Audience, Days, Least, LimitPer, LimitPeriod};
 
 /// What purchases earn.
@@ -27,6 +27,20 @@ pub struct EarningTerms {
     pub rules: Vec<EarnRule>,
     /// The most of an asset that all rules together give.
     pub caps: Vec<AssetCap>,
+    /// What becomes of what a return cannot take back.
+    pub shortfall: Shortfall,
+}
+
+crate::text_enum! {
+    /// What becomes of what a return is to take back when less is left (S-28).
+    #[derive(Default)]
+    pub enum Shortfall {
+        /// It is owed (S-30).
+        #[default]
+        Debt = "debt",
+        /// It is let go, and reported as an adjustment.
+        ClampAtZero = "clamp_at_zero",
+    }
 }
 
 /// Of what is earned (S-11): of each line what is paid for it after all discounts, less tax, less what is paid of it with
@@ -266,6 +280,35 @@ pub enum Available {
     /// After so much time in the programme's calendar, at the beginning of its day: when the goods can no longer be
     /// returned (S-10).
     After(Span),
+}
+
+impl Available {
+    /// From when on something can be spent that was earned at an instant at a branch with these business days.
+    ///
+    /// ```
+    /// use crm_core::kernel::calendar::Span;
+    /// use crm_core::kernel::time::{BusinessDay, TimeOfDay, Zone};
+    /// use crm_core::loyalty::earning::Available;
+    /// use crm_core::loyalty::programme::Programme;
+    /// let branch = BusinessDay::new(Zone::new("Asia/Tehran")?, TimeOfDay::new(4, 0)?);
+    /// let dates = Programme::new("Club", Zone::new("Asia/Tehran")?).dates();
+    /// let earned = "2025-03-21T02:00:00+03:30".parse()?;
+    /// let next_day = Available::NextBusinessDay.from(earned, &branch, &dates);
+    /// assert_eq!(next_day, "2025-03-21T04:00:00+03:30".parse()?);
+    /// let later = Available::After(Span::Days(14)).from(earned, &branch, &dates);
+    /// assert_eq!(later, "2025-04-04T00:00:00+03:30".parse()?);
+    /// # Ok::<(), crm_core::Error>(())
+    /// ```
+    pub fn from(self, at: Timestamp, branch: &BusinessDay, dates: &Dates) -> Timestamp {
+        match self {
+            Self::AtOnce => at,
+            Self::NextBusinessDay => branch.end(branch.date_of(at)),
+            Self::After(span) => {
+                let date = dates.calendar.add(dates.day.date_of(at), span);
+                date.map_or(Timestamp::MAX, |date| dates.day.start(date))
+            }
+        }
+    }
 }
 
 crate::text_enum! {

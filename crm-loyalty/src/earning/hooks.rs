@@ -1,0 +1,161 @@
+//! What happens when a purchase is recorded, paid or returned.
+
+use std::collections::BTreeMap;
+
+use crm_core::Result;
+use crm_core::access::Target;
+use crm_core::branches::Branch;
+use crm_core::customers::CustomerId;
+use crm_core::instalments::event::{Cause as ClearedBy, InstalmentsCleared};
+use crm_core::kernel::time::Timestamp;
+use crm_core::loyalty::earning::{CounterKey, Occasion, Paid, Plan, PurchaseSheet, Sheet, Snapshot, base_lines};
+use crm_core::loyalty::ledger::{Account, AccountId, AccountState};
+use crm_core::loyalty::programme::Compiled;
+use crm_core::partners::{Membership, Partner, PartnerGroupId};
+use crm_core::purchases::PurchaseId;
+use crm_core::purchases::event::PurchaseRecorded;
+use crm_core::returns::event::PurchaseReturned;
+use crm_core::work::{Json, Permit, UnitOfWork, Version};
+
+use super::posting::{Poster, Reason};
+use super::{EARN, counters};
+use crate::ledger::Book;
+use crate::programme;
+
+/// A purchase of a member earns by the programme of its time (S-11 to S-16, S-46).
+pub(crate) fn on_purchase(work: &mut UnitOfWork<'_>, event: &PurchaseRecorded) -> Result<()> {
+    let Some(customer) = event.customer.filter(|_| !event.history_only) else { return Ok(()) };
+    let target = Target { branch: Some(event.branch), customer: Some(customer), owner: None };
+    let mut work = work.permit(EARN.name, &target)?;
+    let Some(programme) = programme::current(&mut work, event.occurred_at)? else { return Ok(()) };
+    // Who is no member earns nothing.
+    if work.find::<Account>(&AccountId::from(customer))?.is_none() {
+        return Ok(());
+    }
+    let branch: Branch = work.get(event.branch)?;
+    let mut book = Book::open(&mut work, AccountId::from(customer))?;
+    if book.account().state == AccountState::Closed {
+        return Ok(());
+    }
+    let account = book.account().id;
+    let snapshot = snapshot(&mut work, &programme, &branch, customer, event.occurred_at)?;
+    let terms = &programme.programme.earning;
+    let lines = base_lines(&event.lines, &event.tenders, &terms.base, &programme.tree);
+    let occasion =
+        Occasion { branch: branch.id, customer, currency: event.total.currency(), snapshot: &snapshot, lines: &lines };
+    let due = event.total.minor();
+    let paid = Paid { cleared: due.saturating_sub(event.deferred.minor()), due };
+    let plan = Plan::new(&programme, occasion);
+    let counters = counters::read(&mut work, account, &plan.counters()?)?;
+    let mut earned = plan.earn(&counters, paid)?;
+    counters::move_by(&mut work, account, std::mem::take(&mut earned.moves))?;
+    let mut sheet = PurchaseSheet {
+        purchase_id: event.purchase,
+        version: Version::FIRST,
+        account_id: account,
+        customer_id: customer,
+        branch_id: branch.id,
+        programme: programme.number,
+        document: Json(Sheet::new(snapshot.clone(), &lines, earned, terms, paid)),
+    };
+    let poster = Poster::new(&programme, &branch, event.occurred_at, Reason::of(&sheet, &branch));
+    poster.counted_at_purchase(&mut work, &mut book, &mut sheet.document.0)?;
+    poster.bring(&mut work, &mut book, &mut sheet.document.0)?;
+    book.close(&mut work)?;
+    work.insert(&sheet)
+}
+
+/// What a purchase has earned is taken back with its goods, by what was stored with it (S-28, S-50).
+pub(crate) fn on_return(work: &mut UnitOfWork<'_>, event: &PurchaseReturned) -> Result<()> {
+    if event.history_only {
+        return Ok(());
+    }
+    let target = Target { branch: Some(event.branch), customer: event.customer, owner: None };
+    let mut work = work.permit(EARN.name, &target)?;
+    let now = work.now();
+    change(&mut work, event.purchase, now, |sheet| {
+        sheet.came_back(event.lines.iter().map(|line| (line.line_no, line.after)));
+        true
+    })
+}
+
+/// What is paid later is earned as it is paid, and no longer when a cheque bounces (S-12, N-7).
+pub(crate) fn on_cleared(work: &mut UnitOfWork<'_>, event: &InstalmentsCleared) -> Result<()> {
+    let target = Target { branch: Some(event.branch), customer: event.customer, owner: None };
+    let mut work = work.permit(EARN.name, &target)?;
+    change(&mut work, event.purchase, event.occurred_at, |sheet| {
+        sheet.paid = Paid { cleared: event.cleared.minor(), due: event.due.minor() };
+        // Of a return the goods are told next: only then is it known what is kept.
+        event.cause != ClearedBy::Return
+    })
+}
+
+/// Changes the sheet of a purchase, and brings the account to what it says then.
+fn change(
+    work: &mut Permit<'_, '_>,
+    purchase: PurchaseId,
+    at: Timestamp,
+    change: impl FnOnce(&mut Sheet) -> bool,
+) -> Result<()> {
+    let Some(found) = work.find::<PurchaseSheet>(&purchase)? else { return Ok(()) };
+    // The account before the sheet, in the order of their kinds (S-33).
+    let mut book = Book::open(work, found.account_id)?;
+    let mut sheet: PurchaseSheet = work.lock(purchase)?;
+    if change(&mut sheet.document.0) {
+        let programme = programme::numbered(work, sheet.programme)?;
+        let branch: Branch = work.get(sheet.branch_id)?;
+        let poster = Poster::new(&programme, &branch, at, Reason::of(&sheet, &branch));
+        count_again(work, &poster, &mut book, &mut sheet.document.0)?;
+        poster.bring(work, &mut book, &mut sheet.document.0)?;
+        book.close(work)?;
+    }
+    work.update(&mut sheet)
+}
+
+/// Moves the counters to what is kept and paid, and posts what comes of it (S-38, S-40).
+fn count_again(work: &mut Permit<'_, '_>, poster: &Poster<'_>, book: &mut Book, sheet: &mut Sheet) -> Result<()> {
+    let account = book.account().id;
+    let keys: Vec<CounterKey> = sheet.counted.iter().flat_map(|counted| counted.keys.clone().keys()).collect();
+    let counters = counters::read(work, account, &keys)?;
+    let mut moves = BTreeMap::new();
+    for place in 0..sheet.counted.len() {
+        let (lines, paid) = (sheet.lines.clone(), sheet.paid);
+        let Some(counted) = sheet.counted.get_mut(place) else { continue };
+        let brought = counted.steps;
+        let target = counted.target(&lines, paid)?;
+        if target != counted.counts {
+            let steps = counted.settle(target, &counters, &mut moves);
+            counted.steps = brought;
+            poster.steps(work, book, sheet, place, steps)?;
+        }
+    }
+    for (used, now) in (0..).zip(sheet.used()?) {
+        if let Some(one) = sheet.uses.get_mut(used) {
+            let sum: &mut i64 = moves.entry(one.counter.clone()).or_default();
+            *sum = sum.saturating_add(now.saturating_sub(one.used));
+            one.used = now;
+        }
+    }
+    counters::move_by(work, account, moves)
+}
+
+/// As what the member buys, before the purchase (S-16). Memberships are asked for by their keys: those the rules name.
+fn snapshot(
+    work: &mut Permit<'_, '_>,
+    programme: &Compiled,
+    branch: &Branch,
+    customer: CustomerId,
+    at: Timestamp,
+) -> Result<Snapshot> {
+    let date = branch.business_day().date_of(at);
+    let memberships: Vec<_> = programme.groups.iter().map(|group| (customer, *group)).collect();
+    let memberships = work.get_many::<Membership>(&memberships)?.into_iter().flatten();
+    let customer_groups = memberships.map(|member| member.group_id).collect();
+    let mut partner_groups: Vec<PartnerGroupId> = Vec::new();
+    if programme.partners
+        && let Some(partner) = work.find::<Partner>(&customer)?.filter(|partner| partner.is_valid_on(date))
+    {
+        partner_groups = partner.groups.0;
+    }
+    Ok(Snapshot { tiers: Vec::new(), customer_groups, partner_groups, date, time: branch.zone.local(at).1 })
+}
