@@ -18,8 +18,13 @@
     reason = "a check that fails panics: that is its report"
 )]
 
+pub mod anniversaries;
+mod floor;
+pub mod grants;
 pub mod ledger;
+pub mod referral;
 mod shop;
+pub mod statements;
 
 pub use shop::open;
 
@@ -31,6 +36,22 @@ macro_rules! loyalty_conformance_tests {
             ledger {
                 customers_are_members, lots_are_used_in_order, what_is_due_happens_when_it_was_due,
                 what_was_earned_is_taken_back, what_was_paid_comes_back,
+            }
+            grants {
+                go_to_each_member_once, go_by_group_by_name_and_to_all, keep_to_the_budget_and_wait_for_late_joiners,
+                are_resumed_where_they_stopped, are_revoked_as_far_as_they_are_unspent, above_a_limit_take_two,
+                bonuses_stay_within_limits, bonuses_above_a_threshold_take_two, what_is_given_says_what_for,
+            }
+            anniversaries {
+                are_celebrated_once_a_year, count_in_their_own_calendar, follow_the_record, race_to_one_celebration,
+            }
+            referral {
+                share_what_friends_buy, share_what_is_paid, follow_the_terms_of_the_group, caps_are_exact_among_many,
+                schemes_do_not_pay_out, what_was_spent_is_owed,
+            }
+            statements {
+                lead_from_opening_to_closing, remind_once_for_each_lot_and_threshold, owe_what_was_outstanding_then,
+                settle_between_branches,
             }
         }
     };
