@@ -5,32 +5,42 @@
 
 pub mod anniversaries;
 pub mod bonus;
+pub mod cards;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 pub mod earning;
+pub mod gift_cards;
 pub mod grants;
 pub mod ledger;
 mod members;
+pub mod merge;
 mod notice;
 pub mod programme;
 pub mod referral;
 pub mod statements;
+pub mod tiers;
 
 use crm_core::Result;
-use crm_core::customers::event::{CustomerChanged, CustomerCreated};
+use crm_core::accounts::Key;
+use crm_core::customers::event::{CustomerChanged, CustomerCreated, CustomersMerged, CustomersUnmerged};
 use crm_core::instalments::event::InstalmentsCleared;
 use crm_core::loyalty::anniversaries::event::{DAY_CELEBRATED, DAY_TOLD};
 use crm_core::loyalty::anniversaries::{Celebration, SpecialDay};
 use crm_core::loyalty::bonus::event::BONUS_CHANGED;
 use crm_core::loyalty::bonus::{BonusDay, BonusRequest};
+use crm_core::loyalty::cards::Card;
 use crm_core::loyalty::earning::{EarnCounter, PurchaseSheet};
+use crm_core::loyalty::gift_cards::{GiftBatch, GiftCard, GiftSale, GiftTicket};
 use crm_core::loyalty::grants::event::GRANT_MOVED;
 use crm_core::loyalty::grants::{GrantMember, GroupGrant};
 use crm_core::loyalty::ledger::{Account, Balance, Entry, Hold, Lot};
+use crm_core::loyalty::merge::MemberMerge;
 use crm_core::loyalty::programme::{ProgrammeState, ProgrammeVersion};
 use crm_core::loyalty::referral::event::{REFERRAL_BARRED, REFERRAL_NOTED};
 use crm_core::loyalty::referral::{Fingerprint, Referral, ReferralReward, Referrer};
 use crm_core::loyalty::statements::Reminded;
+use crm_core::loyalty::tiers::event::{TIER_ENDING, TIER_LOWERED, TIER_PINNED, TIER_REACHED};
+use crm_core::loyalty::tiers::{QualifyingDay, Standing, TierChange};
 use crm_core::module::{Manifest, Module, Permission, Registry};
 use crm_core::purchases::event::PurchaseRecorded;
 use crm_core::returns::event::PurchaseReturned;
@@ -40,12 +50,33 @@ pub use notice::{NOTICES, Notice};
 
 /// The module: `Crm::builder(storage).module(Loyalty::new())`.
 #[derive(Debug, Default)]
-pub struct Loyalty {}
+pub struct Loyalty {
+    gift_key: gift_cards::GiftKey,
+}
 
 impl Loyalty {
     /// The club with standard settings.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// The same with gift cards: their codes are hidden by this key, which is not in the store. Without it nothing is done
+    /// with gift cards; with another, no card that was made before is found.
+    ///
+    /// ```
+    /// use crm_core::accounts::Key;
+    /// use crm_core::{Crm, MemoryStorage};
+    /// use crm_loyalty::Loyalty;
+    /// # fn main() -> crm_core::Result<()> {
+    /// let key = Key::new(*b"0123456789abcdef0123456789abcdeF")?;
+    /// let crm = Crm::builder(MemoryStorage::new()).module(Loyalty::new().gift_card_key(key)).build_blocking()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn gift_card_key(mut self, key: Key) -> Self {
+        self.gift_key = gift_cards::GiftKey(Some(key));
+        self
     }
 }
 
@@ -56,10 +87,6 @@ const fn permission(name: &'static str, about: &'static str) -> Permission {
 const PERMISSIONS: &[Permission] = &[
     permission(ledger::ENROL, "make customers members of the club"),
     permission(ledger::READ, "see accounts of the club and what is on them"),
-    programme::WRITE,
-    programme::READ,
-    earning::EARN,
-    earning::READ,
     permission(grants::PLAN, "plan and revoke gifts to groups"),
     permission(grants::APPROVE, "agree to a gift to a group that somebody else has planned"),
     permission(grants::RUN, "carry out gifts to groups"),
@@ -76,6 +103,23 @@ const PERMISSIONS: &[Permission] = &[
     permission(statements::READ, "see statements of accounts, and what expires"),
     permission(statements::REPORT, "see what the club owes, and what branches owe each other"),
     permission(statements::REMIND, "remind members of what expires"),
+    permission(cards::ISSUE, "issue, activate and replace members' cards"),
+    permission(cards::BLOCK, "block members' cards, and free them again"),
+    permission(cards::READ, "look members' cards up"),
+    permission(gift_cards::ISSUE, "make gift cards and hand them out"),
+    permission(gift_cards::SELL, "bring gift cards to life that were paid for"),
+    permission(gift_cards::SHOW, "take codes of gift cards from whoever shows them"),
+    permission(gift_cards::READ, "look gift cards up by their serial numbers"),
+    permission(gift_cards::CARE, "block gift cards, free them, and pay out what is left"),
+    permission(merge::MERGE, "move what a member has when two customers become one"),
+    permission(programme::WRITE, "save versions of the club's programme"),
+    permission(programme::READ, "see the club's programme"),
+    permission(earning::EARN, "let purchases earn credit and points"),
+    permission(earning::READ, "see what purchases have earned"),
+    permission(earning::WHAT_IF, "ask what another programme would have given"),
+    permission(tiers::READ, "see tiers, what is missing to them, and their history"),
+    permission(tiers::PIN, "set tiers by hand"),
+    permission(tiers::REVIEW, "review tiers that are due"),
 ];
 
 impl Module for Loyalty {
@@ -107,6 +151,15 @@ impl Module for Loyalty {
                 GroupGrant::SCHEMA,
                 GrantMember::SCHEMA,
                 Reminded::SCHEMA,
+                QualifyingDay::SCHEMA,
+                Standing::SCHEMA,
+                TierChange::SCHEMA,
+                Card::SCHEMA,
+                GiftBatch::SCHEMA,
+                GiftCard::SCHEMA,
+                GiftSale::SCHEMA,
+                GiftTicket::SCHEMA,
+                MemberMerge::SCHEMA,
             ],
             events: &[
                 ledger::event::LEDGER_POSTED,
@@ -119,12 +172,23 @@ impl Module for Loyalty {
                 REFERRAL_BARRED,
                 BONUS_CHANGED,
                 GRANT_MOVED,
+                TIER_REACHED,
+                TIER_LOWERED,
+                TIER_ENDING,
+                TIER_PINNED,
+                cards::event::CARD_CHANGED,
+                cards::event::CARD_REFUSED,
+                gift_cards::event::GIFT_BATCH_MADE,
+                gift_cards::event::GIFT_CARD_CHANGED,
+                gift_cards::event::GIFT_CARD_SHOWN,
+                gift_cards::event::GIFT_CODE_TRIED,
             ],
         }
     }
 
     fn install(&self, registry: &mut Registry) -> Result<()> {
         registry.provide(programme::Versions::default());
+        registry.provide(self.gift_key.clone());
         registry.on::<CustomerCreated>("enrol", |work, event| ledger::on_customer(work, event.customer));
         registry.on::<CustomerCreated>("birthday", |work, event| anniversaries::on_customer(work, event.customer));
         registry.on::<CustomerCreated>("referral", |work, event| referral::on_customer(work, event.customer));
@@ -141,6 +205,25 @@ impl Module for Loyalty {
         registry.on::<PurchaseRecorded>("earn", earning::on_purchase);
         registry.on::<PurchaseReturned>("claw back", earning::on_return);
         registry.on::<InstalmentsCleared>("earn as it is paid", earning::on_cleared);
+        registry.price_context(tiers::complete);
+        registry.invariant("tiers.counts", tiers::counts_agree);
+        registry.invariant("tiers.history", tiers::standings_agree);
+        registry.on::<CustomerCreated>("card numbers", |work, event| cards::on_card_no(work, event.customer));
+        registry.on::<CustomerChanged>("card numbers", |work, event| {
+            if event.columns.iter().any(|column| column == "card_no") {
+                cards::on_card_no(work, event.customer)?;
+            }
+            Ok(())
+        });
+        registry.on::<CustomersMerged>("members", merge::on_merged);
+        registry.on::<CustomersUnmerged>("members", merge::on_unmerged);
+        registry.on::<PurchaseReturned>("gift cards", gift_cards::on_return);
+        registry.tender(gift_cards::GIFT_CARD, gift_cards::GiftCards);
+        registry.invariant("loyalty.grants", grants::lists_agree);
+        registry.invariant("loyalty.referrals", referral::rewards_agree);
+        registry.invariant("loyalty.cards", cards::cards_agree);
+        registry.invariant("loyalty.gift_cards", gift_cards::gift_cards_agree);
+        registry.invariant("loyalty.merges", merge::merges_agree);
         Ok(())
     }
 }

@@ -4,13 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crm_core::Result;
 use crm_core::customers::{Customer, CustomerId};
-use crm_core::kernel::time::{CivilDate, Timestamp};
-use crm_core::loyalty::programme::Dates;
-use crm_core::partners::{Membership, Partner, PartnerGroupId};
-use crm_core::pricing::Audience;
+use crm_core::kernel::time::{CivilDate, Timestamp, Zone};
+use crm_core::loyalty::ledger::{Account, AccountId};
+use crm_core::loyalty::programme::{Dates, Programme};
+use crm_core::partners::{CustomerGroupId, Membership, Partner, PartnerGroupId};
+use crm_core::pricing::{Audience, TierId};
 use crm_core::work::Permit;
 
 use crate::programme;
+use crate::tiers::tiers_at;
 
 /// A member, as far as audiences ask.
 #[derive(Debug, Clone)]
@@ -18,7 +20,8 @@ pub(crate) struct Member {
     /// Who.
     pub(crate) customer: Customer,
     partner_groups: Vec<PartnerGroupId>,
-    customer_groups: BTreeSet<crm_core::partners::CustomerGroupId>,
+    customer_groups: BTreeSet<CustomerGroupId>,
+    tiers: Vec<TierId>,
 }
 
 impl Member {
@@ -31,11 +34,11 @@ impl Member {
             && meets(&audience.customer_groups, |group| self.customer_groups.contains(group))
             && meets(&audience.partner_groups, |group| self.partner_groups.contains(group))
             && meets(&audience.branches, |branch| self.customer.branch_id == Some(*branch))
-            && audience.tiers.is_empty()
+            && meets(&audience.tiers, |tier| self.tiers.contains(tier))
     }
 
     /// Whether they are in a group.
-    pub(crate) fn is_in(&self, group: crm_core::partners::CustomerGroupId) -> bool {
+    pub(crate) fn is_in(&self, group: CustomerGroupId) -> bool {
         self.customer_groups.contains(&group)
     }
 }
@@ -65,11 +68,23 @@ pub(crate) fn members(
             }
         }
     }
+    let mut tiers = BTreeMap::new();
+    if audiences.iter().any(|audience| !audience.tiers.is_empty())
+        && let Some(compiled) = programme::current(work, at)?
+    {
+        for customer in customers {
+            let account = AccountId::from(*customer);
+            if work.find::<Account>(&account)?.is_some() {
+                tiers.insert(*customer, tiers_at(work, &compiled.programme, account, at)?);
+            }
+        }
+    }
     let found = work.get_many::<Customer>(customers)?.into_iter().flatten();
     Ok(found
         .map(|customer| Member {
             partner_groups: partner_groups.remove(&customer.id).unwrap_or_default(),
             customer_groups: customer_groups.remove(&customer.id).unwrap_or_default(),
+            tiers: tiers.remove(&customer.id).unwrap_or_default(),
             customer,
         })
         .collect())
@@ -80,6 +95,6 @@ pub(crate) fn dates(work: &mut Permit<'_, '_>) -> Result<Dates> {
     let now = work.now();
     Ok(match programme::current(work, now)? {
         Some(compiled) => compiled.programme.dates(),
-        None => crm_core::loyalty::programme::Programme::new("", crm_core::kernel::time::Zone::UTC).dates(),
+        None => Programme::new("", Zone::UTC).dates(),
     })
 }

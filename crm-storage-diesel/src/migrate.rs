@@ -82,6 +82,18 @@ pub const SHIPPED: &[ModuleMigrations] = &[
             },
             Migration {
                 version: 3,
+                name: "tiers",
+                sqlite: include_str!("../migrations/sqlite/loyalty_0003_tiers.sql"),
+                postgres: include_str!("../migrations/postgres/loyalty_0003_tiers.sql"),
+            },
+            Migration {
+                version: 4,
+                name: "cards",
+                sqlite: include_str!("../migrations/sqlite/loyalty_0004_cards.sql"),
+                postgres: include_str!("../migrations/postgres/loyalty_0004_cards.sql"),
+            },
+            Migration {
+                version: 5,
                 name: "grants",
                 sqlite: include_str!("../migrations/sqlite/loyalty_0005_grants.sql"),
                 postgres: include_str!("../migrations/postgres/loyalty_0005_grants.sql"),

@@ -34,6 +34,7 @@ mod faulty;
 mod grouped;
 pub mod instalments;
 pub mod invoices;
+pub mod merges;
 pub mod modules;
 pub mod offers;
 pub mod operations;
@@ -97,6 +98,7 @@ macro_rules! conformance_tests {
                 are_found_in_any_spelling, are_found_by_everything_known, are_identified, have_one_card, change_and_are_found_anew,
                 are_related, come_in_pages,
             }
+            merges { are_one_customer, refuse_what_makes_no_sense, taken_back_are_as_they_were, race_for_one_record }
             catalog { categories_move, names_are_unique_among_sisters, names_fit_an_index, products_change, stock_never_falls_below_zero, stock_has_a_history }
             purchases {
                 are_recorded_once, have_a_receipt_of_their_own, are_paid_exactly, may_be_dated_back, move_stock, make_customers,
@@ -139,6 +141,7 @@ macro_rules! conformance_tests {
                 let_in_who_knows_the_password, refuse_everybody_alike, ask_for_the_right_to_log_in, count_guesses_exactly, lock_nobody_out,
                 keep_sessions_as_an_oracle_does, end_sessions_with_the_password, change_passwords, expire_passwords,
                 send_codes_that_work_once, reset_forgotten_passwords, change_identifiers, have_api_tokens,
+                sign_in_where_the_policy_says_so, let_partners_in_while_their_contract_is_valid,
                 are_issued_by_stage, are_administered, ask_for_a_second_factor, keep_secrets, hash_anew_when_the_cost_grows,
             }
             quotas { are_exact, settle_once, count_customers }

@@ -7,11 +7,15 @@
 pub mod anniversaries;
 pub mod asset;
 pub mod bonus;
+pub mod cards;
 pub mod earning;
+pub mod gift_cards;
 pub mod grants;
 pub mod ledger;
+pub mod merge;
 pub mod programme;
 pub mod referral;
 pub mod statements;
+pub mod tiers;
 
 pub use asset::Asset;

@@ -203,7 +203,7 @@ pub(super) fn faults(terms: &RuleTerms, tree: &CategoryTree) -> Vec<Fault> {
     .collect()
 }
 
-fn exists(day: &NamedDay) -> bool {
+pub(crate) fn exists(day: &NamedDay) -> bool {
     // No month of these calendars has more than 31 days, and each has a first.
     (1..=12).contains(&day.month) && (1..=31).contains(&day.day) && (1..=31).contains(&day.days)
 }
@@ -284,7 +284,7 @@ fn covers(wide: &Assortment, narrow: &Assortment, tree: &CategoryTree) -> bool {
     }
 }
 
-fn for_all_of(wide: &Audience, narrow: &Audience) -> bool {
+pub(crate) fn for_all_of(wide: &Audience, narrow: &Audience) -> bool {
     fn wider<T: PartialEq>(wide: &[T], narrow: &[T]) -> bool {
         wide.is_empty() || !narrow.is_empty() && narrow.iter().all(|one| wide.contains(one))
     }

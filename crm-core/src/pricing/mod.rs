@@ -25,6 +25,7 @@ pub(crate) use by_hand::within_limits;
 pub use by_hand::{DISCOUNT, DiscountLimit, DiscountLimits, StoredDiscountLimits, stored_discount_limits};
 pub use cart::{Cart, CartLine, Context, Discount, Extra, Off, Used};
 pub use check::{Fault, Finding, check};
+pub(crate) use check::{exists, for_all_of};
 pub use engine::{Detail, MAX_LINES, quote};
 pub use limits::{LimitCounter, LimitUse, price_limit};
 pub(crate) use limits::{give_back, take};

@@ -10,6 +10,7 @@ mod conformance;
 mod crm;
 mod currency;
 mod dependencies;
+mod earning;
 mod faults;
 mod money;
 mod pricing;

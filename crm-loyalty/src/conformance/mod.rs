@@ -25,6 +25,9 @@ pub mod ledger;
 pub mod referral;
 mod shop;
 pub mod statements;
+pub mod tier_histories;
+mod tier_model;
+pub mod tiers;
 
 pub use shop::open;
 
@@ -52,6 +55,10 @@ macro_rules! loyalty_conformance_tests {
             statements {
                 lead_from_opening_to_closing, remind_once_for_each_lot_and_threshold, owe_what_was_outstanding_then,
                 settle_between_branches,
+            }
+            tiers {
+                equal_the_model, are_reached_at_once_and_told_once, are_reviewed_late_or_twice, are_pinned_and_taken_back,
+                are_joined_and_parted, are_known_to_prices,
             }
         }
     };

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crm_core::conformance::{Factory, race};
-use crm_core::customers::{CustomerId, NewCustomer};
+use crm_core::customers::{CustomerId, Merge, NewCustomer};
 use crm_core::instalments::{NewPayment, Terms};
 use crm_core::kernel::calendar::Span;
 use crm_core::kernel::currency::Currency;
@@ -367,6 +367,19 @@ const SCHEMES: &[Scheme] = &[
         floor.bring_back(sold, 60, "a");
         floor.bring_back(sold, 60, "a");
         floor.bring_back(sold, 40, "b");
+        Ok(())
+    }),
+    ("becomes one with the friend", |floor, ala| {
+        let friend = floor.brought("Friend", ala);
+        floor
+            .bench
+            .run(move |work| {
+                let reason = "the same person".to_owned();
+                work.customers().merge(&Merge { survivor: friend, loser: ala, take: Vec::new(), reason }, "merge")
+            })
+            .unwrap();
+        floor.buy(friend, "1", 100);
+        assert_eq!(credited(floor, friend), (0, 0, 0));
         Ok(())
     }),
     ("is barred by hand", |floor, ala| {

@@ -26,7 +26,7 @@ use crate::programme;
 pub(crate) fn on_purchase(work: &mut UnitOfWork<'_>, event: &PurchaseRecorded) -> Result<()> {
     let Some(customer) = event.customer.filter(|_| !event.history_only) else { return Ok(()) };
     let target = Target { branch: Some(event.branch), customer: Some(customer), owner: None };
-    let mut work = work.permit(EARN.name, &target)?;
+    let mut work = work.permit(EARN, &target)?;
     let Some(programme) = programme::current(&mut work, event.occurred_at)? else { return Ok(()) };
     // Who is no member earns nothing.
     if work.find::<Account>(&AccountId::from(customer))?.is_none() {
@@ -71,7 +71,7 @@ pub(crate) fn on_return(work: &mut UnitOfWork<'_>, event: &PurchaseReturned) -> 
         return Ok(());
     }
     let target = Target { branch: Some(event.branch), customer: event.customer, owner: None };
-    let mut work = work.permit(EARN.name, &target)?;
+    let mut work = work.permit(EARN, &target)?;
     let now = work.now();
     change(&mut work, event.purchase, now, |sheet| {
         sheet.came_back(event.lines.iter().map(|line| (line.line_no, line.after)));
@@ -82,7 +82,7 @@ pub(crate) fn on_return(work: &mut UnitOfWork<'_>, event: &PurchaseReturned) -> 
 /// What is paid later is earned as it is paid, and no longer when a cheque bounces (S-12, N-7).
 pub(crate) fn on_cleared(work: &mut UnitOfWork<'_>, event: &InstalmentsCleared) -> Result<()> {
     let target = Target { branch: Some(event.branch), customer: event.customer, owner: None };
-    let mut work = work.permit(EARN.name, &target)?;
+    let mut work = work.permit(EARN, &target)?;
     change(&mut work, event.purchase, event.occurred_at, |sheet| {
         sheet.paid = Paid { cleared: event.cleared.minor(), due: event.due.minor() };
         // Of a return the goods are told next: only then is it known what is kept.
@@ -121,11 +121,9 @@ fn count_again(work: &mut Permit<'_, '_>, poster: &Poster<'_>, book: &mut Book, 
     for place in 0..sheet.counted.len() {
         let (lines, paid) = (sheet.lines.clone(), sheet.paid);
         let Some(counted) = sheet.counted.get_mut(place) else { continue };
-        let brought = counted.steps;
         let target = counted.target(&lines, paid)?;
         if target != counted.counts {
             let steps = counted.settle(target, &counters, &mut moves);
-            counted.steps = brought;
             poster.steps(work, book, sheet, place, steps)?;
         }
     }

@@ -4,6 +4,8 @@ mod counters;
 mod hooks;
 mod posting;
 mod service;
+mod what_if;
 
 pub(crate) use hooks::{on_cleared, on_purchase, on_return};
 pub use service::{EARN, READ};
+pub use what_if::{Difference, MemberDifference, Report, WHAT_IF, WhatIf};

@@ -2,15 +2,14 @@
 
 use crm_core::Result;
 use crm_core::loyalty::earning::PurchaseSheet;
-use crm_core::module::Permission;
 use crm_core::purchases::PurchaseId;
 
 use crate::Club;
 
 /// Permission to let purchases earn: the module's own.
-pub const EARN: Permission = Permission { name: "loyalty.earn", about: "let purchases earn credit and points" };
+pub const EARN: &str = "loyalty.earn";
 /// Permission to see what purchases have earned.
-pub const READ: Permission = Permission { name: "loyalty.earnings.read", about: "see what purchases have earned" };
+pub const READ: &str = "loyalty.earnings.read";
 
 impl Club<'_, '_> {
     /// What a purchase has earned, by rule and by line, and which rules gave nothing and why (C79). Nothing for a purchase
@@ -19,6 +18,6 @@ impl Club<'_, '_> {
     /// # Errors
     /// [`crm_core::Error::Denied`] without [`READ`].
     pub fn points_of(&mut self, purchase: PurchaseId) -> Result<Option<PurchaseSheet>> {
-        self.0.within(READ.name)?.find(&purchase)
+        self.0.within(READ)?.find(&purchase)
     }
 }

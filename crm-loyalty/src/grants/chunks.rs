@@ -1,9 +1,12 @@
 //! Carrying gifts out, chunk by chunk: each chunk is one transaction, so that it may be interrupted, run late, twice or by
 //! several at once with the same result (S-37).
 
+use std::collections::BTreeSet;
+
 use crm_core::Result;
 use crm_core::access::Target;
 use crm_core::kernel::page::Limit;
+use crm_core::kernel::time::Timestamp;
 use crm_core::loyalty::grants::{GrantAction, GrantId, GrantMember, GrantState, GroupGrant, MemberState, grant_member};
 use crm_core::loyalty::ledger::{Account, AccountId, AccountState, EntryKind, LotSource};
 use crm_core::work::{Permit, Version};
@@ -52,14 +55,17 @@ impl Club<'_, '_> {
 /// Lists the members of one page, those who are not yet.
 fn list(work: &mut Permit<'_, '_>, grant: &mut GroupGrant, limit: Limit) -> Result<usize> {
     let page = audience::page(work, &grant.audience.0, grant.as_of, limit, grant.listed_to.as_deref())?;
-    let accounts: Vec<AccountId> = page.members.iter().map(|member| member.customer.id.into()).collect();
+    let named: Vec<AccountId> = page.members.iter().map(|member| member.customer.id.into()).collect();
+    let mut accounts = BTreeSet::new();
+    // Customers without an account are no members; of one that was merged, the survivor is.
+    for account in work.get_many::<Account>(&named)?.into_iter().flatten() {
+        accounts.insert(survivor(work, account)?);
+    }
     let keys: Vec<_> = accounts.iter().map(|account| (grant.id, *account)).collect();
     let listed = work.get_many::<GrantMember>(&keys)?;
-    // Customers without an account are no members.
-    let open = work.get_many::<Account>(&accounts)?;
     let mut new: Vec<GrantMember> = Vec::new();
-    for ((account, open), listed) in accounts.iter().zip(open).zip(listed) {
-        if open.is_some() && listed.is_none() {
+    for (account, listed) in accounts.iter().zip(listed) {
+        if listed.is_none() {
             new.push(GrantMember {
                 grant_id: grant.id,
                 account_id: *account,
@@ -79,6 +85,14 @@ fn list(work: &mut Permit<'_, '_>, grant: &mut GroupGrant, limit: Limit) -> Resu
         work.update(grant)?;
     }
     Ok(new.len())
+}
+
+/// The account that this one was merged into, or itself.
+fn survivor(work: &mut Permit<'_, '_>, mut account: Account) -> Result<AccountId> {
+    while let Some(into) = account.merged_into {
+        account = work.get(into)?;
+    }
+    Ok(account.id)
 }
 
 /// The next members with this state, in the order of their accounts (S-33).
@@ -116,7 +130,7 @@ fn give_to(
     book: &mut Book,
     grant: &mut GroupGrant,
     member: &mut GrantMember,
-    expires_at: crm_core::kernel::time::Timestamp,
+    expires_at: Timestamp,
 ) -> Result<MemberState> {
     let account = book.account().clone();
     if account.state == AccountState::Closed {

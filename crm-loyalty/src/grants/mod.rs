@@ -2,7 +2,9 @@
 
 mod audience;
 mod chunks;
+mod invariants;
 mod service;
 
 pub use chunks::GrantProgress;
+pub(crate) use invariants::lists_agree;
 pub use service::{APPROVE, GrantPreview, NewGrant, PLAN, READ, RUN};

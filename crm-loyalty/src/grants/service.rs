@@ -91,8 +91,8 @@ impl Club<'_, '_> {
     ///
     /// # Errors
     /// `grant.amount` unless it gives something, `grant.budget` for a budget that is not enough for one,
-    /// `grant.budget_needed` where there must be one, `grant.asset` for money of gift cards, `grant.tiers` for tiers in
-    /// the audience; [`Error::IdempotencyMismatch`].
+    /// `grant.budget_needed` where there must be one, `grant.asset` for money of gift cards;
+    /// [`Error::IdempotencyMismatch`].
     pub fn plan_grant(&mut self, new: &NewGrant, idempotency_key: &str) -> Result<GroupGrant> {
         let mut work = self.0.permit(PLAN, &Target::ANY)?;
         work.once("loyalty.grants.plan", idempotency_key, new, |work| {
@@ -223,9 +223,6 @@ fn check(work: &mut Permit<'_, '_>, new: &NewGrant) -> Result<bool> {
     }
     if matches!(new.asset, Asset::Gift(_)) {
         return Err(Error::invalid("asset", "grant.asset"));
-    }
-    if !new.audience.tiers.is_empty() {
-        return Err(Error::invalid("audience", "grant.tiers"));
     }
     if new.budget.is_some_and(|budget| budget < new.amount) {
         return Err(Error::invalid("budget", "grant.budget"));

@@ -6,6 +6,7 @@ mod book;
 mod corrections;
 pub mod event;
 mod service;
+mod transfer;
 
 pub(crate) use book::{Book, Cause, Give, Given, Take, Taken};
 pub use corrections::Policy;

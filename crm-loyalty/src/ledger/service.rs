@@ -5,7 +5,6 @@ use crm_core::access::Target;
 use crm_core::branches::BranchId;
 use crm_core::customers::{Customer, CustomerId};
 use crm_core::loyalty::ledger::{Account, AccountId, AccountKind, AccountState, NEVER};
-use crm_core::module::Permission;
 use crm_core::work::{Json, Permit, UnitOfWork, Version};
 
 use super::event::AccountOpened;

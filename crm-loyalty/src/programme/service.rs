@@ -1,5 +1,6 @@
 //! Saving versions of the programme, and finding the one in force.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crm_core::access::Target;
@@ -8,7 +9,7 @@ use crm_core::kernel::time::Timestamp;
 use crm_core::loyalty::programme::{
     self, Compiled, Finding, Programme, ProgrammeState, ProgrammeVersion, in_force, programme_version,
 };
-use crm_core::module::Permission;
+use crm_core::loyalty::tiers::LadderId;
 use crm_core::pricing::CategoryTree;
 use crm_core::work::{Filter, Json, Permit, Version};
 use crm_core::{Error, Result};
@@ -19,10 +20,9 @@ use super::event::ProgrammeSaved;
 use crate::Club;
 
 /// Permission to save versions of the programme.
-pub const WRITE: Permission =
-    Permission { name: "loyalty.programme.write", about: "save versions of the club's programme" };
+pub const WRITE: &str = "loyalty.programme.write";
 /// Permission to see the programme.
-pub const READ: Permission = Permission { name: "loyalty.programme.read", about: "see the club's programme" };
+pub const READ: &str = "loyalty.programme.read";
 
 /// A version of the programme to save.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,7 +60,7 @@ impl Club<'_, '_> {
     /// [`Error::Invalid`] with the code of the first [`Finding`] that is an error, or with `programme.in_the_past`,
     /// `programme.period`.
     pub fn save_programme(&mut self, new: NewVersion) -> Result<(ProgrammeVersion, Vec<Finding>)> {
-        let mut work = self.0.permit(WRITE.name, &Target::ANY)?;
+        let mut work = self.0.permit(WRITE, &Target::ANY)?;
         let findings = programme::check(&new.programme, &tree(&mut work)?);
         if let Some(fault) = findings.iter().find(|finding| finding.error) {
             return Err(Error::invalid(fault.place.clone(), fault.code));
@@ -91,7 +91,7 @@ impl Club<'_, '_> {
     /// # Errors
     /// [`Error::Denied`] without [`READ`].
     pub fn check_programme(&mut self, programme: &Programme) -> Result<Vec<Finding>> {
-        let mut work = self.0.permit(READ.name, &Target::ANY)?;
+        let mut work = self.0.permit(READ, &Target::ANY)?;
         let tree = tree(&mut work)?;
         Ok(programme::check(programme, &tree))
     }
@@ -101,7 +101,7 @@ impl Club<'_, '_> {
     /// # Errors
     /// [`Error::Denied`] without [`READ`].
     pub fn programme(&mut self, at: Option<Timestamp>) -> Result<Option<Arc<Compiled>>> {
-        let mut work = self.0.permit(READ.name, &Target::ANY)?;
+        let mut work = self.0.permit(READ, &Target::ANY)?;
         let at = at.unwrap_or(work.now());
         current(&mut work, at)
     }
@@ -111,7 +111,7 @@ impl Club<'_, '_> {
     /// # Errors
     /// [`Error::Denied`] without [`READ`].
     pub fn programme_versions(&mut self) -> Result<Vec<ProgrammeVersion>> {
-        self.0.permit(READ.name, &Target::ANY)?.select(Filter::all()).order_by(programme_version::number).all()
+        self.0.permit(READ, &Target::ANY)?.select(Filter::all()).order_by(programme_version::number).all()
     }
 }
 
@@ -128,6 +128,12 @@ pub(crate) fn numbered(work: &mut Permit<'_, '_>, number: u32) -> Result<Arc<Com
     let versions = versions(work)?;
     let found = versions.iter().find(|version| version.number == number).cloned();
     found.ok_or_else(|| Error::not_found("loyalty_programme", number))
+}
+
+/// Every ladder of tiers that a version has ever had.
+pub(crate) fn every_ladder(work: &mut Permit<'_, '_>) -> Result<BTreeSet<LadderId>> {
+    let versions = versions(work)?;
+    Ok(versions.iter().flat_map(|version| &version.programme.tiers).map(|ladder| ladder.id).collect())
 }
 
 /// All versions, compiled.
@@ -150,7 +156,7 @@ fn versions(work: &mut Permit<'_, '_>) -> Result<Arc<[Arc<Compiled>]>> {
     Ok(versions)
 }
 
-fn tree(work: &mut Permit<'_, '_>) -> Result<CategoryTree> {
+pub(crate) fn tree(work: &mut Permit<'_, '_>) -> Result<CategoryTree> {
     CategoryTree::new(&work.select(Filter::<Category>::all()).all()?)
 }
 

@@ -9,10 +9,10 @@ use crm_core::access::Target;
 use crm_core::branches::BranchId;
 use crm_core::customers::{Customer, CustomerId};
 use crm_core::instalments::event::{Cause as ClearedBy, InstalmentsCleared};
-use crm_core::kernel::time::Timestamp;
+use crm_core::kernel::time::{CivilDate, Timestamp};
 use crm_core::loyalty::earning::base_lines;
 use crm_core::loyalty::ledger::{Account, AccountId, AccountState};
-use crm_core::loyalty::programme::Compiled;
+use crm_core::loyalty::programme::{Compiled, Dates};
 use crm_core::loyalty::referral::{Bought, Entitlement, Person, Referral, ReferralReward, ReferralTerm, Referrer};
 use crm_core::purchases::event::PurchaseRecorded;
 use crm_core::reexport::Uuid;
@@ -168,6 +168,10 @@ fn earn(
         return Ok(());
     }
     let Rewarding { mut book, mut referral } = reward::open(work, referral)?;
+    // Since they have become one, they bring themselves.
+    if reward::is_of(work, &book, referee.id)? {
+        return book.close(work);
+    }
     let before = referral.clone();
     let since = dates.day.date_of(referral.since);
     let today = dates.day.date_of(work.now());
@@ -182,7 +186,7 @@ fn earn(
         Some(_) => Entitlement::default(),
     };
     if !entitled.qualified && entitled.fixed == 0 {
-        return Ok(());
+        return book.close(work);
     }
     let mut stored = stored(&referral, term, entitled, happened, period, &dates)?;
     if stored.qualified {
@@ -206,8 +210,8 @@ fn stored(
     term: &ReferralTerm,
     entitled: Entitlement,
     happened: &Happened<'_>,
-    period: crm_core::kernel::time::CivilDate,
-    dates: &crm_core::loyalty::programme::Dates,
+    period: CivilDate,
+    dates: &Dates,
 ) -> Result<ReferralReward> {
     let available_at = happened.at.checked_add(DAY * u32::from(term.delay_days))?;
     Ok(ReferralReward {

@@ -29,6 +29,21 @@ pub(super) fn open(work: &mut Permit<'_, '_>, referral: &Referral) -> Result<Rew
     Ok(Rewarding { book, referral })
 }
 
+/// Whether an open account is a customer's, now that records may have become one.
+pub(super) fn is_of(work: &mut Permit<'_, '_>, book: &Book, customer: CustomerId) -> Result<bool> {
+    let mut next = work.find::<Account>(&AccountId::from(customer))?;
+    while let Some(account) = next {
+        if account.id == book.account().id {
+            return Ok(true);
+        }
+        next = match account.merged_into {
+            Some(into) => work.find(&into)?,
+            None => None,
+        };
+    }
+    Ok(false)
+}
+
 /// What a member has earned of an asset, if anything.
 pub(super) fn referrer_row(work: &mut Permit<'_, '_>, reward: &ReferralReward) -> Result<Option<Referrer>> {
     work.find::<Referrer>(&(reward.referrer_id, reward.asset))

@@ -35,10 +35,6 @@ pub struct Counted {
     pub per_day: Option<u32>,
     /// The counters.
     pub keys: CountedKeys,
-    /// How far the count was before.
-    pub before: i64,
-    /// How many steps this purchase has brought when it was recorded.
-    pub steps: i64,
     /// What this purchase counts now.
     pub counts: i64,
     /// The places of its lines.
@@ -71,8 +67,6 @@ impl Counted {
             purchases,
             per_day,
             keys,
-            before: 0,
-            steps: 0,
             counts: 0,
             lines: lines.to_vec(),
             available: rule.available,
@@ -82,10 +76,16 @@ impl Counted {
         })
     }
 
-    /// What a purchase that was just recorded counts.
-    pub(super) fn at_purchase(&self, occasion: &Occasion<'_>, paid: Paid) -> Result<i64> {
-        let lines: Vec<_> = occasion.lines.iter().map(|line| SheetLine::of(line)).collect();
-        self.target(&lines, paid)
+    /// Lets a purchase count that was just recorded, and says how many steps are granted.
+    pub(super) fn begin(
+        &mut self,
+        occasion: &Occasion<'_>,
+        paid: Paid,
+        counters: &Counters,
+        moves: &mut BTreeMap<CounterKey, i64>,
+    ) -> Result<i64> {
+        let lines: Vec<_> = occasion.lines.iter().map(SheetLine::of).collect();
+        Ok(self.settle(self.target(&lines, paid)?, counters, moves))
     }
 
     /// What it counts: a purchase that is not returned wholly and is paid, or the base that is kept, as far as it is paid
@@ -120,13 +120,10 @@ impl Counted {
             }
             _ => more,
         };
-        let count = at(&self.keys.count);
-        self.before = count;
-        let due = steps(count.saturating_add(more), self.step);
+        let due = steps(at(&self.keys.count).saturating_add(more), self.step);
         let granted = due.saturating_sub(at(&self.keys.granted));
         moves.insert(self.keys.count.clone(), more);
         moves.insert(self.keys.granted.clone(), granted);
-        self.steps = granted;
         granted
     }
 }

@@ -85,8 +85,6 @@ pub struct LimitUse {
     pub asset: crate::loyalty::Asset,
     /// Whether it counts purchases; otherwise amounts of the asset.
     pub uses: bool,
-    /// How far the counter was before.
-    pub before: i64,
     /// What is used of it now, after returns.
     pub used: i64,
     /// Whether this has passed a soft limit.

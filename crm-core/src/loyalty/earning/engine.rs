@@ -41,7 +41,7 @@ pub enum Basis {
         /// How much it gives.
         earn: Earn,
         /// From how much on.
-        at_least: Option<Least>,
+        at_least: Vec<Least>,
     },
     /// What its counters say (S-38).
     Counted,
@@ -79,7 +79,9 @@ pub struct Earned {
     pub uses: Vec<LimitUse>,
     /// What goes on counting.
     pub counted: Vec<Counted>,
-    /// How counters move.
+    /// How far counters were that decided, those that were not at nothing.
+    pub counters: Vec<(CounterKey, i64)>,
+    /// How they move.
     pub moves: Vec<(CounterKey, i64)>,
 }
 
@@ -125,7 +127,7 @@ impl Plan<'_> {
             }
             let mut candidate = self.candidate(met.rule, lines)?;
             if let Some(mut one) = Counted::of(met.rule, &self.occasion, &candidate.lines) {
-                let steps = one.settle(one.at_purchase(&self.occasion, paid)?, counters, &mut moves);
+                let steps = one.begin(&self.occasion, paid, counters, &mut moves)?;
                 candidate.amount = one.give.saturating_mul(steps.max(0));
                 counted.push(one);
             }
@@ -146,7 +148,8 @@ impl Plan<'_> {
             *sum = sum.saturating_add(used.used);
         }
         moves.retain(|_, amount| *amount != 0);
-        Ok(Earned { contributions, lost, uses, counted, moves: moves.into_iter().collect() })
+        let counters = counters.iter().filter(|(_, at)| **at != 0).map(|(key, at)| (key.clone(), *at)).collect();
+        Ok(Earned { contributions, lost, uses, counted, counters, moves: moves.into_iter().collect() })
     }
 
     /// The lines that earn points by the piece (C66).
@@ -287,7 +290,7 @@ impl Plan<'_> {
         let basis = match (rule.on_return, &rule.earn) {
             _ if counted(rule, &self.occasion).is_some() => Basis::Counted,
             (OnReturn::ReEvaluate, Earn::Step { .. } | Earn::Fixed(_)) => {
-                Basis::Again { lines, earn: rule.earn, at_least: rule.at_least }
+                Basis::Again { lines, earn: rule.earn, at_least: rule.at_least.clone() }
             }
             _ => Basis::Share,
         };
@@ -311,7 +314,6 @@ impl Plan<'_> {
                 rule,
                 asset,
                 uses: by_use,
-                before,
                 used,
                 passed: false,
             });

@@ -99,9 +99,9 @@ pub struct EarnRule {
     /// For whom; for all members, if left out.
     #[serde(default)]
     pub audience: Audience,
-    /// From how much on: pieces or base of the lines it is on.
+    /// From how much on: pieces and base of the lines it is on. All of it must be met.
     #[serde(default)]
-    pub at_least: Option<Least>,
+    pub at_least: Vec<Least>,
     /// On which business days of the branch (S-15); on all, if left out.
     #[serde(default)]
     pub days: Option<Days>,
@@ -139,7 +139,7 @@ impl EarnRule {
             earn,
             on: Goods::default(),
             audience: Audience::default(),
-            at_least: None,
+            at_least: Vec::new(),
             days: None,
             hours: None,
             stack: String::new(),

@@ -218,9 +218,9 @@ fn unmet(rule: &EarnRule, occasion: &Occasion<'_>, lines: &[usize]) -> Option<Wh
     if rule.hours.is_some_and(|hours| !hours.contain(occasion.snapshot.time)) {
         return Some(Why::Hours);
     }
-    let least = rule.at_least?;
     let lines = lines.iter().filter_map(|place| occasion.lines.get(*place));
-    (!reaches(least, lines.map(|line| (line.base_minor, line.quantity)))).then_some(Why::AtLeast(least))
+    let lines = lines.map(|line| (line.base_minor, line.quantity));
+    rule.at_least.iter().find(|least| !reaches(**least, lines.clone())).copied().map(Why::AtLeast)
 }
 
 /// Whether lines of this base and so many pieces are enough.
@@ -234,7 +234,7 @@ pub(super) fn reaches(least: Least, lines: impl Iterator<Item = (i64, i64)>) -> 
 }
 
 /// The currencies a rule speaks of.
-pub(super) fn currencies(rule: &EarnRule) -> impl Iterator<Item = Currency> + use<> {
+pub(super) fn currencies(rule: &EarnRule) -> impl Iterator<Item = Currency> {
     let given = match rule.asset {
         Asset::Credit(currency) | Asset::Gift(currency) => Some(currency),
         Asset::Points => None,
@@ -243,9 +243,9 @@ pub(super) fn currencies(rule: &EarnRule) -> impl Iterator<Item = Currency> + us
         Earn::Rate { per: amount, .. } | Earn::Step { step: amount, .. } => Some(amount.currency()),
         _ => None,
     };
-    let least = match rule.at_least {
-        Some(Least::Amount(amount)) => Some(amount.currency()),
-        _ => None,
-    };
+    let least = rule.at_least.iter().filter_map(|least| match least {
+        Least::Amount(amount) => Some(amount.currency()),
+        Least::Pieces(_) => None,
+    });
     given.into_iter().chain(for_it).chain(least)
 }

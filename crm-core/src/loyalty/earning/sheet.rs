@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::base::BaseLine;
 use super::counted::Counted;
-use super::counters::LimitUse;
+use super::counters::{CounterKey, LimitUse};
 use super::engine::{Basis, Contribution, Earned, steps, sum};
 use super::model::{Available, Earn, EarningTerms};
 use super::paid::Paid;
@@ -18,6 +18,7 @@ use crate::kernel::allocate::cumulative_floor;
 use crate::loyalty::Asset;
 use crate::loyalty::ledger::{AccountId, LotId};
 use crate::loyalty::programme::Validity;
+use crate::pricing::Least;
 use crate::purchases::PurchaseId;
 use crate::work::{Json, Version};
 
@@ -65,6 +66,9 @@ pub struct Sheet {
     /// What was used of limits (S-40).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub uses: Vec<LimitUse>,
+    /// How far counters were before, those that were not at nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub counters: Vec<(CounterKey, i64)>,
     /// What of it is paid (S-12).
     pub paid: Paid,
     /// What its returns could not take back of each asset (S-28).
@@ -151,6 +155,7 @@ impl Sheet {
             portions,
             counted: earned.counted,
             uses: earned.uses,
+            counters: earned.counters,
             paid,
             owed: Vec::new(),
         }
@@ -210,7 +215,8 @@ impl Sheet {
                 let bases: Vec<i64> = own.iter().map(|line| line.kept_base()).collect::<Result<_>>()?;
                 let pieces = own.iter().map(|line| line.quantity.saturating_sub(line.returned));
                 let left = pieces.clone().any(|pieces| pieces > 0);
-                let enough = at_least.is_none_or(|least| reaches(least, bases.iter().copied().zip(pieces)));
+                let reached = |least: &Least| reaches(*least, bases.iter().copied().zip(pieces.clone()));
+                let enough = at_least.iter().all(reached);
                 let earned = match earn {
                     Earn::Step { give, step, .. } => steps(sum(&bases), step.minor()).saturating_mul(*give),
                     _ => contribution.amount,

@@ -5,8 +5,9 @@ use serde::Serialize;
 use super::model::Programme;
 use crate::kernel::input::required_text;
 use crate::kernel::rate::Rate;
-use crate::loyalty::earning;
+use crate::loyalty::{earning, tiers};
 use crate::pricing::CategoryTree;
+use crate::{Error, Result};
 
 /// Something about a programme that whoever saves it should know.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -41,7 +42,18 @@ pub fn check(programme: &Programme, tree: &CategoryTree) -> Vec<Finding> {
     findings.extend(programme.anniversaries.faults());
     findings.extend(programme.bonus.faults());
     findings.extend(programme.reminders.faults());
+    findings.extend(tiers::check(programme));
+    findings.extend(faults("cards", programme.cards.check()));
+    findings.extend(faults("gift_cards", programme.gift_cards.check()));
     findings
+}
+
+/// A fault of a room that tells of the first only.
+fn faults(room: &str, checked: Result<()>) -> Option<Finding> {
+    match checked {
+        Err(Error::Invalid { field, rule }) => Some(Finding::fault(format!("{room}.{field}"), rule)),
+        _ => None,
+    }
 }
 
 fn settings(programme: &Programme) -> Vec<Finding> {

@@ -12,9 +12,12 @@ use crate::kernel::rate::{Rate, Rounding};
 use crate::kernel::time::{BusinessDay, TimeOfDay, Timestamp, Zone};
 use crate::loyalty::anniversaries::AnniversaryTerms;
 use crate::loyalty::bonus::BonusTerms;
+use crate::loyalty::cards::CardTerms;
 use crate::loyalty::earning::EarningTerms;
+use crate::loyalty::gift_cards::GiftCardTerms;
 use crate::loyalty::referral::ReferralTerms;
 use crate::loyalty::statements::ReminderTerms;
+use crate::loyalty::tiers::TierLadder;
 use crate::work::{Json, Version};
 use crate::{Error, Result};
 
@@ -120,6 +123,15 @@ pub struct Programme {
     /// When members are reminded of what expires.
     #[serde(default)]
     pub reminders: ReminderTerms,
+    /// The ladders of tiers (S-18).
+    #[serde(default)]
+    pub tiers: Vec<TierLadder>,
+    /// Members' cards.
+    #[serde(default)]
+    pub cards: CardTerms,
+    /// Gift cards.
+    #[serde(default)]
+    pub gift_cards: GiftCardTerms,
 }
 
 impl Programme {
@@ -137,6 +149,9 @@ impl Programme {
             anniversaries: AnniversaryTerms::default(),
             bonus: BonusTerms::default(),
             reminders: ReminderTerms::default(),
+            tiers: Vec::new(),
+            cards: CardTerms::default(),
+            gift_cards: GiftCardTerms::default(),
         }
     }
 

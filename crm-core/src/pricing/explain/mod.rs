@@ -12,10 +12,10 @@ use super::tax::TaxMode;
 use crate::Result;
 use crate::catalog::ProductId;
 use crate::kernel::currency::{Currencies, Currency};
-use crate::kernel::language::Language;
+use crate::kernel::language::{Language, fill, isolated};
 use crate::kernel::money::Money;
 use crate::kernel::rate::Rate;
-use texts::{Texts, Unit};
+use texts::Texts;
 
 /// Where an explanation takes names from: what it is given, and what it finds.
 pub struct Names<'n> {
@@ -70,7 +70,7 @@ impl Speaker<'_> {
         text.push(fill(
             self.texts.line,
             &[
-                ("number", self.plain(&number.to_string())),
+                ("number", self.language.number(&number.to_string())),
                 ("product", product),
                 ("quantity", self.number(&line.quantity.to_string())),
                 ("unit", self.money(line.unit_minor)?),
@@ -163,106 +163,17 @@ impl Speaker<'_> {
         self.amount(Money::new(minor, self.currency))
     }
 
-    /// An amount with its unit.
     fn amount(&self, amount: Money) -> Result<String> {
-        let text = amount.format_display(self.currencies)?;
-        let name = self.currencies.get(amount.currency())?.unit_name();
-        let unit = self.texts.numbers.units.iter().find(|(code, _)| *code == name).map(|(_, unit)| *unit);
-        let unit = match unit {
-            None => name,
-            Some(Unit::Same(unit)) => unit,
-            Some(Unit::Counted([one, few, many, fraction])) => match counted(&text) {
-                Counted::One => one,
-                Counted::Few => few,
-                Counted::Many => many,
-                Counted::Fraction => fraction,
-            },
-        };
-        Ok(format!("{}\u{a0}{unit}", self.number(&text)))
+        self.language.money(amount, self.currencies)
     }
 
-    /// A rate as a percentage; one that no decimal says, as a fraction.
     fn percent(&self, rate: Rate) -> String {
-        match rate.to_percent() {
-            Ok(percent) => self.isolate(&format!("{}{}", self.plain(&percent.to_string()), self.texts.numbers.percent)),
-            Err(_) => self.isolate(&self.plain(&rate.to_string())),
-        }
+        self.language.kept_together(&self.language.percent(rate))
     }
 
-    /// A number in the writing of the language, from its ASCII form.
     fn number(&self, text: &str) -> String {
-        self.isolate(&self.plain(text))
+        self.language.isolated_number(text)
     }
-
-    fn plain(&self, text: &str) -> String {
-        let numbers = &self.texts.numbers;
-        let (whole, fraction) = text.split_once('.').map_or((text, None), |(whole, rest)| (whole, Some(rest)));
-        let digits = whole.chars().filter(char::is_ascii_digit).count();
-        let mut written = String::new();
-        let mut left = digits;
-        for c in whole.chars() {
-            if c.is_ascii_digit() {
-                if left < digits && left.is_multiple_of(3) {
-                    written.push_str(numbers.group);
-                }
-                left -= 1;
-            }
-            written.push(self.language.digit(c));
-        }
-        if let Some(fraction) = fraction {
-            written.push_str(numbers.decimal);
-            written.extend(fraction.chars().map(|c| self.language.digit(c)));
-        }
-        written
-    }
-
-    /// Numbers read from left to right everywhere.
-    fn isolate(&self, number: &str) -> String {
-        if self.language.is_right_to_left() { format!("\u{2066}{number}\u{2069}") } else { number.to_owned() }
-    }
-}
-
-enum Counted {
-    One,
-    Few,
-    Many,
-    Fraction,
-}
-
-/// Which form a noun has behind a number, by the plural rules of Polish (CLDR).
-fn counted(text: &str) -> Counted {
-    if text.contains('.') {
-        return Counted::Fraction;
-    }
-    let number: i64 = text.parse().unwrap_or(0);
-    match (number.unsigned_abs() % 10, number.unsigned_abs() % 100) {
-        _ if number == 1 => Counted::One,
-        (2..=4, last_two) if !(12..=14).contains(&last_two) => Counted::Few,
-        _ => Counted::Many,
-    }
-}
-
-/// A name keeps its own direction, and leaves that of its surroundings alone. What a person typed cannot break out.
-fn isolated(name: &str) -> String {
-    let harmless = |c: &char| !matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    let name: String = name.chars().filter(harmless).collect();
-    format!("\u{2068}{name}\u{2069}")
-}
-
-/// Replaces names in braces, once: what is put in is not looked at again.
-fn fill(sentence: &str, values: &[(&str, String)]) -> String {
-    let mut filled = String::with_capacity(sentence.len() * 2);
-    let mut rest = sentence;
-    while let Some((before, after)) = rest.split_once('{') {
-        filled.push_str(before);
-        let Some((name, behind)) = after.split_once('}') else { break };
-        if let Some((_, value)) = values.iter().find(|(known, _)| *known == name) {
-            filled.push_str(value);
-        }
-        rest = behind;
-    }
-    filled.push_str(rest);
-    filled
 }
 
 #[cfg(test)]
