@@ -8,6 +8,7 @@ pub mod conformance;
 pub mod earning;
 pub mod jobs;
 pub mod ledger;
+pub mod loyal;
 pub mod programme;
 pub mod tiers;
 
@@ -47,6 +48,7 @@ const PERMISSIONS: &[Permission] = &[
     permission(earning::EARN, "let purchases earn credit and points"),
     permission(earning::READ, "see what purchases have earned"),
     permission(earning::WHAT_IF, "ask what another programme would have given"),
+    permission(loyal::READ, "see which customers are loyal"),
     permission(tiers::READ, "see tiers, what is missing to them, and their history"),
     permission(tiers::PIN, "set tiers by hand"),
     permission(tiers::REVIEW, "review tiers that are due"),

@@ -7,6 +7,7 @@
 pub mod asset;
 pub mod earning;
 pub mod ledger;
+pub mod loyal;
 pub mod programme;
 pub mod tiers;
 

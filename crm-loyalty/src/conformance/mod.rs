@@ -20,6 +20,7 @@
 
 pub mod jobs;
 pub mod ledger;
+pub mod loyal;
 mod shop;
 pub mod tier_histories;
 mod tier_model;
@@ -36,6 +37,7 @@ macro_rules! loyalty_conformance_tests {
                 customers_are_members, lots_are_used_in_order, what_is_due_happens_when_it_was_due,
                 what_was_earned_is_taken_back, what_was_paid_comes_back,
             }
+            loyal { are_listed_by_their_scores }
             jobs { what_is_due_is_done_once, runs_at_once_come_to_the_same, a_failure_stops_no_other }
             tiers {
                 equal_the_model, are_reached_at_once_and_told_once, are_reviewed_late_or_twice, are_pinned_and_taken_back,
