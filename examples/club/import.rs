@@ -58,7 +58,8 @@ impl Tally {
     }
 
     pub(crate) fn examples(&self) -> Vec<Rejected> {
-        let rows = self.named.iter().flat_map(|(reason, rows)| rows.iter().map(|row| Rejected { row: *row, reason: *reason }));
+        let rows =
+            self.named.iter().flat_map(|(reason, rows)| rows.iter().map(|row| Rejected { row: *row, reason: *reason }));
         rows.collect()
     }
 }
@@ -207,8 +208,13 @@ async fn record(till: &Till, common: &Arc<Common>, ready: Ready) -> Result<(u64,
     let at = ready.receipt.at;
     let currency = common.shop.currency;
     let purchase = (!ready.sold.is_empty()).then(|| {
-        let lines: Vec<_> =
-            ready.receipt.sold.iter().zip(&ready.sold).map(|(line, product)| new_line(line, *product, currency)).collect();
+        let lines: Vec<_> = ready
+            .receipt
+            .sold
+            .iter()
+            .zip(&ready.sold)
+            .map(|(line, product)| new_line(line, *product, currency))
+            .collect();
         NewPurchase::of(ready.branch, ready.receipt.number.clone(), lines, [NewTender::cash_rest()]).by(ready.customer)
     });
     let wanted: Vec<Wanted> = ready
@@ -297,7 +303,13 @@ struct Introduced {
 }
 
 /// Makes the customers, products and branches that a block has for the first time, in one job.
-async fn introduce(front: &Till, common: &Arc<Common>, zone: &Zone, known: &mut Known, block: &[Receipt]) -> Result<()> {
+async fn introduce(
+    front: &Till,
+    common: &Arc<Common>,
+    zone: &Zone,
+    known: &mut Known,
+    block: &[Receipt],
+) -> Result<()> {
     let mut new = New::default();
     // Only who buys is introduced: what is brought back was bought before, or by nobody.
     for receipt in block.iter().filter(|receipt| !receipt.sold.is_empty()) {
@@ -308,7 +320,10 @@ async fn introduce(front: &Till, common: &Arc<Common>, zone: &Zone, known: &mut 
         new.branches.extend(receipt.branch.iter().filter(|name| !known.branches.contains_key(*name)).cloned());
         for line in receipt.sold.iter().filter(|line| !known.products.contains_key(sku(line))) {
             new.products.entry(sku(line).to_owned()).or_insert_with(|| NewGoods {
-                name: line.product.clone().unwrap_or_else(|| if line.sku.is_empty() { "Purchase".into() } else { line.sku.clone() }),
+                name: line
+                    .product
+                    .clone()
+                    .unwrap_or_else(|| if line.sku.is_empty() { "Purchase".into() } else { line.sku.clone() }),
                 category: line.category.clone(),
                 unit_minor: line.unit_minor,
             });
@@ -354,7 +369,8 @@ fn make(work: &mut UnitOfWork<'_>, shop: &Shop, zone: &Zone, new: &New) -> Resul
         }
         // `Tea & coffee > Tea` is a way down the tree.
         let mut category = shop.everything;
-        for name in goods.category.iter().flat_map(|way| way.split('>')).map(str::trim).filter(|name| !name.is_empty()) {
+        for name in goods.category.iter().flat_map(|way| way.split('>')).map(str::trim).filter(|name| !name.is_empty())
+        {
             category = match categories.get(&(category, name.to_owned())) {
                 Some(id) => *id,
                 None => {
@@ -367,7 +383,12 @@ fn make(work: &mut UnitOfWork<'_>, shop: &Shop, zone: &Zone, new: &New) -> Resul
         let price = Money::new(goods.unit_minor, shop.currency);
         // What the shop has of it is not in the file, and what the file does not name is not counted.
         let stocked = sku != "PURCHASE";
-        let new = NewProduct { category: Some(category), stocked, oversell: stocked, ..NewProduct::goods(sku, &goods.name, price) };
+        let new = NewProduct {
+            category: Some(category),
+            stocked,
+            oversell: stocked,
+            ..NewProduct::goods(sku, &goods.name, price)
+        };
         products.insert(sku.clone(), work.catalog().create_product(new)?.id);
     }
     let cards: Vec<String> = new.customers.keys().cloned().collect();
@@ -381,11 +402,16 @@ fn make(work: &mut UnitOfWork<'_>, shop: &Shop, zone: &Zone, new: &New) -> Resul
     for (card, (name, branch)) in &new.customers {
         if !customers.contains_key(card) {
             let branch = branch.as_ref().and_then(|name| branches.get(name)).copied().unwrap_or(shop.main);
-            let new = NewCustomer { stage: Stage::Customer, branch: Some(branch), ..NewCustomer::person(name).with_card(card) };
+            let new = NewCustomer {
+                stage: Stage::Customer,
+                branch: Some(branch),
+                ..NewCustomer::person(name).with_card(card)
+            };
             customers.insert(card.clone(), work.customers().create(new)?.id);
         }
     }
-    let all = |names: &[String], ids: &HashMap<String, _>| names.iter().filter_map(|name| ids.get(name).copied()).collect();
+    let all =
+        |names: &[String], ids: &HashMap<String, _>| names.iter().filter_map(|name| ids.get(name).copied()).collect();
     Ok(Introduced {
         customers: all(&cards, &customers),
         products: skus.iter().filter_map(|sku| products.get(sku).copied()).collect(),

@@ -121,7 +121,8 @@ impl Options {
                 "--callers" => {
                     let text = value()?;
                     let callers = text.parse().ok().filter(|callers| (1..=512).contains(callers));
-                    options.callers = callers.ok_or_else(|| Error::Setup("--callers is a number from 1 to 512".into()))?;
+                    options.callers =
+                        callers.ok_or_else(|| Error::Setup("--callers is a number from 1 to 512".into()))?;
                 }
                 "--report" => options.report = value()?.into(),
                 "--locale" => {
@@ -153,7 +154,8 @@ mod tests {
 
     #[test]
     fn what_is_asked_for() {
-        let options = read("--history a.csv --customer c --amount=x --calendar jalali --locale fa --callers 8").unwrap().unwrap();
+        let options =
+            read("--history a.csv --customer c --amount=x --calendar jalali --locale fa --callers 8").unwrap().unwrap();
         assert_eq!((options.stated.amount.as_deref(), options.callers, options.language), (Some("x"), 8, Language::Fa));
         assert_eq!(options.stated.calendar, Some(Calendar::Jalali));
         assert!(read("--help").unwrap().is_none());

@@ -11,31 +11,85 @@ const PEOPLE: [(&str, [&str; 16]); 4] = [
     (
         "Warszawa",
         [
-            "Łucja Żółć", "Grzegorz Brzęczyszczykiewicz", "Świętosława Dąb", "Jan Kowalski", "Zofia Wiśniewska", "Michał Wójcik",
-            "Agnieszka Kamińska", "Piotr Lewandowski", "Małgorzata Źdźbło", "Tomasz Szymański", "Ewa Woźniak", "Kacper Mróz",
-            "Hanna Jabłońska", "Kawiarnia „Pod Żaglem”", "Antoni Czyż", "Róża Ćwik",
+            "Łucja Żółć",
+            "Grzegorz Brzęczyszczykiewicz",
+            "Świętosława Dąb",
+            "Jan Kowalski",
+            "Zofia Wiśniewska",
+            "Michał Wójcik",
+            "Agnieszka Kamińska",
+            "Piotr Lewandowski",
+            "Małgorzata Źdźbło",
+            "Tomasz Szymański",
+            "Ewa Woźniak",
+            "Kacper Mróz",
+            "Hanna Jabłońska",
+            "Kawiarnia „Pod Żaglem”",
+            "Antoni Czyż",
+            "Róża Ćwik",
         ],
     ),
     (
         "חיפה",
         [
-            "נועה לוי", "יוסף כהן", "תמר מזרחי", "דוד פרץ", "מיכל אברהם", "אורי פרידמן", "יעל דהן", "איתן ביטון", "שירה אזולאי",
-            "עומר גבאי", "רחל שפירא", "אבנר כץ", "ליאור חדד", "הילה רוזן", "גיל שרון", "מאיה בן־דוד",
+            "נועה לוי",
+            "יוסף כהן",
+            "תמר מזרחי",
+            "דוד פרץ",
+            "מיכל אברהם",
+            "אורי פרידמן",
+            "יעל דהן",
+            "איתן ביטון",
+            "שירה אזולאי",
+            "עומר גבאי",
+            "רחל שפירא",
+            "אבנר כץ",
+            "ליאור חדד",
+            "הילה רוזן",
+            "גיל שרון",
+            "מאיה בן־דוד",
         ],
     ),
     (
         "اصفهان",
         [
-            "سارا کریمی", "علی رضایی", "مریم حسینی", "محمد موسوی", "زهرا احمدی", "رضا جعفری", "نرگس صادقی", "حسین رحیمی",
-            "فاطمه کاظمی", "امیر قاسمی", "لیلا نوری", "کیان شریفی", "پریسا اکبری", "آرش مرادی", "شیرین یوسفی", "می‌ترا پاکزاد",
+            "سارا کریمی",
+            "علی رضایی",
+            "مریم حسینی",
+            "محمد موسوی",
+            "زهرا احمدی",
+            "رضا جعفری",
+            "نرگس صادقی",
+            "حسین رحیمی",
+            "فاطمه کاظمی",
+            "امیر قاسمی",
+            "لیلا نوری",
+            "کیان شریفی",
+            "پریسا اکبری",
+            "آرش مرادی",
+            "شیرین یوسفی",
+            "می‌ترا پاکزاد",
         ],
     ),
     (
         "Bristol",
         [
-            "Emma Clarke", "Oliver O’Brien", "Siân Hughes", "George Bennett", "Amelia Wright", "Harry Walker", "Grace Evans",
-            "Jack Thompson", "Isla Roberts", "Noah Green", "Freya Hall", "Leo Baker", "Ruby Adams", "Arthur Mitchell",
-            "Poppy Turner", "Zoë Phillips",
+            "Emma Clarke",
+            "Oliver O’Brien",
+            "Siân Hughes",
+            "George Bennett",
+            "Amelia Wright",
+            "Harry Walker",
+            "Grace Evans",
+            "Jack Thompson",
+            "Isla Roberts",
+            "Noah Green",
+            "Freya Hall",
+            "Leo Baker",
+            "Ruby Adams",
+            "Arthur Mitchell",
+            "Poppy Turner",
+            "Zoë Phillips",
         ],
     ),
 ];
@@ -95,7 +149,8 @@ fn sample() -> String {
             let mut row = |receipt: String, goods: usize, pieces: i64, price: String| {
                 let (sku, product, way, _) = GOODS[goods];
                 let (product, way) = (field(product), field(way));
-                writeln!(csv, "{receipt},{date} {time},{branch},{card},{name},{sku},{product},{way},{pieces},{price}").unwrap();
+                writeln!(csv, "{receipt},{date} {time},{branch},{card},{name},{sku},{product},{way},{pieces},{price}")
+                    .unwrap();
             };
             let price = |goods: usize| format!("{}.{:02}", GOODS[goods].3 / 100, GOODS[goods].3 % 100);
             receipt += 1;
@@ -113,7 +168,7 @@ fn sample() -> String {
             }
             // What people get wrong.
             match receipt {
-                1_040 => row("1040".into(), 3, 1, "13,75".into()),
+                1_040 => row("1040".into(), 3, 1, "\"1.375,00\"".into()),
                 1_200 => row("C9001".into(), 9, -2, price(9)),
                 1_333 => row("1333".into(), 0, 0, price(0)),
                 _ => {}

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use crm_core::customers::CustomerId;
 use crm_core::catalog::ProductId;
+use crm_core::customers::CustomerId;
 use crm_core::kernel::page::Limit;
 use crm_core::purchases::{PurchaseId, purchase_line};
 use crm_core::returns::{NewReturn, NewReturnLine, ReturnLine, return_line};
@@ -65,8 +65,7 @@ pub(crate) fn take_back(
         let mut bought = bought_by(work, customer, wanted)?;
         let (takes, mut outcome) = choose(wanted, &mut bought);
         for (number, (purchase, lines)) in (1..).zip(takes) {
-            let lines: Vec<_> =
-                lines.into_iter().map(|(line_no, pieces)| NewReturnLine::of(line_no, pieces)).collect();
+            let lines: Vec<_> = lines.into_iter().map(|(line_no, pieces)| NewReturnLine::of(line_no, pieces)).collect();
             work.returns().record(&NewReturn::of(purchase, lines), &format!("{key}/{number}"))?;
             outcome.returns += 1;
         }

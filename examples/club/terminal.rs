@@ -17,7 +17,11 @@ pub(crate) enum Progress {
     None,
     Bar(ProgressBar),
     /// A line now and then.
-    Lines { rows: u64, began: Instant, told: Mutex<Instant> },
+    Lines {
+        rows: u64,
+        began: Instant,
+        told: Mutex<Instant>,
+    },
 }
 
 impl Progress {
@@ -81,7 +85,12 @@ pub(crate) fn summary(summary: &Summary, currencies: &Currencies) -> String {
         sales.returns,
         page.money(sales.returned_minor)
     ));
-    line(format_args!("\nRows\n  {} read, {} used, {} rejected", rows.read, rows.read - rows.rejected(), rows.rejected()));
+    line(format_args!(
+        "\nRows\n  {} read, {} used, {} rejected",
+        rows.read,
+        rows.read - rows.rejected(),
+        rows.rejected()
+    ));
     for (reason, count) in &rows.rejected {
         let mut named: Vec<String> =
             rows.examples.iter().filter(|row| row.reason == *reason).map(|row| row.row.to_string()).collect();
@@ -92,7 +101,9 @@ pub(crate) fn summary(summary: &Summary, currencies: &Currencies) -> String {
     }
     if rows.other_price.0 > 0 {
         let (count, difference) = (rows.other_price.0, page.money(rows.other_price.1));
-        line(format_args!("  {count:>7}  returned at another price than was paid; what was paid is given back, {difference} apart"));
+        line(format_args!(
+            "  {count:>7}  returned at another price than was paid; what was paid is given back, {difference} apart"
+        ));
     }
     if !summary.tiers.is_empty() {
         line(format_args!("\nMembers by tier"));

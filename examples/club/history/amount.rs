@@ -27,7 +27,8 @@ pub(crate) struct Decimal {
 const MAX_DIGITS: usize = 24;
 /// Marks that travel along when text is copied from a page.
 const INVISIBLE: [char; 10] = [
-    '\u{feff}', '\u{200b}', '\u{200e}', '\u{200f}', '\u{61c}', '\u{2066}', '\u{2067}', '\u{2068}', '\u{2069}', '\u{202c}',
+    '\u{feff}', '\u{200b}', '\u{200e}', '\u{200f}', '\u{61c}', '\u{2066}', '\u{2067}', '\u{2068}', '\u{2069}',
+    '\u{202c}',
 ];
 
 /// Reads `3.00E+05`, `۱۲۵٬۰۰۰٫۵`, `1 250,00`, `1'250.00`, `(12.50)`.
@@ -215,14 +216,34 @@ mod tests {
         assert_eq!(minor("1.250", Mark::Comma), Ok(125_000));
         assert_eq!(minor("1.250", Mark::Point), Ok(125));
         assert_eq!(minor("1.250,00", Mark::Point), Err(Reason::AmountFormat));
-        assert_eq!(minor("12,50", Mark::Point), Err(Reason::AmountFormat), "a comma between thousands, and fifty of them");
+        assert_eq!(
+            minor("12,50", Mark::Point),
+            Err(Reason::AmountFormat),
+            "a comma between thousands, and fifty of them"
+        );
     }
 
     #[test]
     fn what_is_no_amount_is_refused() {
-        for text in
-            ["", "-", ".", "5.", "1.2.3", "1,25,000.00", "--1", "1e", "e5", "NaN", "inf", "0x1", "½", "12 zł", "1 2", "(1", "1-2"]
-        {
+        for text in [
+            "",
+            "-",
+            ".",
+            "5.",
+            "1.2.3",
+            "1,25,000.00",
+            "--1",
+            "1e",
+            "e5",
+            "NaN",
+            "inf",
+            "0x1",
+            "½",
+            "12 zł",
+            "1 2",
+            "(1",
+            "1-2",
+        ] {
             assert_eq!(minor(text, Mark::Unstated), Err(Reason::AmountFormat), "{text:?}");
         }
         assert_eq!(minor("12.345", Mark::Point), Err(Reason::TooManyDecimals));

@@ -109,7 +109,14 @@ const KNOWN: [Known; 3] = [
     // UCI Online Retail.
     Known {
         heading: &[
-            "InvoiceNo", "StockCode", "Description", "Quantity", "InvoiceDate", "UnitPrice", "CustomerID", "Country",
+            "InvoiceNo",
+            "StockCode",
+            "Description",
+            "Quantity",
+            "InvoiceDate",
+            "UnitPrice",
+            "CustomerID",
+            "Country",
         ],
         currency: "GBP",
         zone: "Europe/London",
@@ -124,9 +131,7 @@ const KNOWN: [Known; 3] = [
     },
     // The history that comes with this program.
     Known {
-        heading: &[
-            "receipt", "date", "branch", "card", "name", "sku", "product", "category", "quantity", "price",
-        ],
+        heading: &["receipt", "date", "branch", "card", "name", "sku", "product", "category", "quantity", "price"],
         customer: "card",
         price: Some("price"),
         receipt: Some("receipt"),
@@ -144,7 +149,11 @@ impl Layout {
     ///
     /// # Errors
     /// [`Error::Setup`] that names the column that is missing and those that are there.
-    pub(crate) fn find(heading: &[String], stated: &Stated, exponent_of: impl Fn(Currency) -> Result<u8>) -> Result<Self> {
+    pub(crate) fn find(
+        heading: &[String],
+        stated: &Stated,
+        exponent_of: impl Fn(Currency) -> Result<u8>,
+    ) -> Result<Self> {
         let known = KNOWN.iter().find(|known| known.heading == heading);
         let is_known = known.is_some();
         let known = known.unwrap_or(&NOTHING);

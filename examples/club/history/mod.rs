@@ -110,7 +110,12 @@ impl<R: Read> Reader<R> {
     ///
     /// # Errors
     /// What the file meets; [`Error::Setup`] when a column is missing.
-    pub(crate) fn new(input: R, delimiter: u8, stated: &Stated, currencies: &crm_core::kernel::currency::Currencies) -> Result<Self> {
+    pub(crate) fn new(
+        input: R,
+        delimiter: u8,
+        stated: &Stated,
+        currencies: &crm_core::kernel::currency::Currencies,
+    ) -> Result<Self> {
         let mut csv = csv::ReaderBuilder::new().delimiter(delimiter).flexible(true).from_reader(input);
         let heading = csv.byte_headers().map_err(unreadable)?;
         let heading: Vec<String> = heading
@@ -191,7 +196,11 @@ impl<R: Read> Reader<R> {
             sold: Vec::new(),
             back: Vec::new(),
         };
-        if read.back { receipt.back.push(read.line) } else { receipt.sold.push(read.line) }
+        if read.back {
+            receipt.back.push(read.line)
+        } else {
+            receipt.sold.push(read.line)
+        }
         debug_assert!(!read.cancels || receipt.sold.is_empty());
         self.open.replace(receipt).map(Found::Receipt)
     }
@@ -261,7 +270,9 @@ fn understand(record: &ByteRecord, layout: &Layout, row: u64) -> Result<Row, Rea
 /// else, for example of an e-mail address.
 fn card(text: &str) -> String {
     let folded = fold_code("card_no", text, 64);
-    folded.unwrap_or_else(|_| format!("X{}", digest(text.as_bytes()).map(|digest| digest.as_str().to_uppercase()).unwrap_or_default()))
+    folded.unwrap_or_else(|_| {
+        format!("X{}", digest(text.as_bytes()).map(|digest| digest.as_str().to_uppercase()).unwrap_or_default())
+    })
 }
 
 /// A number or code as it is compared: ASCII digits, no space around it. Leading zeros stay (T-14).

@@ -146,7 +146,10 @@ impl Page<'_> {
         for (class, name, value) in parts.iter().filter(|(.., value)| *value > 0) {
             let share = i128::from(*value) * 10_000 / total.max(1);
             let title = format!("{name}: {}", say(self, *value));
-            self.put(format_args!("<i class=\"{class}\" style=\"flex-grow:{share}\" title=\"{}\"></i>", Escaped(&title)));
+            self.put(format_args!(
+                "<i class=\"{class}\" style=\"flex-grow:{share}\" title=\"{}\"></i>",
+                Escaped(&title)
+            ));
         }
         self.put(format_args!("</div>"));
         let shown: Vec<_> = parts
@@ -233,7 +236,11 @@ impl Page<'_> {
     }
 
     /// All periods from the first date to the last, also those in which nothing happened.
-    fn every_period<T: Default>(&self, by_month: bool, dates: impl Iterator<Item = CivilDate> + Clone) -> BTreeMap<Period, T> {
+    fn every_period<T: Default>(
+        &self,
+        by_month: bool,
+        dates: impl Iterator<Item = CivilDate> + Clone,
+    ) -> BTreeMap<Period, T> {
         let (Some(first), Some(last)) = (dates.clone().min(), dates.max()) else { return BTreeMap::new() };
         let ((mut year, mut month), last) = (self.period(first, by_month), self.period(last, by_month));
         let mut periods = BTreeMap::new();

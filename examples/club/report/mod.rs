@@ -12,8 +12,8 @@ pub(crate) mod words;
 use crm_core::kernel::currency::Currencies;
 use crm_core::kernel::language::{Language, fill};
 
-pub(crate) use page::Page;
 use page::Escaped;
+pub(crate) use page::Page;
 pub(crate) use summary::Summary;
 
 const STYLE: &str = include_str!("style.css");
@@ -44,7 +44,10 @@ impl Page<'_> {
         let language = self.language;
         let direction = if language.is_right_to_left() { "rtl" } else { "ltr" };
         let title = fill(self.words.report, &[("club", Self::name(&self.summary.shop))]);
-        self.put(format_args!("<!DOCTYPE html>\n<html lang=\"{}\" dir=\"{direction}\"><head><meta charset=\"utf-8\">", language.tag()));
+        self.put(format_args!(
+            "<!DOCTYPE html>\n<html lang=\"{}\" dir=\"{direction}\"><head><meta charset=\"utf-8\">",
+            language.tag()
+        ));
         self.put(format_args!("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">"));
         self.put(format_args!("<meta name=\"color-scheme\" content=\"light dark\"><title>{}</title>", Escaped(&title)));
         self.put(format_args!("<style>{STYLE}</style></head>\n<body><header><div><h1>{}</h1><p>", Escaped(&title)));
@@ -105,11 +108,18 @@ impl Page<'_> {
 
     fn foot(&mut self) {
         let (checked, broken) = self.summary.checked;
-        let (count, bad) = (("checked", self.count(i64::try_from(checked).unwrap_or(0))), ("broken", self.count(i64::try_from(broken).unwrap_or(0))));
+        let (count, bad) = (
+            ("checked", self.count(i64::try_from(checked).unwrap_or(0))),
+            ("broken", self.count(i64::try_from(broken).unwrap_or(0))),
+        );
         let (class, said) = match broken {
             0 => ("ok", fill(self.words.all_hold, &[count])),
             _ => ("bad", fill(self.words.broken, &[count, bad])),
         };
-        self.put(format_args!("<footer><p class=\"{class}\">{}</p><p><bdi>{}</bdi></p></footer></body></html>\n", Escaped(&said), Escaped(&self.summary.source)));
+        self.put(format_args!(
+            "<footer><p class=\"{class}\">{}</p><p><bdi>{}</bdi></p></footer></body></html>\n",
+            Escaped(&said),
+            Escaped(&self.summary.source)
+        ));
     }
 }

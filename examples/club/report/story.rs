@@ -104,7 +104,10 @@ impl Page<'_> {
         let class = if self.summary.outbox.is_empty() { "wide" } else { "" };
         self.card(class, words.history, Some(&fill(words.rows, &facts)));
         if rejected > 0 {
-            self.put(format_args!("<table><thead><tr><th>{}</th><th class=\"n\">{}</th></tr></thead><tbody>", words.reason, words.count));
+            self.put(format_args!(
+                "<table><thead><tr><th>{}</th><th class=\"n\">{}</th></tr></thead><tbody>",
+                words.reason, words.count
+            ));
             for (reason, count) in &rows.rejected {
                 let named = rows.examples.iter().filter(|row| row.reason == *reason).take(NAMED);
                 let mut named: Vec<String> = named.map(|row| self.language.digits(&row.row.to_string())).collect();

@@ -233,7 +233,10 @@ mod tests {
         let part = Part { class: "a", value: 3, title: "<script>&\"".into() };
         let column = Column { label: [Some("<b>".into()), None], parts: vec![part] };
         let svg = columns(WIDE, "\"<x>", &[column], &|value| format!("<{value}>"), false);
-        assert!(!svg.contains("<script") && !svg.contains("<b>") && !svg.contains("<x>") && !svg.contains("<3>"), "{svg}");
+        assert!(
+            !svg.contains("<script") && !svg.contains("<b>") && !svg.contains("<x>") && !svg.contains("<3>"),
+            "{svg}"
+        );
     }
 
     proptest! {

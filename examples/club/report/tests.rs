@@ -31,21 +31,48 @@ pub(crate) fn made_up() -> Summary {
         credit_minor: credit,
         points,
     };
-    let expiry = [("2025-11-20", 3_250), ("2025-12-31", 18_420), ("2026-01-15", 42_000), ("2026-03-20", 61_133), ("2026-06-01", 20_500)];
+    let expiry = [
+        ("2025-11-20", 3_250),
+        ("2025-12-31", 18_420),
+        ("2026-01-15", 42_000),
+        ("2026-03-20", 61_133),
+        ("2026-06-01", 20_500),
+    ];
     let mut expiry: std::collections::BTreeMap<_, _> = expiry.map(|(on, minor)| (Some(day(on)), minor)).into();
     expiry.insert(None, 9_900);
     let on = day("2025-10-25");
     let text = Fact::text;
     let desk = vec![
         Scene::new(Title::Partner, on)
-            .tell(Sentence::IsPartner, [("who", text("Kawiarnia „Pod Żaglem”")), ("group", text("Wholesale B")), ("rate", Fact::Rate(Rate::percent(15))), ("category", text("Tea & coffee"))])
+            .tell(
+                Sentence::IsPartner,
+                [
+                    ("who", text("Kawiarnia „Pod Żaglem”")),
+                    ("group", text("Wholesale B")),
+                    ("rate", Fact::Rate(Rate::percent(15))),
+                    ("category", text("Tea & coffee")),
+                ],
+            )
             .tell(Sentence::PaysLess, [("list", Fact::Money(48_000)), ("total", Fact::Money(40_800))]),
         Scene::new(Title::Credit, on)
             .tell(Sentence::AsksForCredit, [("who", text("سارا کریمی")), ("total", Fact::Money(6_400))])
-            .tell(Sentence::UsesCredit, [("available", Fact::Money(4_150)), ("used", Fact::Money(3_200)), ("bound", Fact::Bound(Bound::PerInvoice))])
-            .tell(Sentence::PaysTheRest, [("rest", Fact::Money(3_200)), ("credit", Fact::Money(160)), ("points", Fact::Points(64))]),
+            .tell(
+                Sentence::UsesCredit,
+                [
+                    ("available", Fact::Money(4_150)),
+                    ("used", Fact::Money(3_200)),
+                    ("bound", Fact::Bound(Bound::PerInvoice)),
+                ],
+            )
+            .tell(
+                Sentence::PaysTheRest,
+                [("rest", Fact::Money(3_200)), ("credit", Fact::Money(160)), ("points", Fact::Points(64))],
+            ),
         Scene::new(Title::Return, on)
-            .tell(Sentence::BringsBack, [("who", text("سارا کریمی")), ("pieces", Fact::Count(1)), ("product", text("Porcelain cup"))])
+            .tell(
+                Sentence::BringsBack,
+                [("who", text("سارا کریمی")), ("pieces", Fact::Count(1)), ("product", text("Porcelain cup"))],
+            )
             .tell(Sentence::IsGivenBack, [("cash", Fact::Money(900)), ("credit", Fact::Money(900))])
             .tell(Sentence::IsTakenBack, [("credit", Fact::Money(45)), ("points", Fact::Points(18))]),
         Scene::new(Title::LostCard, on)
@@ -53,14 +80,35 @@ pub(crate) fn made_up() -> Summary {
             .tell(Sentence::GetsCard, [("new", Fact::Card("9921".into())), ("credit", Fact::Money(12_030))])
             .tell(Sentence::OldCardRefused, [("old", Fact::Card("0417".into()))]),
         Scene::new(Title::Cheque, on)
-            .tell(Sentence::PaysByCheque, [("who", text("Łucja Żółć")), ("total", Fact::Money(52_000)), ("due", Fact::Day(day("2025-11-10")))])
+            .tell(
+                Sentence::PaysByCheque,
+                [("who", text("Łucja Żółć")), ("total", Fact::Money(52_000)), ("due", Fact::Day(day("2025-11-10")))],
+            )
             .tell(Sentence::ChequeClears, [("credit", Fact::Money(2_600))])
             .tell(Sentence::ChequeBounces, [("owed", Fact::Money(52_000)), ("credit", Fact::Money(2_600))]),
         Scene::new(Title::Tier, on)
-            .tell(Sentence::NearTier, [("who", text("Emma <Clarke>")), ("missing", Fact::Money(1_900)), ("tier", Fact::Tier("gold".into()))])
-            .tell(Sentence::ReachesTier, [("total", Fact::Money(2_450)), ("tier", Fact::Tier("gold".into())), ("rate", Fact::Rate(Rate::percent(8)))]),
+            .tell(
+                Sentence::NearTier,
+                [("who", text("Emma <Clarke>")), ("missing", Fact::Money(1_900)), ("tier", Fact::Tier("gold".into()))],
+            )
+            .tell(
+                Sentence::ReachesTier,
+                [
+                    ("total", Fact::Money(2_450)),
+                    ("tier", Fact::Tier("gold".into())),
+                    ("rate", Fact::Rate(Rate::percent(8))),
+                ],
+            ),
         Scene::new(Title::Reminder, day("2025-11-14"))
-            .tell(Sentence::WillExpire, [("who", text("سارا کریمی")), ("credit", Fact::Money(3_250)), ("until", Fact::Day(day("2025-11-20"))), ("jalali", Fact::Jalali(day("2025-11-20")))])
+            .tell(
+                Sentence::WillExpire,
+                [
+                    ("who", text("سارا کریمی")),
+                    ("credit", Fact::Money(3_250)),
+                    ("until", Fact::Day(day("2025-11-20"))),
+                    ("jalali", Fact::Jalali(day("2025-11-20"))),
+                ],
+            )
             .tell(Sentence::IsReminded, [("count", Fact::Count(6))]),
     ];
     Summary {
@@ -81,7 +129,12 @@ pub(crate) fn made_up() -> Summary {
             sold_minor: days.values().map(|day| day.sold_minor).sum(),
             returned_minor: days.values().map(|day| day.returned_minor).sum(),
             days,
-            branches: vec![("Warszawa".into(), 812_300), ("Haifa".into(), 641_250), ("اصفهان".into(), 502_100), ("Bristol".into(), 211_905)],
+            branches: vec![
+                ("Warszawa".into(), 812_300),
+                ("Haifa".into(), 641_250),
+                ("اصفهان".into(), 502_100),
+                ("Bristol".into(), 211_905),
+            ],
         },
         members: 64,
         tiers: vec![
@@ -89,8 +142,24 @@ pub(crate) fn made_up() -> Summary {
             Tier { name: "silver".into(), rate: Rate::percent(5), members: 17 },
             Tier { name: "gold".into(), rate: Rate::percent(8), members: 9 },
         ],
-        credit: Account { issued: 233_000, redeemed: 41_200, expired: 18_400, available: 155_203, pending: 18_197, held: 0, debt: 2_600 },
-        points: Account { issued: 48_120, redeemed: 9_400, expired: 3_100, available: 34_420, pending: 1_200, held: 0, debt: 0 },
+        credit: Account {
+            issued: 233_000,
+            redeemed: 41_200,
+            expired: 18_400,
+            available: 155_203,
+            pending: 18_197,
+            held: 0,
+            debt: 2_600,
+        },
+        points: Account {
+            issued: 48_120,
+            redeemed: 9_400,
+            expired: 3_100,
+            available: 34_420,
+            pending: 1_200,
+            held: 0,
+            debt: 0,
+        },
         expiry,
         top: vec![
             member("Łucja Żółć", "4000417", "gold", 241_050, 12_030, 4_410),
@@ -105,7 +174,13 @@ pub(crate) fn made_up() -> Summary {
         ],
         desk,
         checked: (41, 0),
-        speed: Some(Speed { recorded: 653, millis: 4_310, seconds: vec![120, 160, 171, 150, 52], callers: 64, backend: "SQLite 3.50".into() }),
+        speed: Some(Speed {
+            recorded: 653,
+            millis: 4_310,
+            seconds: vec![120, 160, 171, 150, 52],
+            callers: 64,
+            backend: "SQLite 3.50".into(),
+        }),
     }
 }
 
@@ -117,7 +192,10 @@ fn every_language_escapes_and_names_its_direction() {
         assert!(!page.contains("<Clarke>") && page.contains("&lt;Clarke&gt;"), "{language}");
         assert!(page.contains(if language.is_right_to_left() { "dir=\"rtl\"" } else { "dir=\"ltr\"" }));
         assert!(!page.contains("http") && !page.contains("<script"), "nothing is loaded, nothing runs");
-        assert!(!page.contains('{') || !page.rsplit("</style>").next().unwrap().contains('{'), "every name is filled in");
+        assert!(
+            !page.contains('{') || !page.rsplit("</style>").next().unwrap().contains('{'),
+            "every name is filled in"
+        );
         assert_eq!(page, to_html(&summary, language, &Currencies::iso4217()), "the same data is the same page");
         if let Ok(folder) = std::env::var("CLUB_REPORTS") {
             std::fs::write(format!("{folder}/{language}.html"), page).unwrap();

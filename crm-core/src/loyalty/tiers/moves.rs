@@ -3,7 +3,7 @@
 use super::counts::Counts;
 use super::model::{Promotion, Standing};
 use super::rules::Rules;
-use super::terms::{Downgrade, Sums};
+use super::terms::Downgrade;
 use super::window::{Days, Window, before, later, next};
 use crate::Result;
 use crate::kernel::time::CivilDate;

@@ -7,12 +7,32 @@ use super::{Bound, Reason, Sentence, Title, Words};
 pub(super) const WORDS: Words = Words {
     calendar: Calendar::Gregorian,
     months: [
-        "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+        "January",
+        "February",
+        "March",
+        "April",
+        "May",
+        "June",
+        "July",
+        "August",
+        "September",
+        "October",
+        "November",
         "December",
     ],
     short_months: ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"],
     jalali_months: [
-        "Farvardin", "Ordibehesht", "Khordad", "Tir", "Mordad", "Shahrivar", "Mehr", "Aban", "Azar", "Dey", "Bahman",
+        "Farvardin",
+        "Ordibehesht",
+        "Khordad",
+        "Tir",
+        "Mordad",
+        "Shahrivar",
+        "Mehr",
+        "Aban",
+        "Azar",
+        "Dey",
+        "Bahman",
         "Esfand",
     ],
     report: "The club of {club}",
@@ -82,7 +102,7 @@ fn title(title: Title) -> &'static str {
         Title::LostCard => "A card is lost",
         Title::Cheque => "A cheque bounces",
         Title::Tier => "A tier is reached",
-        Title::Gift => "A gift for everybody in a tier",
+        Title::Gift => "A gift for the best",
         Title::Referral => "A friend was brought along",
         Title::Reminder => "A reminder falls due",
     }
@@ -90,7 +110,9 @@ fn title(title: Title) -> &'static str {
 
 fn sentence(sentence: Sentence) -> &'static str {
     match sentence {
-        Sentence::IsPartner => "{who} is a partner of the group {group}: {rate} off {category} and everything below it.",
+        Sentence::IsPartner => {
+            "{who} is a partner of the group {group}: {rate} off {category} and everything below it."
+        }
         Sentence::PaysLess => "The goods list at {list}; {total} is paid.",
         Sentence::AsksForCredit => "{who} buys for {total} and wants to use all the credit there is.",
         Sentence::UsesCredit => "Of {available} of credit, {used} can be used: {bound}.",
@@ -105,11 +127,15 @@ fn sentence(sentence: Sentence) -> &'static str {
         Sentence::ChequeClears => "The cheque is cleared, and {credit} of credit with it.",
         Sentence::ChequeBounces => "The bank takes it back: {owed} is owed again, and {credit} of credit is withdrawn.",
         Sentence::NearTier => "{who} is {missing} short of {tier}.",
-        Sentence::ReachesTier => "With a purchase of {total}, {tier} is reached. From the next purchase on, {rate} is earned.",
-        Sentence::GiftToTier => "{count} members of {tier} get {amount} each, valid through {until}.",
+        Sentence::ReachesTier => {
+            "With a purchase of {total}, {tier} is reached. From the next purchase on, {rate} is earned."
+        }
+        Sentence::GiftToBest => "The {count} members who bought most get {amount} each, valid through {until}.",
         Sentence::IsBrought => "{who} joins, brought along by {by}.",
         Sentence::ReferrerEarns => "Of a first purchase of {total}, {share} of credit goes to {by}.",
-        Sentence::WillExpire => "{credit} of credit of {who} ends on {until}, which is {jalali} in the Jalali calendar.",
+        Sentence::WillExpire => {
+            "{credit} of credit of {who} ends on {until}, which is {jalali} in the Jalali calendar."
+        }
         Sentence::IsReminded => "So many days before, the reminder is in the outbox: {count}.",
     }
 }

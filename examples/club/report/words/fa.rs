@@ -4,9 +4,8 @@ use crm_core::kernel::calendar::Calendar;
 
 use super::{Bound, Reason, Sentence, Title, Words};
 
-const MONTHS: [&str; 12] = [
-    "فروردین", "اردیبهشت", "خرداد", "تیر", "مرداد", "شهریور", "مهر", "آبان", "آذر", "دی", "بهمن", "اسفند",
-];
+const MONTHS: [&str; 12] =
+    ["فروردین", "اردیبهشت", "خرداد", "تیر", "مرداد", "شهریور", "مهر", "آبان", "آذر", "دی", "بهمن", "اسفند"];
 
 pub(super) const WORDS: Words = Words {
     calendar: Calendar::Jalali,
@@ -80,7 +79,7 @@ fn title(title: Title) -> &'static str {
         Title::LostCard => "کارتی گم می‌شود",
         Title::Cheque => "چکی برگشت می‌خورد",
         Title::Tier => "رسیدن به سطح تازه",
-        Title::Gift => "هدیه به همهٔ یک سطح",
+        Title::Gift => "هدیه به برترین‌ها",
         Title::Referral => "دوستی معرفی شده است",
         Title::Reminder => "زمان یادآوری می‌رسد",
     }
@@ -88,7 +87,9 @@ fn title(title: Title) -> &'static str {
 
 fn sentence(sentence: Sentence) -> &'static str {
     match sentence {
-        Sentence::IsPartner => "{who} از همکاران گروه {group} است: {rate} تخفیف برای شاخهٔ {category} و هرچه زیر آن است.",
+        Sentence::IsPartner => {
+            "{who} از همکاران گروه {group} است: {rate} تخفیف برای شاخهٔ {category} و هرچه زیر آن است."
+        }
         Sentence::PaysLess => "قیمت پایه {list} است و {total} پرداخت می‌شود.",
         Sentence::AsksForCredit => "{who} به مبلغ {total} خرید می‌کند و می‌خواهد همهٔ اعتبارش را خرج کند.",
         Sentence::UsesCredit => "از {available} اعتبار، {used} قابل استفاده است: {bound}.",
@@ -97,14 +98,18 @@ fn sentence(sentence: Sentence) -> &'static str {
         Sentence::IsGivenBack => "{cash} نقد پس داده می‌شود و {credit} به همان اعتباری برمی‌گردد که از آن آمده بود.",
         Sentence::IsTakenBack => "آنچه این کالاها آورده بودند پس گرفته می‌شود: {credit} و {points}.",
         Sentence::LosesCard => "{who} کارت با شمارهٔ پایانی {old} را گم کرده است. کارت بی‌درنگ مسدود می‌شود.",
-        Sentence::GetsCard => "کارت تازه، با شمارهٔ پایانی {new}، همان حساب را باز می‌کند: {credit} اعتبار سر جای خود است.",
+        Sentence::GetsCard => {
+            "کارت تازه، با شمارهٔ پایانی {new}، همان حساب را باز می‌کند: {credit} اعتبار سر جای خود است."
+        }
         Sentence::OldCardRefused => "کسی کارت با شمارهٔ پایانی {old} را می‌آزماید: پذیرفته نمی‌شود.",
         Sentence::PaysByCheque => "{who} {total} را با چکی به تاریخ {due} می‌پردازد. هنوز چیزی تعلق نمی‌گیرد.",
         Sentence::ChequeClears => "چک وصول می‌شود و با آن {credit} اعتبار آزاد می‌شود.",
         Sentence::ChequeBounces => "بانک چک را برمی‌گرداند: دوباره {owed} بدهی است و {credit} اعتبار پس گرفته می‌شود.",
         Sentence::NearTier => "{who} تا سطح {tier} تنها {missing} فاصله دارد.",
-        Sentence::ReachesTier => "با خریدی به مبلغ {total} سطح {tier} به دست می‌آید. از خرید بعدی {rate} اعتبار داده می‌شود.",
-        Sentence::GiftToTier => "{count} عضو سطح {tier} هر کدام {amount} هدیه می‌گیرند، با اعتبار تا {until}.",
+        Sentence::ReachesTier => {
+            "با خریدی به مبلغ {total} سطح {tier} به دست می‌آید. از خرید بعدی {rate} اعتبار داده می‌شود."
+        }
+        Sentence::GiftToBest => "به {count} عضوی که بیشتر از همه خریده‌اند هر کدام {amount} هدیه داده می‌شود، با اعتبار تا {until}.",
         Sentence::IsBrought => "{who} با معرفی {by} عضو می‌شود.",
         Sentence::ReferrerEarns => "از نخستین خرید به مبلغ {total}، {share} اعتبار به {by} می‌رسد.",
         Sentence::WillExpire => "{credit} اعتبار {who} در {until} پایان می‌یابد ({jalali}).",

@@ -7,12 +7,32 @@ use super::{Bound, Reason, Sentence, Title, Words};
 pub(super) const WORDS: Words = Words {
     calendar: Calendar::Gregorian,
     months: [
-        "stycznia", "lutego", "marca", "kwietnia", "maja", "czerwca", "lipca", "sierpnia", "września", "października",
-        "listopada", "grudnia",
+        "stycznia",
+        "lutego",
+        "marca",
+        "kwietnia",
+        "maja",
+        "czerwca",
+        "lipca",
+        "sierpnia",
+        "września",
+        "października",
+        "listopada",
+        "grudnia",
     ],
     short_months: ["sty", "lut", "mar", "kwi", "maj", "cze", "lip", "sie", "wrz", "paź", "lis", "gru"],
     jalali_months: [
-        "farwardin", "ordibeheszt", "chordad", "tir", "mordad", "szahriwar", "mehr", "aban", "azar", "dej", "bahman",
+        "farwardin",
+        "ordibeheszt",
+        "chordad",
+        "tir",
+        "mordad",
+        "szahriwar",
+        "mehr",
+        "aban",
+        "azar",
+        "dej",
+        "bahman",
         "esfand",
     ],
     report: "Klub {club}",
@@ -82,7 +102,7 @@ fn title(title: Title) -> &'static str {
         Title::LostCard => "Zgubiona karta",
         Title::Cheque => "Czek bez pokrycia",
         Title::Tier => "Nowy poziom",
-        Title::Gift => "Prezent dla całego poziomu",
+        Title::Gift => "Prezent dla najlepszych",
         Title::Referral => "Ktoś z polecenia",
         Title::Reminder => "Nadchodzi przypomnienie",
     }
@@ -90,7 +110,9 @@ fn title(title: Title) -> &'static str {
 
 fn sentence(sentence: Sentence) -> &'static str {
     match sentence {
-        Sentence::IsPartner => "{who} to partner z grupy {group}: rabat {rate} na kategorię {category} i wszystko pod nią.",
+        Sentence::IsPartner => {
+            "{who} to partner z grupy {group}: rabat {rate} na kategorię {category} i wszystko pod nią."
+        }
         Sentence::PaysLess => "Cena katalogowa to {list}; do zapłaty jest {total}.",
         Sentence::AsksForCredit => "{who} kupuje za {total} i chce wykorzystać wszystkie środki.",
         Sentence::UsesCredit => "Z dostępnych {available} można wykorzystać {used}: {bound}.",
@@ -106,7 +128,7 @@ fn sentence(sentence: Sentence) -> &'static str {
         Sentence::ChequeBounces => "Bank go cofa: znów do zapłaty jest {owed}, a {credit} środków zostaje cofnięte.",
         Sentence::NearTier => "{who}: do poziomu {tier} brakuje {missing}.",
         Sentence::ReachesTier => "Zakup za {total} daje poziom {tier}. Od następnego zakupu naliczane jest {rate}.",
-        Sentence::GiftToTier => "Klubowicze poziomu {tier} ({count}) dostają po {amount}, ważne do {until}.",
+        Sentence::GiftToBest => "Klubowicze, którzy kupili najwięcej ({count}), dostają po {amount}, ważne do {until}.",
         Sentence::IsBrought => "{who} dołącza z polecenia; poleca {by}.",
         Sentence::ReferrerEarns => "Z pierwszego zakupu za {total} środki w kwocie {share} trafiają do: {by}.",
         Sentence::WillExpire => "{who}: {credit} środków wygasa {until}, czyli {jalali} w kalendarzu perskim.",
