@@ -13,6 +13,7 @@ pub mod gift_cards;
 pub mod grants;
 pub mod jobs;
 pub mod ledger;
+pub mod loyal;
 mod members;
 pub mod merge;
 mod notice;
@@ -123,6 +124,7 @@ const PERMISSIONS: &[Permission] = &[
     permission(earning::EARN, "let purchases earn credit and points"),
     permission(earning::READ, "see what purchases have earned"),
     permission(earning::WHAT_IF, "ask what another programme would have given"),
+    permission(loyal::READ, "see which customers are loyal"),
     permission(tiers::READ, "see tiers, what is missing to them, and their history"),
     permission(tiers::PIN, "set tiers by hand"),
     permission(tiers::REVIEW, "review tiers that are due"),

@@ -12,6 +12,7 @@ pub mod earning;
 pub mod gift_cards;
 pub mod grants;
 pub mod ledger;
+pub mod loyal;
 pub mod merge;
 pub mod programme;
 pub mod redemption;

@@ -27,6 +27,7 @@ pub mod jobs;
 pub mod ledger;
 pub mod ledger_histories;
 mod ledger_model;
+pub mod loyal;
 pub mod merges;
 pub mod redemption;
 pub mod referral;
@@ -49,6 +50,7 @@ macro_rules! loyalty_conformance_tests {
                 what_was_earned_is_taken_back, what_was_paid_comes_back,
             }
             ledger_histories { equal_the_model }
+            loyal { are_listed_by_their_scores }
             redemption {
                 terms_are_told_and_kept, points_pay_by_their_value, holds_are_captured_voided_or_lapse,
                 accounts_are_frozen_and_closed, payments_come_back, nothing_is_spent_twice, caps_are_exact,
