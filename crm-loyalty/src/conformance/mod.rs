@@ -22,7 +22,7 @@ pub mod cards;
 pub mod gift_cards;
 pub mod jobs;
 pub mod ledger;
-pub mod merges;
+pub mod merged_members;
 pub mod redemption;
 mod shop;
 pub mod tier_histories;
@@ -55,7 +55,7 @@ macro_rules! loyalty_conformance_tests {
                 are_sold_and_spent, go_back_with_their_line, are_looked_after, fail_all_alike, stop_guessers, need_a_key,
                 race_for_one_card,
             }
-            merges { everything_goes_along, taken_back_is_as_before, refusals_leave_nothing }
+            merged_members { everything_goes_along, taken_back_is_as_before, refusals_leave_nothing }
         }
     };
     (@expand $factory:expr; $($module:ident { $($check:ident),* $(,)? })*) => {$(
