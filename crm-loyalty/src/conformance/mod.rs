@@ -18,6 +18,7 @@
     reason = "a check that fails panics: that is its report"
 )]
 
+pub mod earning;
 pub mod ledger;
 mod shop;
 
@@ -31,6 +32,10 @@ macro_rules! loyalty_conformance_tests {
             ledger {
                 customers_are_members, lots_are_used_in_order, what_is_due_happens_when_it_was_due,
                 what_was_earned_is_taken_back, what_was_paid_comes_back,
+            }
+            earning {
+                purchases_earn_and_returns_take_back, who_earns, versions_and_days,
+                what_is_paid_later_is_earned_later, what_is_counted, returns_in_parts_end_alike, what_if,
             }
         }
     };

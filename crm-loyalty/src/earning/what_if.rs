@@ -102,11 +102,7 @@ impl Club<'_, '_> {
     ///
     /// # Errors
     /// The code of the first finding that would keep the programme from being saved; the first error of `each`.
-    pub fn what_if(
-        &mut self,
-        asked: &WhatIf,
-        mut each: impl FnMut(MemberDifference) -> Result<()>,
-    ) -> Result<Report> {
+    pub fn what_if(&mut self, asked: &WhatIf, mut each: impl FnMut(MemberDifference) -> Result<()>) -> Result<Report> {
         let mut work = self.0.permit(WHAT_IF, &Target::ANY)?;
         let tree = Arc::new(programme::tree(&mut work)?);
         let findings = crm_core::loyalty::programme::check(&asked.programme, &tree);
@@ -215,9 +211,8 @@ impl Replay<'_> {
         snapshot.customer_groups.extend(found.map(|member| member.group_id));
 
         let was = earn(&old, customer, &recorded, &recorded.sheet.snapshot, |_| 0)?;
-        let further = |key: &CounterKey| {
-            if key.own { own.get(key) } else { self.everybody.get(key) }.copied().unwrap_or(0)
-        };
+        let further =
+            |key: &CounterKey| if key.own { own.get(key) } else { self.everybody.get(key) }.copied().unwrap_or(0);
         let is = earn(&self.compiled, customer, &recorded, &snapshot, further)?;
         for (moves, sign) in [(&is.1.moves, 1), (&was.1.moves, -1)] {
             for (key, amount) in moves {

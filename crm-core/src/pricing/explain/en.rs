@@ -1,6 +1,6 @@
 //! English.
 
-use super::texts::{Numbers, Reasons, Texts, Unit};
+use super::texts::{Reasons, Texts};
 
 pub(super) const TEXTS: Texts = Texts {
     line: "{number}. {product}: {quantity} × {unit} = {list}",
@@ -40,5 +40,4 @@ pub(super) const TEXTS: Texts = Texts {
     total: "To pay: {total}",
     stages: ["own terms", "product discount", "group discount", "campaign", "extra discount", "cash discount"],
     unnamed: "without a name",
-    numbers: Numbers { group: ",", decimal: ".", percent: "%", units: &[("toman", Unit::Same("toman"))] },
 };

@@ -1,6 +1,6 @@
 //! Persian.
 
-use super::texts::{Numbers, Reasons, Texts, Unit};
+use super::texts::{Reasons, Texts};
 
 pub(super) const TEXTS: Texts = Texts {
     line: "{number}. {product}: {quantity} × {unit} = {list}",
@@ -40,10 +40,4 @@ pub(super) const TEXTS: Texts = Texts {
     total: "قابل پرداخت: {total}",
     stages: ["شرایط اختصاصی", "تخفیف کالا", "تخفیف گروه", "جشنواره", "تخفیف ویژهٔ فروشنده", "تخفیف نقدی"],
     unnamed: "بی‌نام",
-    numbers: Numbers {
-        group: "٬",
-        decimal: "٫",
-        percent: "٪",
-        units: &[("toman", Unit::Same("تومان")), ("IRR", Unit::Same("ریال"))],
-    },
 };

@@ -1,6 +1,6 @@
 //! Hebrew.
 
-use super::texts::{Numbers, Reasons, Texts, Unit};
+use super::texts::{Reasons, Texts};
 
 pub(super) const TEXTS: Texts = Texts {
     line: "{number}. {product}: {quantity} × {unit} = {list}",
@@ -40,10 +40,4 @@ pub(super) const TEXTS: Texts = Texts {
     total: "לתשלום: {total}",
     stages: ["תנאים אישיים", "הנחת מוצר", "הנחת קבוצה", "מבצע", "הנחה נוספת", "הנחת מזומן"],
     unnamed: "ללא שם",
-    numbers: Numbers {
-        group: ",",
-        decimal: ".",
-        percent: "%",
-        units: &[("ILS", Unit::Same("₪")), ("toman", Unit::Same("תומאן"))],
-    },
 };

@@ -14,8 +14,8 @@ use crate::catalog::ProductId;
 use crate::kernel::currency::{Currencies, Currency};
 use crate::kernel::language::Language;
 use crate::kernel::money::Money;
-use crate::kernel::rate::Rate;
-use texts::{Texts, Unit};
+use crate::kernel::words::{Words, fill, isolated};
+use texts::Texts;
 
 /// Where an explanation takes names from: what it is given, and what it finds.
 pub struct Names<'n> {
@@ -40,7 +40,7 @@ pub fn explain(quote: &Quote, language: Language, currencies: &Currencies, names
         Language::He => &he::TEXTS,
         Language::Fa => &fa::TEXTS,
     };
-    let speaker = Speaker { language, texts, currencies, currency: quote.currency, names };
+    let speaker = Speaker { words: Words::new(language, currencies), texts, currency: quote.currency, names };
     let mut text = Vec::new();
     for (number, line) in (1_i64..).zip(&quote.lines) {
         speaker.line(number, line, &mut text)?;
@@ -57,9 +57,8 @@ pub fn explain(quote: &Quote, language: Language, currencies: &Currencies, names
 }
 
 struct Speaker<'s> {
-    language: Language,
+    words: Words<'s>,
     texts: &'static Texts,
-    currencies: &'s Currencies,
     currency: Currency,
     names: &'s Names<'s>,
 }
@@ -70,9 +69,9 @@ impl Speaker<'_> {
         text.push(fill(
             self.texts.line,
             &[
-                ("number", self.plain(&number.to_string())),
+                ("number", self.words.plain(&number.to_string())),
                 ("product", product),
-                ("quantity", self.number(&line.quantity.to_string())),
+                ("quantity", self.words.number(&line.quantity.to_string())),
                 ("unit", self.money(line.unit_minor)?),
                 ("list", self.money(line.list_minor)?),
             ],
@@ -91,7 +90,7 @@ impl Speaker<'_> {
                 TaxMode::Included => self.texts.tax_included,
                 TaxMode::OnTop => self.texts.tax_on_top,
             };
-            let said = fill(sentence, &[("rate", self.percent(tax.rate)), ("tax", self.money(tax.tax_minor)?)]);
+            let said = fill(sentence, &[("rate", self.words.percent(tax.rate)), ("tax", self.money(tax.tax_minor)?)]);
             text.push(format!("   {said}"));
         }
         Ok(())
@@ -103,16 +102,16 @@ impl Speaker<'_> {
             By::Hand(reason) => fill(self.texts.by_hand, &[("reason", isolated(reason))]),
         };
         let (sentence, amount) = match taken.how {
-            Adjustment::Percent(rate) => (self.texts.percent, ("rate", self.percent(rate))),
+            Adjustment::Percent(rate) => (self.texts.percent, ("rate", self.words.percent(rate))),
             Adjustment::Amount { off, per } => {
                 let sentence = match per {
                     Per::Piece => self.texts.per_piece,
                     Per::Line => self.texts.per_line,
                     Per::Order => self.texts.per_order,
                 };
-                (sentence, ("amount", self.amount(off)?))
+                (sentence, ("amount", self.words.amount(off)?))
             }
-            Adjustment::FixedPrice(price) => (self.texts.fixed, ("amount", self.amount(price)?)),
+            Adjustment::FixedPrice(price) => (self.texts.fixed, ("amount", self.words.amount(price)?)),
         };
         let how = fill(sentence, &[amount, ("of", self.money(taken.of_minor)?)]);
         let bound = taken.bound.map(|bound| match bound {
@@ -138,9 +137,9 @@ impl Speaker<'_> {
             Why::Exclusive(by) => over(why.exclusive, by),
             Why::Final(by) => over(why.last, by),
             Why::AtLeast(Least::Pieces(pieces)) => {
-                fill(why.at_least_pieces, &[("least", self.number(&pieces.to_string()))])
+                fill(why.at_least_pieces, &[("least", self.words.number(&pieces.to_string()))])
             }
-            Why::AtLeast(Least::Amount(amount)) => fill(why.at_least_amount, &[("least", self.amount(amount)?)]),
+            Why::AtLeast(Least::Amount(amount)) => fill(why.at_least_amount, &[("least", self.words.amount(amount)?)]),
             Why::Day => why.day.to_owned(),
             Why::UsedUp => why.used_up.to_owned(),
             Why::CustomerUnknown => why.customer_unknown.to_owned(),
@@ -160,109 +159,8 @@ impl Speaker<'_> {
     }
 
     fn money(&self, minor: i64) -> Result<String> {
-        self.amount(Money::new(minor, self.currency))
+        self.words.amount(Money::new(minor, self.currency))
     }
-
-    /// An amount with its unit.
-    fn amount(&self, amount: Money) -> Result<String> {
-        let text = amount.format_display(self.currencies)?;
-        let name = self.currencies.get(amount.currency())?.unit_name();
-        let unit = self.texts.numbers.units.iter().find(|(code, _)| *code == name).map(|(_, unit)| *unit);
-        let unit = match unit {
-            None => name,
-            Some(Unit::Same(unit)) => unit,
-            Some(Unit::Counted([one, few, many, fraction])) => match counted(&text) {
-                Counted::One => one,
-                Counted::Few => few,
-                Counted::Many => many,
-                Counted::Fraction => fraction,
-            },
-        };
-        Ok(format!("{}\u{a0}{unit}", self.number(&text)))
-    }
-
-    /// A rate as a percentage; one that no decimal says, as a fraction.
-    fn percent(&self, rate: Rate) -> String {
-        match rate.to_percent() {
-            Ok(percent) => self.isolate(&format!("{}{}", self.plain(&percent.to_string()), self.texts.numbers.percent)),
-            Err(_) => self.isolate(&self.plain(&rate.to_string())),
-        }
-    }
-
-    /// A number in the writing of the language, from its ASCII form.
-    fn number(&self, text: &str) -> String {
-        self.isolate(&self.plain(text))
-    }
-
-    fn plain(&self, text: &str) -> String {
-        let numbers = &self.texts.numbers;
-        let (whole, fraction) = text.split_once('.').map_or((text, None), |(whole, rest)| (whole, Some(rest)));
-        let digits = whole.chars().filter(char::is_ascii_digit).count();
-        let mut written = String::new();
-        let mut left = digits;
-        for c in whole.chars() {
-            if c.is_ascii_digit() {
-                if left < digits && left.is_multiple_of(3) {
-                    written.push_str(numbers.group);
-                }
-                left -= 1;
-            }
-            written.push(self.language.digit(c));
-        }
-        if let Some(fraction) = fraction {
-            written.push_str(numbers.decimal);
-            written.extend(fraction.chars().map(|c| self.language.digit(c)));
-        }
-        written
-    }
-
-    /// Numbers read from left to right everywhere.
-    fn isolate(&self, number: &str) -> String {
-        if self.language.is_right_to_left() { format!("\u{2066}{number}\u{2069}") } else { number.to_owned() }
-    }
-}
-
-enum Counted {
-    One,
-    Few,
-    Many,
-    Fraction,
-}
-
-/// Which form a noun has behind a number, by the plural rules of Polish (CLDR).
-fn counted(text: &str) -> Counted {
-    if text.contains('.') {
-        return Counted::Fraction;
-    }
-    let number: i64 = text.parse().unwrap_or(0);
-    match (number.unsigned_abs() % 10, number.unsigned_abs() % 100) {
-        _ if number == 1 => Counted::One,
-        (2..=4, last_two) if !(12..=14).contains(&last_two) => Counted::Few,
-        _ => Counted::Many,
-    }
-}
-
-/// A name keeps its own direction, and leaves that of its surroundings alone. What a person typed cannot break out.
-fn isolated(name: &str) -> String {
-    let harmless = |c: &char| !matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    let name: String = name.chars().filter(harmless).collect();
-    format!("\u{2068}{name}\u{2069}")
-}
-
-/// Replaces names in braces, once: what is put in is not looked at again.
-fn fill(sentence: &str, values: &[(&str, String)]) -> String {
-    let mut filled = String::with_capacity(sentence.len() * 2);
-    let mut rest = sentence;
-    while let Some((before, after)) = rest.split_once('{') {
-        filled.push_str(before);
-        let Some((name, behind)) = after.split_once('}') else { break };
-        if let Some((_, value)) = values.iter().find(|(known, _)| *known == name) {
-            filled.push_str(value);
-        }
-        rest = behind;
-    }
-    filled.push_str(rest);
-    filled
 }
 
 #[cfg(test)]

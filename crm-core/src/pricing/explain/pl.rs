@@ -1,6 +1,6 @@
 //! Polish.
 
-use super::texts::{Numbers, Reasons, Texts, Unit};
+use super::texts::{Reasons, Texts};
 
 pub(super) const TEXTS: Texts = Texts {
     line: "{number}. {product}: {quantity} × {unit} = {list}",
@@ -40,10 +40,4 @@ pub(super) const TEXTS: Texts = Texts {
     total: "Do zapłaty: {total}",
     stages: ["warunki własne", "rabat na produkt", "rabat grupy", "promocja", "rabat dodatkowy", "rabat gotówkowy"],
     unnamed: "bez nazwy",
-    numbers: Numbers {
-        group: "\u{a0}",
-        decimal: ",",
-        percent: "%",
-        units: &[("PLN", Unit::Same("zł")), ("toman", Unit::Counted(["toman", "tomany", "tomanów", "tomana"]))],
-    },
 };

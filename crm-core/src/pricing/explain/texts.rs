@@ -37,7 +37,6 @@ pub(super) struct Texts {
     pub(super) stages: [&'static str; 6],
     /// What is said of a product or rule that has no name any more.
     pub(super) unnamed: &'static str,
-    pub(super) numbers: Numbers,
 }
 
 /// Why a rule did not apply: `{rule}` is the one that did.
@@ -57,24 +56,4 @@ pub(super) struct Reasons {
     pub(super) used_up: &'static str,
     pub(super) customer_unknown: &'static str,
     pub(super) currency: &'static str,
-}
-
-/// How numbers and money are written.
-pub(super) struct Numbers {
-    /// Between thousands.
-    pub(super) group: &'static str,
-    /// Before the decimals.
-    pub(super) decimal: &'static str,
-    pub(super) percent: &'static str,
-    /// The units of money: the code, or the name of the display unit, and what people write.
-    pub(super) units: &'static [(&'static str, Unit)],
-}
-
-/// A unit of money behind a number.
-#[derive(Clone, Copy)]
-pub(super) enum Unit {
-    /// The same behind every number.
-    Same(&'static str),
-    /// In Polish: behind 1, behind 2 to 4, behind 5 and more, and behind fractions.
-    Counted([&'static str; 4]),
 }
