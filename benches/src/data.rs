@@ -234,6 +234,7 @@ impl Shop {
             referrer_id: None,
             locale: None,
             created_at: self.opened,
+            merged_into_id: None,
         })
     }
 }

@@ -8,6 +8,7 @@ pub mod conformance;
 pub mod earning;
 pub mod ledger;
 pub mod programme;
+pub mod tiers;
 
 use crm_core::Result;
 use crm_core::customers::event::CustomerCreated;
@@ -15,6 +16,8 @@ use crm_core::instalments::event::InstalmentsCleared;
 use crm_core::loyalty::earning::{EarnCounter, PurchaseSheet};
 use crm_core::loyalty::ledger::{Account, Balance, Entry, Hold, Lot};
 use crm_core::loyalty::programme::{ProgrammeState, ProgrammeVersion};
+use crm_core::loyalty::tiers::event::{TIER_ENDING, TIER_LOWERED, TIER_PINNED, TIER_REACHED};
+use crm_core::loyalty::tiers::{QualifyingDay, Standing, TierChange};
 use crm_core::module::{Manifest, Module, Permission, Registry};
 use crm_core::purchases::event::PurchaseRecorded;
 use crm_core::returns::event::PurchaseReturned;
@@ -43,6 +46,9 @@ const PERMISSIONS: &[Permission] = &[
     permission(earning::EARN, "let purchases earn credit and points"),
     permission(earning::READ, "see what purchases have earned"),
     permission(earning::WHAT_IF, "ask what another programme would have given"),
+    permission(tiers::READ, "see tiers, what is missing to them, and their history"),
+    permission(tiers::PIN, "set tiers by hand"),
+    permission(tiers::REVIEW, "review tiers that are due"),
 ];
 
 impl Module for Loyalty {
@@ -63,12 +69,19 @@ impl Module for Loyalty {
                 Entry::SCHEMA,
                 PurchaseSheet::SCHEMA,
                 EarnCounter::SCHEMA,
+                QualifyingDay::SCHEMA,
+                Standing::SCHEMA,
+                TierChange::SCHEMA,
             ],
             events: &[
                 programme::event::PROGRAMME_SAVED,
                 ledger::event::LEDGER_POSTED,
                 ledger::event::ACCOUNT_OPENED,
                 ledger::event::ACCOUNT_STATE_CHANGED,
+                TIER_REACHED,
+                TIER_LOWERED,
+                TIER_ENDING,
+                TIER_PINNED,
             ],
         }
     }
@@ -79,6 +92,9 @@ impl Module for Loyalty {
         registry.on::<PurchaseRecorded>("earn", earning::on_purchase);
         registry.on::<PurchaseReturned>("claw back", earning::on_return);
         registry.on::<InstalmentsCleared>("earn as it is paid", earning::on_cleared);
+        registry.price_context(tiers::complete);
+        registry.invariant("tiers.counts", tiers::counts_agree);
+        registry.invariant("tiers.history", tiers::standings_agree);
         Ok(())
     }
 }

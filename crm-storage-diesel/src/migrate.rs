@@ -80,6 +80,12 @@ pub const SHIPPED: &[ModuleMigrations] = &[
                 sqlite: include_str!("../migrations/sqlite/loyalty_0002_programme.sql"),
                 postgres: include_str!("../migrations/postgres/loyalty_0002_programme.sql"),
             },
+            Migration {
+                version: 3,
+                name: "tiers",
+                sqlite: include_str!("../migrations/sqlite/loyalty_0003_tiers.sql"),
+                postgres: include_str!("../migrations/postgres/loyalty_0003_tiers.sql"),
+            },
         ],
     },
 ];

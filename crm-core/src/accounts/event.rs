@@ -101,7 +101,7 @@ impl Event for PolicySet {
 fn about(credential: CredentialId, principal: Option<&Principal>) -> About {
     About {
         customer: principal.and_then(|principal| match principal {
-            Principal::Customer(customer) => Some(*customer),
+            Principal::Customer(customer) | Principal::Partner(customer) => Some(*customer),
             _ => None,
         }),
         reference: Some(Reference { kind: Credential::SCHEMA.kind, id: credential.into() }),

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use super::model::{ApiToken, Credential, Session, SessionKind};
-use super::password::must_change;
 use super::policy::AccountsPolicy;
 use crate::kernel::time::Timestamp;
 
@@ -31,8 +30,7 @@ pub fn standing(
     if is_over || credential.disabled || session.generation != credential.generation {
         return None;
     }
-    let change =
-        must_change(&policy.password, credential.must_change, credential.valid_until, credential.changed_at, now);
+    let change = credential.must_change(&policy.password, now);
     Some(match session.kind {
         SessionKind::Full if change.is_some() => SessionKind::MustChange,
         kind => kind,
@@ -41,7 +39,6 @@ pub fn standing(
 
 /// Whether an API token is good: its time is not over, and the credential could open a full session (C38).
 pub fn is_good(token: &ApiToken, credential: &Credential, policy: &AccountsPolicy, now: Timestamp) -> bool {
-    let change =
-        must_change(&policy.password, credential.must_change, credential.valid_until, credential.changed_at, now);
+    let change = credential.must_change(&policy.password, now);
     !credential.disabled && change.is_none() && token.expires_at.is_none_or(|end| now < end)
 }

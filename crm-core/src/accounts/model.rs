@@ -2,6 +2,7 @@
 
 use uuid::Uuid;
 
+use super::password::{PasswordPolicy, must_change};
 use crate::access::Principal;
 use crate::kernel::time::Timestamp;
 use crate::work::{ColumnType, Field, Json, Value, Version, misfit};
@@ -53,6 +54,8 @@ crate::text_enum! {
         Activate = "activate",
         /// To set a password in place of a forgotten one.
         Reset = "reset",
+        /// To sign in without a password.
+        SignIn = "sign_in",
         /// To prove a new identifier.
         ChangeIdentifier = "change_identifier",
     }
@@ -75,7 +78,7 @@ crate::entity! {
     pub struct Credential {
         kind: "credential", table: "crm_credentials", key: (id: CredentialId), columns: credential, version: version,
         unique: { identifier: [canonical] },
-        personal: [identifier, canonical, password_hash, history, recovery],
+        personal: [identifier, canonical, password_hash, history, factor_seed, recovery],
     } {
         /// Its id.
         id: CredentialId,
@@ -222,6 +225,18 @@ crate::entity! {
     }
 }
 
+impl Credential {
+    /// When its password was set, if it has one: a credential may be one that codes alone sign in with.
+    pub fn password_set_at(&self) -> Option<Timestamp> {
+        self.password_hash.as_ref().map(|_| self.changed_at)
+    }
+
+    /// Why its password must be changed before anything else, if it must.
+    pub fn must_change(&self, policy: &PasswordPolicy, now: Timestamp) -> Option<MustChange> {
+        must_change(policy, self.must_change, self.valid_until, self.password_set_at(), now)
+    }
+}
+
 impl Field for Principal {
     const TYPE: ColumnType = ColumnType::Text;
 
@@ -246,6 +261,7 @@ impl std::str::FromStr for Principal {
             Some(("module", name)) => Ok(Self::Module(name.to_owned().into())),
             Some(("user", user)) => Ok(Self::User(id(user)?.into())),
             Some(("customer", customer)) => Ok(Self::Customer(id(customer)?.into())),
+            Some(("partner", customer)) => Ok(Self::Partner(id(customer)?.into())),
             _ => Err(misfit("Principal")),
         }
     }
@@ -264,6 +280,7 @@ mod tests {
             Principal::Module("sales".into()),
             Principal::User(id.into()),
             Principal::Customer(id.into()),
+            Principal::Partner(id.into()),
         ] {
             assert_eq!(principal.to_string().parse::<Principal>().unwrap(), principal);
         }

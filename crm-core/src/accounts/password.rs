@@ -159,16 +159,16 @@ impl PasswordPolicy {
 }
 
 /// Why a password must be changed before anything else, if it must: the reason that is stored, the date of the credential
-/// or the age. An instant is past when it is reached (S-05).
+/// or the age, counted from when it was set. An instant is past when it is reached (S-05).
 pub fn must_change(
     policy: &PasswordPolicy,
     stored: Option<MustChange>,
     valid_until: Option<Timestamp>,
-    changed_at: Timestamp,
+    changed_at: Option<Timestamp>,
     now: Timestamp,
 ) -> Option<MustChange> {
     stored.or_else(|| {
-        let ends = [valid_until, policy.expires_at(changed_at)];
+        let ends = [valid_until, changed_at.and_then(|changed_at| policy.expires_at(changed_at))];
         ends.into_iter().flatten().any(|end| now >= end).then_some(MustChange::Expired)
     })
 }
@@ -277,7 +277,7 @@ mod tests {
         let changed = at("2025-01-01T00:00:00Z");
         let off = PasswordPolicy::default();
         assert_eq!(off.expires_at(changed), None);
-        assert_eq!(must_change(&off, None, None, changed, Timestamp::MAX), None);
+        assert_eq!(must_change(&off, None, None, Some(changed), Timestamp::MAX), None);
         let on = |since, grace_days| PasswordPolicy {
             expiry: Some(PasswordExpiry { max_age_days: 90, grace_days, since }),
             ..PasswordPolicy::default()
@@ -285,16 +285,19 @@ mod tests {
         let end = at("2025-04-01T00:00:00Z");
         let before = end.checked_add_micros(-1).unwrap();
         let policy = on(None, 0);
-        assert_eq!(must_change(&policy, None, None, changed, before), None);
-        assert_eq!(must_change(&policy, None, None, changed, end), Some(MustChange::Expired));
+        assert_eq!(must_change(&policy, None, None, Some(changed), before), None);
+        assert_eq!(must_change(&policy, None, None, Some(changed), end), Some(MustChange::Expired));
         // Switched on a year later: everybody has the grace, and then their age counts.
         let policy = on(Some(at("2026-01-01T00:00:00Z")), 14);
         assert_eq!(policy.expires_at(changed), Some(at("2026-01-15T00:00:00Z")));
         assert_eq!(policy.expires_at(at("2025-12-31T00:00:00Z")), Some(at("2026-03-31T00:00:00Z")));
         // A date of the credential's own needs no policy, and a reason stands whatever the clock says.
-        assert_eq!(must_change(&off, None, Some(end), changed, before), None);
-        assert_eq!(must_change(&off, None, Some(end), changed, end), Some(MustChange::Expired));
-        assert_eq!(must_change(&off, Some(MustChange::Expired), Some(end), changed, before), Some(MustChange::Expired));
+        assert_eq!(must_change(&off, None, Some(end), Some(changed), before), None);
+        assert_eq!(must_change(&off, None, Some(end), Some(changed), end), Some(MustChange::Expired));
+        assert_eq!(
+            must_change(&off, Some(MustChange::Expired), Some(end), Some(changed), before),
+            Some(MustChange::Expired)
+        );
         assert_eq!(on(None, 0).remembered(), 5);
         assert_eq!(off.remembered(), 0);
     }

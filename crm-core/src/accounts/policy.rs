@@ -30,7 +30,7 @@ pub struct AccountsPolicy {
     pub lockout: LockoutPolicy,
     /// How long a member of staff stays signed in: 60 minutes without use, a day at most (NIST SP 800-63B-4, 2.2.3).
     pub staff: SessionLimits,
-    /// How long a customer does: 30 days at most (NIST SP 800-63B-4, 2.1.3).
+    /// How long a customer or partner does: 30 days at most (NIST SP 800-63B-4, 2.1.3).
     pub customers: SessionLimits,
     /// For how many minutes a password counts as just entered, for what needs that. 15.
     pub elevation_minutes: u16,
@@ -72,6 +72,10 @@ pub struct CodePolicy {
 pub struct StagePolicy {
     /// After how many days the password must be changed, if after any.
     pub valid_days: Option<u16>,
+    /// Whether a code that is sent lets them in by itself, so that they need no password. Off unless switched on: whoever
+    /// reads the messages of the phone or the mailbox is then the customer.
+    #[serde(default)]
+    pub code_alone: bool,
 }
 
 /// What a payment buys.
@@ -93,7 +97,7 @@ impl Default for AccountsPolicy {
             customers: SessionLimits { idle_minutes: None, absolute_minutes: 30 * 24 * 60 },
             elevation_minutes: 15,
             codes: CodePolicy::default(),
-            stages: BTreeMap::from([(Stage::Customer, StagePolicy { valid_days: None })]),
+            stages: BTreeMap::from([(Stage::Customer, StagePolicy { valid_days: None, code_alone: false })]),
             bundles: BTreeMap::new(),
         }
     }
@@ -138,9 +142,14 @@ impl AccountsPolicy {
         Ok(())
     }
 
+    /// Whether a customer of this stage may sign in with a code alone.
+    pub fn takes_codes_alone(&self, stage: Stage) -> bool {
+        self.stages.get(&stage).is_some_and(|stage| stage.code_alone)
+    }
+
     /// How long this principal stays signed in.
     pub fn limits(&self, principal: &Principal) -> SessionLimits {
-        if matches!(principal, Principal::Customer(_)) { self.customers } else { self.staff }
+        if matches!(principal, Principal::Customer(_) | Principal::Partner(_)) { self.customers } else { self.staff }
     }
 }
 

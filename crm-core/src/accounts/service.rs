@@ -59,11 +59,15 @@ impl<'t> UnitOfWork<'t> {
 
 impl Accounts<'_, '_> {
     /// Makes a credential without a password: nobody can sign in with it before one was set, by a code
-    /// ([`invite`](Self::invite)) or by [`set_temporary_password`](super::Gate::set_temporary_password).
+    /// ([`invite`](Self::invite)) or by [`set_temporary_password`](super::Gate::set_temporary_password), but for customers
+    /// of a stage that [takes codes alone](super::StagePolicy::code_alone).
+    ///
+    /// A partner who has a login as a customer too has two credentials, with an identifier each. That of a partner
+    /// works while the contract is valid.
     ///
     /// # Errors
     /// [`Error::AlreadyExists`] when the identifier is taken; [`Error::Invalid`] with rule `credential.principal` for
-    /// whoever is no user and no customer; [`Error::NotFound`] for a customer who is absent or out of reach.
+    /// whoever is no user, customer or partner; [`Error::NotFound`] for a customer who is absent or out of reach.
     pub fn create(&mut self, owner: &Principal, identifier: &Identifier) -> Result<Credential> {
         create(&mut permit_over(self.0, MANAGE, owner)?, owner, identifier)
     }
@@ -345,7 +349,9 @@ fn permit_over<'w, 't>(
     owner: &Principal,
 ) -> Result<Permit<'w, 't>> {
     match owner {
-        Principal::Customer(customer) => Ok(work.permit_on::<Customer>(permission, *customer)?.0),
+        Principal::Customer(customer) | Principal::Partner(customer) => {
+            Ok(work.permit_on::<Customer>(permission, *customer)?.0)
+        }
         Principal::User(user) => work.permit(permission, &Target { owner: Some(*user), ..Target::ANY }),
         _ => {
             work.actor().reach(permission)?;

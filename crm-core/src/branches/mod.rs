@@ -4,5 +4,6 @@ pub mod event;
 mod model;
 mod service;
 
+pub(crate) use model::business_day;
 pub use model::{Branch, BranchId, branch};
 pub use service::{Branches, NewBranch, READ, WRITE};

@@ -35,6 +35,11 @@ crate::entity! {
     }
 }
 
+/// The business days of a branch; without one, the calendar days of UTC.
+pub(crate) fn business_day(branch: Option<&Branch>) -> BusinessDay {
+    branch.map_or_else(|| BusinessDay::new(Zone::UTC, TimeOfDay::MIDNIGHT), Branch::business_day)
+}
+
 impl Branch {
     /// The business days of this branch.
     pub fn business_day(&self) -> BusinessDay {

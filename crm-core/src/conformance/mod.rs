@@ -139,6 +139,7 @@ macro_rules! conformance_tests {
                 let_in_who_knows_the_password, refuse_everybody_alike, ask_for_the_right_to_log_in, count_guesses_exactly, lock_nobody_out,
                 keep_sessions_as_an_oracle_does, end_sessions_with_the_password, change_passwords, expire_passwords,
                 send_codes_that_work_once, reset_forgotten_passwords, change_identifiers, have_api_tokens,
+                sign_in_where_the_policy_says_so, let_partners_in_while_their_contract_is_valid,
                 are_issued_by_stage, are_administered, ask_for_a_second_factor, keep_secrets, hash_anew_when_the_cost_grows,
             }
             quotas { are_exact, settle_once, count_customers }

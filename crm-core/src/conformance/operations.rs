@@ -118,6 +118,9 @@ impl World {
         let [group, own_group] =
             [0, 1].map(|n| bench.run(move |work| work.partners().create_customer_group("Access", n)).unwrap().id);
         bench.run(move |work| work.partners().join(customer, own_group)).unwrap();
+        for level in [Level::Customer(customer), Level::Everybody] {
+            bench.run(move |work| work.settings().set(&LANGUAGE, level, &Language::Pl)).unwrap();
+        }
         let rule = bench.run(|work| work.pricing().save_rule(discount(None))).unwrap().0.id;
         let new = NewPurchase { customer: Some(customer), ..sale(branch.id, "new", product.id, 1) };
         // The purchases have changed the stage.

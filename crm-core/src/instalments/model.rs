@@ -124,7 +124,7 @@ crate::entity! {
     /// A cheque.
     pub struct Cheque {
         kind: "cheque", table: "crm_cheques", key: (id: ChequeId), columns: cheque, version: version,
-        unique: { sayad_id: [sayad_id] }, personal: [number, sayad_id],
+        unique: { sayad_id: [sayad_id] }, personal: [number, sayad_id, bank],
         scoped: { branch: branch_id, customer: customer_id },
     } {
         /// Its id.

@@ -20,7 +20,6 @@ pub mod random;
 pub mod rate;
 pub mod text;
 pub mod time;
-pub(crate) mod words;
 
 /// Outside cases for tests, when their folder is at hand: beside the project, or where `CRM_CASES` points.
 #[cfg(test)]

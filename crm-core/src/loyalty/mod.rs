@@ -8,5 +8,6 @@ pub mod asset;
 pub mod earning;
 pub mod ledger;
 pub mod programme;
+pub mod tiers;
 
 pub use asset::Asset;

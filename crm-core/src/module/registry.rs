@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::event::Event;
 use crate::access::{Actor, Principal, Reach};
+use crate::customers::CustomerId;
+use crate::pricing::Context;
 use crate::purchases::{InstalledMethod, Methods, TenderMethod};
 use crate::work::{Home, Permit, Schema, UnitOfWork};
 use crate::{Error, Result};
@@ -68,6 +70,13 @@ pub struct Violation {
     pub what: String,
 }
 
+/// Completes the circumstances of a price with what a module knows of the customer.
+pub(crate) struct Completion {
+    pub(crate) actor: Actor,
+    #[expect(clippy::type_complexity, reason = "written once, read once")]
+    pub(crate) call: Box<dyn Fn(&mut UnitOfWork<'_>, CustomerId, &mut Context) -> Result<()> + Send + Sync>,
+}
+
 pub(crate) struct Handler {
     pub(crate) module: &'static str,
     pub(crate) name: &'static str,
@@ -91,6 +100,7 @@ pub(crate) struct Installed {
     pub(crate) handlers: BTreeMap<&'static str, Vec<Handler>>,
     pub(crate) invariants: Vec<Invariant>,
     pub(crate) tenders: Methods,
+    pub(crate) completions: Vec<Completion>,
     /// Names of tenders that two modules have registered.
     tenders_twice: Vec<&'static str>,
     /// What modules keep in memory, by its type.
@@ -131,6 +141,42 @@ impl Registry {
     /// [`UnitOfWork::provided`]. What is compiled of stored rules belongs here, never what decides without them.
     pub fn provide<T: Any + Send + Sync>(&mut self, value: T) {
         self.installed.provided.insert(TypeId::of::<T>(), Box::new(value));
+    }
+
+    /// Completes the circumstances of every price that is asked for a customer by what is stored: of quotes, of purchases that
+    /// are recorded at one, and of [`context`](crate::pricing::Pricing::context), from which previews begin. It acts as this
+    /// module with its grants, after the groups of the customer are known and before limits are looked up. Whatever it adds
+    /// is part of the digest of a quote only by the amounts it leads to (S-47).
+    ///
+    /// ```
+    /// use crm_core::Result;
+    /// use crm_core::module::{Manifest, Module, Registry};
+    /// # let gold: crm_core::pricing::TierId = uuid::Uuid::from_u128(1).into();
+    /// struct EverybodyIsGold(crm_core::pricing::TierId);
+    ///
+    /// impl Module for EverybodyIsGold {
+    ///     fn manifest(&self) -> Manifest {
+    ///         Manifest { name: "gold", requires: &["core"], ..Manifest::default() }
+    ///     }
+    ///
+    ///     fn install(&self, registry: &mut Registry) -> Result<()> {
+    ///         let gold = self.0;
+    ///         registry.price_context(move |_work, _customer, context| {
+    ///             context.tiers.push(gold);
+    ///             Ok(())
+    ///         });
+    ///         Ok(())
+    ///     }
+    /// }
+    /// # crm_core::Crm::builder(crm_core::MemoryStorage::new()).module(EverybodyIsGold(gold)).build_blocking()?;
+    /// # Ok::<(), crm_core::Error>(())
+    /// ```
+    pub fn price_context(
+        &mut self,
+        complete: impl Fn(&mut UnitOfWork<'_>, CustomerId, &mut Context) -> Result<()> + Send + Sync + 'static,
+    ) {
+        let completion = Completion { actor: self.actor.clone(), call: Box::new(complete) };
+        self.installed.completions.push(completion);
     }
 
     /// Adds a method of paying: purchases name it, and it acts as this module with its grants.

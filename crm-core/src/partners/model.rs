@@ -62,6 +62,7 @@ crate::entity! {
     /// What makes a customer a partner (C57): a contract, and the groups whose terms it brings while it is valid.
     pub struct Partner {
         kind: "partner", table: "crm_partners", key: (customer_id: CustomerId), columns: partner, version: version,
+        personal: [contract_no],
     } {
         /// The customer.
         customer_id: CustomerId,

@@ -207,8 +207,8 @@ impl Pricing<'_, '_> {
         policy(&mut self.0.permit(READ, &Target::ANY)?)
     }
 
-    /// The circumstances of a request: who the customer is, by what is stored and valid on that business day, and how far
-    /// limits are used up (S-40). Tiers are not known here: who keeps them adds them.
+    /// The circumstances of a request: who the customer is, by what is stored and valid on that business day, what modules
+    /// [know of them](crate::module::Registry::price_context), such as tiers, and how far limits are used up (S-40).
     ///
     /// # Errors
     /// [`Error::NotFound`] for the branch or the customer; [`Error::Invalid`] with rule `purchase.in_the_future`.
@@ -366,6 +366,9 @@ fn context(
         context.customer = Some(work.get::<Customer>(customer)?.id);
         let groups = partners::groups_of(work, customer, date)?;
         (context.partner_groups, context.customer_groups) = (groups.partner, groups.customer);
+        for completion in &work.shared.installed.completions {
+            work.acting_as(&completion.actor, |work| (completion.call)(work, customer, &mut context))?;
+        }
     }
     context.used = limits::used(work, policy, products, &context)?;
     Ok(context)

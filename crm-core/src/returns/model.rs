@@ -28,7 +28,7 @@ crate::entity! {
     /// Pieces of a purchase were taken back, at one time. Never changed.
     pub struct Return {
         kind: "return", table: "crm_returns", key: (id: ReturnId), columns: return_,
-        scoped: { branch: branch_id, customer: customer_id },
+        personal: [reason], scoped: { branch: branch_id, customer: customer_id },
     } {
         /// Its id.
         id: ReturnId,

@@ -7,9 +7,9 @@ use super::event::SettingChanged;
 use super::model::{Level, Setting, StoredSetting};
 use super::rules::{Resolved, ladder, resolve};
 use crate::access::Target;
-use crate::branches::{Branch, BranchId};
+use crate::branches::{self, Branch, BranchId};
 use crate::customers::{Customer, CustomerId};
-use crate::kernel::time::{BusinessDay, CivilDate, TimeOfDay, Zone};
+use crate::kernel::time::CivilDate;
 use crate::partners::{self, CustomerGroup, Groups, PartnerGroup};
 use crate::work::{Permit, UnitOfWork, Version};
 use crate::{Error, Result};
@@ -47,9 +47,7 @@ impl Subject {
     /// [`Error::NotFound`] for the branch.
     pub fn now(work: &mut Permit<'_, '_>, customer: Option<CustomerId>, branch: Option<BranchId>) -> Result<Self> {
         let branch = branch.map(|branch| work.get::<Branch>(branch)).transpose()?;
-        let days =
-            branch.as_ref().map_or_else(|| BusinessDay::new(Zone::UTC, TimeOfDay::MIDNIGHT), Branch::business_day);
-        let on = days.date_of(work.now());
+        let on = branches::business_day(branch.as_ref()).date_of(work.now());
         Self::of(work, customer, branch.map(|branch| branch.id), on)
     }
 }

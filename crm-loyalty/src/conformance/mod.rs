@@ -21,6 +21,9 @@
 pub mod earning;
 pub mod ledger;
 mod shop;
+pub mod tier_histories;
+mod tier_model;
+pub mod tiers;
 
 pub use shop::open;
 
@@ -36,6 +39,10 @@ macro_rules! loyalty_conformance_tests {
             earning {
                 purchases_earn_and_returns_take_back, who_earns, versions_and_days,
                 what_is_paid_later_is_earned_later, what_is_counted, returns_in_parts_end_alike, what_if,
+            }
+            tiers {
+                equal_the_model, are_reached_at_once_and_told_once, are_reviewed_late_or_twice, are_pinned_and_taken_back,
+                are_joined_and_parted, are_known_to_prices,
             }
         }
     };

@@ -1,5 +1,6 @@
 //! Saving versions of the programme, and finding the one in force.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crm_core::access::Target;
@@ -8,6 +9,7 @@ use crm_core::kernel::time::Timestamp;
 use crm_core::loyalty::programme::{
     self, Compiled, Finding, Programme, ProgrammeState, ProgrammeVersion, in_force, programme_version,
 };
+use crm_core::loyalty::tiers::LadderId;
 use crm_core::pricing::CategoryTree;
 use crm_core::work::{Filter, Json, Permit, Version};
 use crm_core::{Error, Result};
@@ -126,6 +128,12 @@ pub(crate) fn numbered(work: &mut Permit<'_, '_>, number: u32) -> Result<Arc<Com
     let versions = versions(work)?;
     let found = versions.iter().find(|version| version.number == number).cloned();
     found.ok_or_else(|| Error::not_found("loyalty_programme", number))
+}
+
+/// Every ladder of tiers that a version has ever had.
+pub(crate) fn every_ladder(work: &mut Permit<'_, '_>) -> Result<BTreeSet<LadderId>> {
+    let versions = versions(work)?;
+    Ok(versions.iter().flat_map(|version| &version.programme.tiers).map(|ladder| ladder.id).collect())
 }
 
 /// All versions, compiled.

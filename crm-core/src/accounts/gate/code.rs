@@ -7,9 +7,11 @@ use uuid::Uuid;
 
 use super::passage::{
     by_identifier, changed, channel_of, credential_ended, forgive, knock, language_to, may_log_in, notify,
-    prove_source, put_password, settings, unchanged,
+    prove_source, put_password, settings, takes_code_alone, unchanged,
 };
-use super::{Gate, Source};
+use super::sign_in::{Factor, next_kind, signed_in};
+use super::{Gate, SignedIn, Source};
+use crate::access::Principal;
 use crate::accounts::Identifier;
 use crate::accounts::event::Change;
 use crate::accounts::lockout::Guarded;
@@ -128,21 +130,32 @@ impl Gate<'_> {
     /// # Errors
     /// What the storage meets; nothing about the identifier.
     pub async fn forgot_password(&self, identifier: &Identifier, source: &Source) -> Result<CodeId> {
+        self.ask(identifier, source, Purpose::Reset).await
+    }
+
+    /// Sends a code to whoever has this identifier, if they may have one for this.
+    async fn ask(&self, identifier: &Identifier, source: &Source, purpose: Purpose) -> Result<CodeId> {
         let mut id = [0; 16];
         self.randomness().fill(&mut id)?;
         let (name, source) = (identifier.canonical().to_owned(), source.clone());
         let sent = self
-            .write("a forgotten password", move |work| {
+            .write("ask for a code", move |work| {
                 let policy = settings(work)?;
+                // Whatever a code is asked for, it is one message more to the same person.
                 let guarded = Guarded::of("forgotten", &name, &source);
                 let found = by_identifier(work, &name)?;
                 let knock = knock(work, &policy.lockout, &guarded, found.as_ref())?;
-                let found = found.filter(|credential| {
-                    knock.heard && !credential.disabled && credential.identifier_kind != IdentifierKind::Name
-                });
-                match found {
-                    Some(credential) if may_log_in(work, &policy, &credential.principal)? => {
-                        send_code(work, &policy, &credential, Purpose::Reset, None).map(Some)
+                let who = found.as_ref().map_or(Principal::Anonymous, |credential| credential.principal.clone());
+                let admitted = may_log_in(work, &policy, &who)?;
+                let for_this = purpose != Purpose::SignIn || takes_code_alone(work, &policy, &who)?;
+                match found.filter(|credential| !credential.disabled) {
+                    Some(credential)
+                        if knock.heard
+                            && admitted
+                            && for_this
+                            && credential.identifier_kind != IdentifierKind::Name =>
+                    {
+                        send_code(work, &policy, &credential, purpose, None).map(Some)
                     }
                     _ => Ok(None),
                 }
@@ -182,6 +195,48 @@ impl Gate<'_> {
             prove_source(work, &credential.canonical, &source)?;
             changed(work, &credential, Change::Password)?;
             notify(work, &credential, Change::Password)
+        })
+        .await
+    }
+
+    /// Sends a code to sign in with by itself, if there is such a credential, and the policy lets customers of that stage in
+    /// by codes alone ([`StagePolicy::code_alone`](crate::accounts::StagePolicy::code_alone)). The answer is the same if not.
+    ///
+    /// # Errors
+    /// What the storage meets; nothing about the identifier.
+    pub async fn ask_for_code(&self, identifier: &Identifier, source: &Source) -> Result<CodeId> {
+        self.ask(identifier, source, Purpose::SignIn).await
+    }
+
+    /// Signs in with a code alone, one that was [asked for](Self::ask_for_code) or sent to activate the credential. The code
+    /// is used up, the source counts as known to the account. A second factor that is on is still asked for, and a
+    /// password that must be changed is the first thing to be changed. What needs a password that was just entered needs one
+    /// here too: whoever has none sets one first.
+    ///
+    /// # Errors
+    /// `code.refused` as for [`set_password`](Self::set_password), and where the policy does not let such customers in by
+    /// codes alone.
+    pub async fn sign_in_with_code(&self, id: CodeId, code: &str, source: &Source) -> Result<SignedIn> {
+        let (code, from) = (plain(code)?, source.clone());
+        let (policy, judged) = self
+            .write("try a code", move |work| {
+                let policy = settings(work)?;
+                let judged = try_code(work, &policy, id, &code, &[Purpose::SignIn, Purpose::Activate], &from)?;
+                Ok((policy, judged))
+            })
+            .await?;
+        let (stored, credential) = judged.ok_or_else(void)?;
+        let source = source.clone();
+        self.write_as(credential.principal.clone(), "sign in with a code", move |work| {
+            use_up(work, &stored)?;
+            let mut credential = unchanged(work, &credential)?;
+            if !takes_code_alone(work, &policy, &credential.principal)? {
+                return Err(void());
+            }
+            let kind = next_kind(&policy, &mut credential, work.now(), Factor::Asked);
+            work.update(&mut credential)?;
+            prove_source(work, &credential.canonical, &source)?;
+            signed_in(work, &policy, &credential, kind, 0)
         })
         .await
     }

@@ -13,9 +13,11 @@ use crate::accounts::model::{
 };
 use crate::accounts::policy::{AccountsPolicy, AccountsSettings};
 use crate::accounts::token::Token;
+use crate::branches::{self, Branch};
 use crate::customers::{Customer, CustomerId, LANGUAGE, language_of};
 use crate::kernel::language::Language;
 use crate::kernel::time::Timestamp;
+use crate::partners::Partner;
 use crate::settings::Subject;
 use crate::work::{Permit, Version};
 use crate::{Error, Result};
@@ -132,17 +134,26 @@ pub(super) fn prove_source(work: &mut Permit<'_, '_>, canonical: &str, source: &
 }
 
 /// What somebody may do, if to log in is part of it (C40, S-64): the right is one of its own, granted by a role. Customers
-/// are of a stage that has logins besides. Everybody costs the same look at a customer and at the rights, nobody too.
+/// are of a stage that has logins besides, and partners have a contract that is valid on the business day of the branch
+/// that looks after them (S-05). Everybody costs the same looks at a customer, a contract, a branch and the rights, nobody
+/// too.
 fn admitted(
     work: &mut Permit<'_, '_>,
     policy: &AccountsPolicy,
     rights: &Policy,
     who: &Principal,
 ) -> Result<Option<Actor>> {
-    let customer: Option<Customer> = work.find(&customer_of(who).unwrap_or_else(|| Uuid::nil().into()))?;
+    let id = customer_of(who).unwrap_or_else(|| Uuid::nil().into());
+    let customer: Option<Customer> = work.find(&id)?;
+    let contract: Option<Partner> = work.find(&id)?;
+    let home = customer.as_ref().and_then(|customer| customer.branch_id);
+    let branch: Option<Branch> = work.find(&home.unwrap_or_else(|| Uuid::nil().into()))?;
+    let today = branches::business_day(branch.as_ref()).date_of(work.now());
+    let of_a_stage = customer.is_some_and(|customer| policy.stages.contains_key(&customer.stage));
     let has_logins = match who {
         Principal::User(_) => true,
-        Principal::Customer(_) => customer.is_some_and(|customer| policy.stages.contains_key(&customer.stage)),
+        Principal::Customer(_) => of_a_stage,
+        Principal::Partner(_) => of_a_stage && contract.is_some_and(|contract| contract.is_valid_on(today)),
         _ => false,
     };
     // A user who is disabled is denied an actor.
@@ -164,6 +175,12 @@ pub(super) fn admitted_now(
 pub(super) fn may_log_in(work: &mut Permit<'_, '_>, policy: &AccountsPolicy, who: &Principal) -> Result<bool> {
     let rights = work.shared.policy.seen(work)?;
     admitted(work, policy, &rights, who).map(|admitted| admitted.is_some())
+}
+
+/// Whether somebody may sign in with a code alone: customers, of a stage for which that is switched on (C41). Staff never.
+pub(super) fn takes_code_alone(work: &mut Permit<'_, '_>, policy: &AccountsPolicy, who: &Principal) -> Result<bool> {
+    let customer: Option<Customer> = work.find(&customer_of(who).unwrap_or_else(|| Uuid::nil().into()))?;
+    Ok(customer.is_some_and(|customer| policy.takes_codes_alone(customer.stage)))
 }
 
 /// A new session of this kind, with its token, for somebody who may log in.
@@ -288,7 +305,10 @@ pub(super) fn context(work: &mut Permit<'_, '_>, credential: &Credential) -> Res
 }
 
 pub(super) fn customer_of(who: &Principal) -> Option<CustomerId> {
-    if let Principal::Customer(customer) = who { Some(*customer) } else { None }
+    match who {
+        Principal::Customer(customer) | Principal::Partner(customer) => Some(*customer),
+        _ => None,
+    }
 }
 
 /// The stored credential, if it is still as it was when its secrets were judged.

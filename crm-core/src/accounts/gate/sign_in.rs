@@ -11,7 +11,6 @@ use crate::accounts::event::SomebodySignedIn;
 use crate::accounts::hasher::Turn;
 use crate::accounts::lockout::Guarded;
 use crate::accounts::model::{Credential, CredentialId, MustChange, Session, SessionId, SessionKind};
-use crate::accounts::password::must_change;
 use crate::accounts::policy::AccountsPolicy;
 use crate::accounts::token::Token;
 use crate::kernel::time::Timestamp;
@@ -192,8 +191,7 @@ pub(super) fn next_kind(
     now: Timestamp,
     factor: Factor,
 ) -> SessionKind {
-    let Credential { must_change: stored, valid_until, changed_at, .. } = *credential;
-    credential.must_change = must_change(&policy.password, stored, valid_until, changed_at, now);
+    credential.must_change = credential.must_change(&policy.password, now);
     if credential.factor_on && factor == Factor::Asked {
         SessionKind::SecondFactor
     } else if credential.must_change.is_some() {
@@ -227,7 +225,8 @@ pub(super) fn answer(
     session: &Session,
     failures_before: u32,
 ) -> SignedIn {
-    let ends = [credential.valid_until, policy.password.expires_at(credential.changed_at)];
+    let by_age = credential.password_set_at().and_then(|set_at| policy.password.expires_at(set_at));
+    let ends = [credential.valid_until, by_age];
     SignedIn {
         token,
         session: session.id,

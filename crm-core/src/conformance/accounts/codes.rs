@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{ANOTHER, PASSWORD, home, identifier, open, rule, user};
-use crate::access::Principal;
+use crate::access::{Extent, Grant, Holder, NewRole, Principal, Target};
 use crate::accounts::{
-    AccountsPolicy, Bundle, CodeId, Issued, NOTICE_TOPIC, SessionKind, SignedIn, Source, StagePolicy,
+    AccountsPolicy, Bundle, CodeId, Issued, NOTICE_TOPIC, PasswordExpiry, PasswordPolicy, SessionKind, SignedIn,
+    Source, StagePolicy,
 };
 use crate::conformance::bench::{Bench, Factory};
 use crate::conformance::race;
@@ -152,7 +153,7 @@ pub fn are_issued_by_stage(factory: Factory<'_>) {
     let day = Duration::from_secs(86_400);
     let bundle = Bundle { roles: vec!["gold".to_owned()], valid_days: Some(30) };
     let policy = AccountsPolicy {
-        stages: BTreeMap::from([(Stage::Customer, StagePolicy { valid_days: Some(90) })]),
+        stages: BTreeMap::from([(Stage::Customer, StagePolicy { valid_days: Some(90), code_alone: false })]),
         bundles: BTreeMap::from([("membership".to_owned(), bundle)]),
         ..AccountsPolicy::default()
     };
@@ -187,4 +188,162 @@ pub fn are_issued_by_stage(factory: Factory<'_>) {
         })),
         "code.policy"
     );
+}
+
+/// C41: where the policy says so, a customer signs in with a code alone, and needs no password. Staff never do; a code for
+/// one thing is none for another; the answer is the same for everybody who asks.
+pub fn sign_in_where_the_policy_says_so(factory: Factory<'_>) {
+    let bench = open(factory);
+    let stages = |code_alone| {
+        let stage = StagePolicy { valid_days: None, code_alone };
+        let expiry = Some(PasswordExpiry { max_age_days: 30, grace_days: 0, since: None });
+        let password = PasswordPolicy { expiry, ..PasswordPolicy::default() };
+        let policy = AccountsPolicy {
+            stages: BTreeMap::from([(Stage::Customer, stage)]),
+            password,
+            ..AccountsPolicy::default()
+        };
+        bench.run(move |work| work.accounts().set_policy(policy.clone())).unwrap();
+    };
+    stages(true);
+    let gate = bench.gate();
+    let (name, staff) = ("ala@example.org", "ada@example.org");
+    bench.member(1, staff);
+    let customer = bench.customer(NewCustomer { stage: Stage::Customer, ..NewCustomer::person("Ala") }).id;
+    let issued = bench.run(move |work| work.accounts().issue(customer, &identifier(name), None)).unwrap();
+    let enter = |id: CodeId, code: &str| bench.wait(gate.sign_in_with_code(id, code, &home()));
+    let ask = |name: &str| bench.wait(gate.ask_for_code(&identifier(name), &home())).unwrap();
+
+    // The code that activates lets in, once.
+    let (_, _, id, code) = bench.codes().remove(0);
+    assert_eq!(Some(id), issued.code);
+    assert_eq!(rule(enter(id, "wrong")), "code.refused");
+    let session = enter(id, &code).unwrap();
+    assert_eq!((session.kind, session.password_expires_at), (SessionKind::Full, None));
+    assert_eq!(bench.authenticate(&session.token).unwrap().principal, Principal::Customer(customer));
+    assert_eq!(rule(enter(id, &code)), "code.refused");
+    assert_eq!(
+        rule(bench.wait(gate.request_identifier(&session.token, &identifier("new@example.org")))),
+        "session.not_elevated"
+    );
+
+    // Another, months later: what has no password does not expire by age.
+    bench.minutes(60 * 24 * 60);
+    let asked = ask(name);
+    let (to, _, id, code) = bench.codes().remove(0);
+    assert_eq!((to.as_str(), id), (name, asked));
+    assert_eq!(rule(set(&bench, id, &code, PASSWORD)), "code.refused", "not to set a password");
+    let rounds = race(6, 1, |_| enter(id, &code));
+    assert_eq!(rounds[0].won.len(), 1, "{:?}", rounds[0].lost);
+    assert_eq!(rounds[0].won[0].kind, SessionKind::Full);
+    for nobody in [staff, "nobody@example.org"] {
+        let id = ask(nobody);
+        assert_eq!(bench.codes().len(), 0, "{nobody}");
+        assert_eq!(rule(enter(id, "anything")), "code.refused");
+    }
+    // A code to reset a password lets nobody in, nor does a member of staff's to activate.
+    bench.wait(gate.forgot_password(&identifier(name), &home())).unwrap();
+    let (_, _, id, code) = bench.codes().remove(0);
+    assert_eq!(rule(enter(id, &code)), "code.refused");
+    let invited = bench.credential(user(2), "new@example.org");
+    bench.run(move |work| work.accounts().invite(invited)).unwrap();
+    let (_, _, id, code) = bench.codes().remove(0);
+    assert_eq!(rule(enter(id, &code)), "code.refused");
+    set(&bench, id, &code, PASSWORD).unwrap();
+
+    // With a password: one that is too old is changed first; so is one that somebody else knows.
+    bench.wait(gate.forgot_password(&identifier(name), &Source::new("203.0.113.9"))).unwrap();
+    let (_, _, id, code) = bench.codes().remove(0);
+    set(&bench, id, &code, PASSWORD).unwrap();
+    let enter_again = || {
+        ask(name);
+        let (_, _, id, code) = bench.codes().remove(0);
+        enter(id, &code)
+    };
+    assert_eq!(enter_again().unwrap().kind, SessionKind::Full);
+    bench.minutes(60 * 24 * 30);
+    let half = enter_again().unwrap();
+    assert_eq!((half.kind, rule(bench.authenticate(&half.token))), (SessionKind::MustChange, "session.must_change"));
+    let whole = bench.wait(gate.replace_password(&half.token, ANOTHER)).unwrap();
+    assert!(bench.authenticate(&whole.token).is_ok());
+
+    // The policy of the moment counts, for codes on their way too; and a disabled credential has none.
+    ask(name);
+    let (_, _, id, code) = bench.codes().remove(0);
+    stages(false);
+    assert_eq!(rule(enter(id, &code)), "code.refused");
+    ask(name);
+    assert_eq!(bench.codes().len(), 0);
+    stages(true);
+    let credential = issued.credential;
+    ask(name);
+    let (_, _, id, code) = bench.codes().remove(0);
+    bench.run(move |work| work.accounts().disable(credential)).unwrap();
+    assert_eq!(rule(enter(id, &code)), "code.refused");
+    ask(name);
+    assert_eq!(bench.codes().len(), 0);
+}
+
+/// C57: a partner has a login of their own, with what partners may; it works while the contract does, to the business day.
+pub fn let_partners_in_while_their_contract_is_valid(factory: Factory<'_>) {
+    let bench = open(factory);
+    let (name, own) = ("trade@example.org", "ala@example.org");
+    // Business days in Warsaw: the clock shows ten in the morning of the 21st.
+    let home_branch = bench.branch("Warszawa").id;
+    let new = NewCustomer { branch: Some(home_branch), stage: Stage::Customer, ..NewCustomer::organisation("Hurt") };
+    let customer = bench.customer(new).id;
+    let partner = Principal::Partner(customer);
+    let sign = |through| {
+        let contract = crate::conformance::partners::contract(10, Some(through), &[]);
+        bench.run(move |work| work.partners().sign(customer, &contract)).unwrap();
+    };
+    bench
+        .run(|work| {
+            let role =
+                work.access().create_role(NewRole::named("trade", [Grant::permit("pricing.read", Extent::Own)]))?;
+            work.access().assign(role.id, Holder::EveryPartner, []).map(drop)
+        })
+        .unwrap();
+    let id = bench.credential(partner.clone(), name);
+    bench.credential(Principal::Customer(customer), own);
+    let mine = partner.clone();
+    assert_eq!(bench.read(move |work| work.accounts().of(&mine)).unwrap()[0].id, id);
+    // Without a contract nobody is a partner: nothing is sent.
+    let invite = |id| {
+        bench.run(move |work| work.accounts().invite(id)).unwrap();
+        bench.codes().remove(0)
+    };
+    let (_, _, code_id, code) = invite(id);
+    assert_eq!(rule(set(&bench, code_id, &code, PASSWORD)), "code.refused");
+    sign(21);
+    let (_, _, code_id, code) = invite(id);
+    set(&bench, code_id, &code, PASSWORD).unwrap();
+    let session = bench.sign_in(name, PASSWORD, &home()).unwrap();
+    let seen = bench.authenticate(&session.token).unwrap();
+    assert_eq!(seen.principal, partner);
+    assert!(seen.actor.may("pricing.read", &Target::customer(customer)), "what partners may");
+    assert!(seen.actor.may("customers.read", &Target::customer(customer)), "what customers may");
+    assert!(!seen.actor.may("pricing.read", &Target::ANY));
+    // It stays a customer's session in how long it lasts.
+    let limits = AccountsPolicy::default();
+    assert_eq!(limits.limits(&partner), limits.customers);
+
+    // The last instant of the 21st in Warsaw is 22:59:59.999999 UTC.
+    bench.clock.set(crate::conformance::bench::at("2025-03-21T22:59:59.999999Z"));
+    assert!(bench.authenticate(&session.token).is_ok());
+    bench.clock.set(crate::conformance::bench::at("2025-03-21T23:00:00Z"));
+    assert_eq!(rule(bench.authenticate(&session.token)), "session.refused", "the contract has ended");
+    assert_eq!(rule(bench.sign_in(name, PASSWORD, &home())), "sign_in.refused");
+    bench.wait(bench.gate().forgot_password(&identifier(name), &home())).unwrap();
+    assert_eq!(bench.codes().len(), 0);
+    // As a customer they still have what customers have, and a new contract lets the partner in again.
+    bench.wait(bench.gate().forgot_password(&identifier(own), &home())).unwrap();
+    let (_, _, code_id, code) = bench.codes().remove(0);
+    set(&bench, code_id, &code, ANOTHER).unwrap();
+    let plain = bench.sign_in(own, ANOTHER, &home()).unwrap();
+    let seen = bench.authenticate(&plain.token).unwrap();
+    assert!(!seen.actor.may("pricing.read", &Target::customer(customer)));
+    sign(31);
+    assert_eq!(rule(bench.authenticate(&session.token)), "session.refused", "what has ended is not revived");
+    assert!(bench.sign_in(name, PASSWORD, &home()).is_ok());
 }

@@ -9,7 +9,10 @@ mod sign_in;
 
 use std::time::Duration;
 
-pub use codes::{are_issued_by_stage, change_identifiers, reset_forgotten_passwords, send_codes_that_work_once};
+pub use codes::{
+    are_issued_by_stage, change_identifiers, let_partners_in_while_their_contract_is_valid, reset_forgotten_passwords,
+    send_codes_that_work_once, sign_in_where_the_policy_says_so,
+};
 pub use passwords::{change_passwords, expire_passwords, hash_anew_when_the_cost_grows};
 pub use rights::ask_for_the_right_to_log_in;
 pub use secrets::keep_secrets;

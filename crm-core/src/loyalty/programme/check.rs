@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::model::Programme;
 use crate::kernel::input::required_text;
 use crate::kernel::rate::Rate;
-use crate::loyalty::earning;
+use crate::loyalty::{earning, tiers};
 use crate::pricing::CategoryTree;
 
 /// Something about a programme that whoever saves it should know.
@@ -37,6 +37,7 @@ impl Finding {
 pub fn check(programme: &Programme, tree: &CategoryTree) -> Vec<Finding> {
     let mut findings = settings(programme);
     findings.extend(earning::check(programme, tree));
+    findings.extend(tiers::check(programme));
     findings
 }
 

@@ -11,6 +11,7 @@ use crate::kernel::points::Points;
 use crate::kernel::rate::{Rate, Rounding};
 use crate::kernel::time::{BusinessDay, TimeOfDay, Timestamp, Zone};
 use crate::loyalty::earning::EarningTerms;
+use crate::loyalty::tiers::TierLadder;
 use crate::work::{Json, Version};
 use crate::{Error, Result};
 
@@ -104,6 +105,9 @@ pub struct Programme {
     /// What purchases earn.
     #[serde(default)]
     pub earning: EarningTerms,
+    /// The ladders of tiers (S-18).
+    #[serde(default)]
+    pub tiers: Vec<TierLadder>,
 }
 
 impl Programme {
@@ -117,6 +121,7 @@ impl Programme {
             enrolment: Enrolment::default(),
             point_values: Vec::new(),
             earning: EarningTerms::default(),
+            tiers: Vec::new(),
         }
     }
 

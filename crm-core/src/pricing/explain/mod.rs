@@ -12,9 +12,9 @@ use super::tax::TaxMode;
 use crate::Result;
 use crate::catalog::ProductId;
 use crate::kernel::currency::{Currencies, Currency};
-use crate::kernel::language::Language;
+use crate::kernel::language::{Language, fill, isolated};
 use crate::kernel::money::Money;
-use crate::kernel::words::{Words, fill, isolated};
+use crate::kernel::rate::Rate;
 use texts::Texts;
 
 /// Where an explanation takes names from: what it is given, and what it finds.
@@ -40,7 +40,7 @@ pub fn explain(quote: &Quote, language: Language, currencies: &Currencies, names
         Language::He => &he::TEXTS,
         Language::Fa => &fa::TEXTS,
     };
-    let speaker = Speaker { words: Words::new(language, currencies), texts, currency: quote.currency, names };
+    let speaker = Speaker { language, texts, currencies, currency: quote.currency, names };
     let mut text = Vec::new();
     for (number, line) in (1_i64..).zip(&quote.lines) {
         speaker.line(number, line, &mut text)?;
@@ -57,8 +57,9 @@ pub fn explain(quote: &Quote, language: Language, currencies: &Currencies, names
 }
 
 struct Speaker<'s> {
-    words: Words<'s>,
+    language: Language,
     texts: &'static Texts,
+    currencies: &'s Currencies,
     currency: Currency,
     names: &'s Names<'s>,
 }
@@ -69,9 +70,9 @@ impl Speaker<'_> {
         text.push(fill(
             self.texts.line,
             &[
-                ("number", self.words.plain(&number.to_string())),
+                ("number", self.language.number(&number.to_string())),
                 ("product", product),
-                ("quantity", self.words.number(&line.quantity.to_string())),
+                ("quantity", self.number(&line.quantity.to_string())),
                 ("unit", self.money(line.unit_minor)?),
                 ("list", self.money(line.list_minor)?),
             ],
@@ -90,7 +91,7 @@ impl Speaker<'_> {
                 TaxMode::Included => self.texts.tax_included,
                 TaxMode::OnTop => self.texts.tax_on_top,
             };
-            let said = fill(sentence, &[("rate", self.words.percent(tax.rate)), ("tax", self.money(tax.tax_minor)?)]);
+            let said = fill(sentence, &[("rate", self.percent(tax.rate)), ("tax", self.money(tax.tax_minor)?)]);
             text.push(format!("   {said}"));
         }
         Ok(())
@@ -102,16 +103,16 @@ impl Speaker<'_> {
             By::Hand(reason) => fill(self.texts.by_hand, &[("reason", isolated(reason))]),
         };
         let (sentence, amount) = match taken.how {
-            Adjustment::Percent(rate) => (self.texts.percent, ("rate", self.words.percent(rate))),
+            Adjustment::Percent(rate) => (self.texts.percent, ("rate", self.percent(rate))),
             Adjustment::Amount { off, per } => {
                 let sentence = match per {
                     Per::Piece => self.texts.per_piece,
                     Per::Line => self.texts.per_line,
                     Per::Order => self.texts.per_order,
                 };
-                (sentence, ("amount", self.words.amount(off)?))
+                (sentence, ("amount", self.amount(off)?))
             }
-            Adjustment::FixedPrice(price) => (self.texts.fixed, ("amount", self.words.amount(price)?)),
+            Adjustment::FixedPrice(price) => (self.texts.fixed, ("amount", self.amount(price)?)),
         };
         let how = fill(sentence, &[amount, ("of", self.money(taken.of_minor)?)]);
         let bound = taken.bound.map(|bound| match bound {
@@ -137,9 +138,9 @@ impl Speaker<'_> {
             Why::Exclusive(by) => over(why.exclusive, by),
             Why::Final(by) => over(why.last, by),
             Why::AtLeast(Least::Pieces(pieces)) => {
-                fill(why.at_least_pieces, &[("least", self.words.number(&pieces.to_string()))])
+                fill(why.at_least_pieces, &[("least", self.number(&pieces.to_string()))])
             }
-            Why::AtLeast(Least::Amount(amount)) => fill(why.at_least_amount, &[("least", self.words.amount(amount)?)]),
+            Why::AtLeast(Least::Amount(amount)) => fill(why.at_least_amount, &[("least", self.amount(amount)?)]),
             Why::Day => why.day.to_owned(),
             Why::UsedUp => why.used_up.to_owned(),
             Why::CustomerUnknown => why.customer_unknown.to_owned(),
@@ -159,7 +160,19 @@ impl Speaker<'_> {
     }
 
     fn money(&self, minor: i64) -> Result<String> {
-        self.words.amount(Money::new(minor, self.currency))
+        self.amount(Money::new(minor, self.currency))
+    }
+
+    fn amount(&self, amount: Money) -> Result<String> {
+        self.language.money(amount, self.currencies)
+    }
+
+    fn percent(&self, rate: Rate) -> String {
+        self.language.kept_together(&self.language.percent(rate))
+    }
+
+    fn number(&self, text: &str) -> String {
+        self.language.isolated_number(text)
     }
 }
 

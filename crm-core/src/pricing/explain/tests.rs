@@ -1,7 +1,6 @@
 use super::*;
 use crate::catalog::Product;
 use crate::kernel::money::Money;
-use crate::kernel::rate::Rate;
 use crate::kernel::time::Timestamp;
 use crate::pricing::{
     Assortment, Cart, CategoryTree, Context, Detail, Discount, Off, Policy, PolicySettings, PriceRule, RuleTerms, quote,

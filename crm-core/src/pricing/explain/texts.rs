@@ -1,4 +1,4 @@
-//! What a language brings: its sentences, its numbers, its names of money.
+//! What a language brings: its sentences.
 
 /// The sentences of a language. Names in braces are replaced: each sentence names all it is given.
 pub(super) struct Texts {

@@ -1,7 +1,6 @@
 //! English.
 
-use super::texts::Texts;
-use crate::kernel::words::Unit;
+use super::texts::{Texts, Unit};
 
 pub(super) const TEXTS: Texts = Texts {
     heading: "{name}. Days begin at {cutoff} in {zone}; months and years are those of the {calendar} calendar.",
@@ -34,11 +33,11 @@ pub(super) const TEXTS: Texts = Texts {
     weekdays: ["Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fridays", "Saturdays", "Sundays"],
     hours: "from {from} until {until}",
     at_least: "from {least} on",
-    pieces: Unit::Counted(["piece", "pieces", "pieces", "pieces"]),
+    pieces: Unit::Counted(["piece", "pieces", "pieces"]),
     at_most: "at most {most} for a purchase",
     limit_own: "at most {most} for a member {period}",
     limit_all: "at most {most} for all together {period}",
-    purchases: Unit::Counted(["purchase", "purchases", "purchases", "purchases"]),
+    purchases: Unit::Counted(["purchase", "purchases", "purchases"]),
     soft: "this may be passed, and is reported",
     periods: ["in all", "a day", "a week", "a month", "a quarter", "a year"],
     at_once: "can be spent from the next purchase on",
@@ -55,15 +54,16 @@ pub(super) const TEXTS: Texts = Texts {
     ],
     valid_through: "valid through {date}",
     spans: [
-        Unit::Counted(["day", "days", "days", "days"]),
-        Unit::Counted(["week", "weeks", "weeks", "weeks"]),
-        Unit::Counted(["month", "months", "months", "months"]),
-        Unit::Counted(["quarter", "quarters", "quarters", "quarters"]),
-        Unit::Counted(["year", "years", "years", "years"]),
+        Unit::Counted(["day", "days", "days"]),
+        Unit::Counted(["week", "weeks", "weeks"]),
+        Unit::Counted(["month", "months", "months"]),
+        Unit::Counted(["quarter", "quarters", "quarters"]),
+        Unit::Counted(["year", "years", "years"]),
     ],
     again: "a return takes back what the rest would not have earned",
     exclusive: "Of the rules of group {group} only the one that gives most applies.",
     cap: "All rules together give at most {most} for a purchase.",
+    points: Unit::Counted(["point", "points", "points"]),
     and: ", ",
     unnamed: "something without a name",
 };

@@ -1,7 +1,6 @@
 //! Persian.
 
-use super::texts::Texts;
-use crate::kernel::words::Unit;
+use super::texts::{Texts, Unit};
 
 pub(super) const TEXTS: Texts = Texts {
     heading: "{name}. روز از ساعت {cutoff} در منطقهٔ زمانی {zone} آغاز می‌شود؛ ماه و سال بر پایهٔ گاه‌شمار {calendar} است.",
@@ -58,6 +57,7 @@ pub(super) const TEXTS: Texts = Texts {
     again: "مرجوعی آنچه را که باقی‌مانده به دست نمی‌آورد پس می‌گیرد",
     exclusive: "از قواعد گروه {group} فقط بیشترین آن‌ها اعمال می‌شود.",
     cap: "همهٔ قواعد با هم حداکثر {most} برای هر خرید می‌دهند.",
+    points: Unit::Same("امتیاز"),
     and: "، ",
     unnamed: "بی‌نام",
 };

@@ -1,7 +1,6 @@
 //! Hebrew.
 
-use super::texts::Texts;
-use crate::kernel::words::Unit;
+use super::texts::{Texts, Unit};
 
 pub(super) const TEXTS: Texts = Texts {
     heading: "{name}. היום מתחיל בשעה {cutoff} באזור הזמן {zone}; חודשים ושנים לפי הלוח {calendar}.",
@@ -34,11 +33,11 @@ pub(super) const TEXTS: Texts = Texts {
     weekdays: ["שני", "שלישי", "רביעי", "חמישי", "שישי", "שבת", "ראשון"],
     hours: "מ-{from} עד {until}",
     at_least: "החל ב-{least}",
-    pieces: Unit::Counted(["יחידה", "יחידות", "יחידות", "יחידות"]),
+    pieces: Unit::Counted(["יחידה", "יחידות", "יחידות"]),
     at_most: "לכל היותר {most} לקנייה",
     limit_own: "לכל היותר {most} לחבר {period}",
     limit_all: "לכל היותר {most} לכולם יחד {period}",
-    purchases: Unit::Counted(["קנייה", "קניות", "קניות", "קניות"]),
+    purchases: Unit::Counted(["קנייה", "קניות", "קניות"]),
     soft: "מותר לחרוג, והחריגה מדווחת",
     periods: ["בסך הכול", "ביום", "בשבוע", "בחודש", "ברבעון", "בשנה"],
     at_once: "ניתן לניצול מהקנייה הבאה",
@@ -49,15 +48,16 @@ pub(super) const TEXTS: Texts = Texts {
     ends: ["בתוקף עד סוף היום", "בתוקף עד סוף השבוע", "בתוקף עד סוף החודש", "בתוקף עד סוף הרבעון", "בתוקף עד סוף השנה"],
     valid_through: "בתוקף עד {date} ועד בכלל",
     spans: [
-        Unit::Counted(["יום", "ימים", "ימים", "ימים"]),
-        Unit::Counted(["שבוע", "שבועות", "שבועות", "שבועות"]),
-        Unit::Counted(["חודש", "חודשים", "חודשים", "חודשים"]),
-        Unit::Counted(["רבעון", "רבעונים", "רבעונים", "רבעונים"]),
-        Unit::Counted(["שנה", "שנים", "שנים", "שנים"]),
+        Unit::Counted(["יום", "ימים", "ימים"]),
+        Unit::Counted(["שבוע", "שבועות", "שבועות"]),
+        Unit::Counted(["חודש", "חודשים", "חודשים"]),
+        Unit::Counted(["רבעון", "רבעונים", "רבעונים"]),
+        Unit::Counted(["שנה", "שנים", "שנים"]),
     ],
     again: "החזרה מבטלת את מה שהיתרה לא הייתה מזכה",
     exclusive: "מכללי הקבוצה {group} חל רק זה שנותן יותר.",
     cap: "כל הכללים יחד נותנים לכל היותר {most} לקנייה.",
+    points: Unit::Counted(["נקודה", "נקודות", "נקודות"]),
     and: ", ",
     unnamed: "ללא שם",
 };

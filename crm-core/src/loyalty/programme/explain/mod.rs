@@ -14,16 +14,15 @@ use crate::catalog::{CategoryId, ProductId};
 use crate::customers::CustomerId;
 use crate::kernel::calendar::{Calendar, Span, Unit as Period};
 use crate::kernel::currency::Currencies;
-use crate::kernel::language::Language;
+use crate::kernel::language::{Counted, Language, fill, isolated};
 use crate::kernel::money::Money;
 use crate::kernel::rate::Rate;
-use crate::kernel::time::TimeOfDay;
-use crate::kernel::words::{Words, fill, isolated};
+use crate::kernel::time::{CivilDate, TimeOfDay};
 use crate::loyalty::Asset;
 use crate::loyalty::earning::{Available, Earn, EarnLimit, EarnRule, Goods, LimitCap, OnReturn};
 use crate::partners::{CustomerGroupId, PartnerGroupId};
 use crate::pricing::{Least, LimitPer, TierId};
-use texts::Texts;
+use texts::{Texts, Unit};
 
 /// Something that has a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,7 +62,7 @@ pub fn explain(
         Language::He => &he::TEXTS,
         Language::Fa => &fa::TEXTS,
     };
-    let speaker = Speaker { words: Words::new(language, currencies), texts, names, calendar: programme.calendar };
+    let speaker = Speaker { language, currencies, texts, names, calendar: programme.calendar };
     let mut text = speaker.whole(programme)?;
     for rule in &programme.earning.rules {
         let what = speaker.rule(rule)?;
@@ -73,7 +72,8 @@ pub fn explain(
 }
 
 struct Speaker<'s> {
-    words: Words<'s>,
+    language: Language,
+    currencies: &'s Currencies,
     texts: &'static Texts,
     names: &'s dyn Fn(Named) -> Option<String>,
     calendar: Calendar,
@@ -96,8 +96,8 @@ impl Speaker<'_> {
             Enrolment::Explicit => texts.explicit.to_owned(),
         });
         for value in &programme.point_values {
-            let money = self.words.amount(Money::new(value.worth.num(), value.currency))?;
-            text.push(fill(texts.worth, &[("points", self.words.points(value.worth.den())), ("money", money)]));
+            let money = self.money(Money::new(value.worth.num(), value.currency))?;
+            text.push(fill(texts.worth, &[("points", self.points(value.worth.den())), ("money", money)]));
         }
         let earning = &programme.earning;
         text.push(if earning.base.excludes_tax { texts.base_net } else { texts.base_gross }.to_owned());
@@ -147,8 +147,8 @@ impl Speaker<'_> {
         self.when(rule, &mut parts);
         for least in &rule.at_least {
             let least = match least {
-                Least::Pieces(pieces) => self.words.counted(*pieces, texts.pieces),
-                Least::Amount(amount) => self.words.amount(*amount)?,
+                Least::Pieces(pieces) => self.counted(*pieces, texts.pieces),
+                Least::Amount(amount) => self.money(*amount)?,
             };
             parts.push(fill(texts.at_least, &[("least", least)]));
         }
@@ -168,36 +168,40 @@ impl Speaker<'_> {
         let texts = self.texts;
         let give = |give| self.asset(rule.asset, give).map(|give| ("give", give));
         Ok(match rule.earn {
-            Earn::Percent(rate) => vec![fill(texts.percent, &[("rate", self.words.percent(rate))])],
+            Earn::Percent(rate) => vec![fill(texts.percent, &[("rate", self.percent(rate))])],
             Earn::Rate { give: so_much, per } => {
-                vec![fill(texts.rate, &[give(so_much)?, ("per", self.words.amount(per)?)])]
+                vec![fill(texts.rate, &[give(so_much)?, ("per", self.money(per)?)])]
             }
             Earn::Step { give: so_much, step, carry } => {
-                let mut parts = vec![fill(texts.step, &[give(so_much)?, ("step", self.words.amount(step)?)])];
+                let mut parts = vec![fill(texts.step, &[give(so_much)?, ("step", self.money(step)?)])];
                 parts.extend(carry.then(|| texts.carried.to_owned()));
                 parts
             }
             Earn::Every { give: so_much, nth, per_day } => {
-                let mut parts =
-                    vec![fill(texts.every, &[give(so_much)?, ("nth", self.words.number(&nth.to_string()))])];
+                let mut parts = vec![fill(
+                    texts.every,
+                    &[give(so_much)?, ("nth", self.language.isolated_number(&nth.to_string()))],
+                )];
                 parts
-                    .extend(per_day.map(|most| fill(texts.per_day, &[("most", self.words.number(&most.to_string()))])));
+                    .extend(per_day.map(|most| {
+                        fill(texts.per_day, &[("most", self.language.isolated_number(&most.to_string()))])
+                    }));
                 parts
             }
             Earn::Piece(so_much) => vec![fill(texts.piece, &[give(so_much)?])],
             Earn::Fixed(so_much) => vec![fill(texts.fixed, &[give(so_much)?])],
             Earn::Boost(by) if by < Rate::ZERO => {
                 let by = Rate::new(by.num().saturating_neg(), by.den())?;
-                vec![fill(texts.less, &[("rate", self.words.percent(by))])]
+                vec![fill(texts.less, &[("rate", self.percent(by))])]
             }
-            Earn::Boost(by) => vec![fill(texts.more, &[("rate", self.words.percent(by))])],
+            Earn::Boost(by) => vec![fill(texts.more, &[("rate", self.percent(by))])],
         })
     }
 
     fn when(&self, rule: &EarnRule, parts: &mut Vec<String>) {
         let texts = self.texts;
         if let Some(days) = &rule.days {
-            let date = |date| self.words.date(date, self.calendar);
+            let date = |date| self.date(date, self.calendar);
             parts.extend(days.from.map(|from| fill(texts.from, &[("from", date(from))])));
             parts.extend(days.through.map(|through| fill(texts.through, &[("through", date(through))])));
             let weekdays = days.weekdays.iter().filter_map(|day| texts.weekdays.get(*day as usize));
@@ -223,7 +227,7 @@ impl Speaker<'_> {
             Validity::Forever => texts.forever.to_owned(),
             Validity::For(span) => fill(texts.valid_for, &[("span", self.span(span))]),
             Validity::ToEndOf(period) => texts.ends.get(place(period)).copied().unwrap_or_default().to_owned(),
-            Validity::Through(date) => fill(texts.valid_through, &[("date", self.words.date(date, self.calendar))]),
+            Validity::Through(date) => fill(texts.valid_through, &[("date", self.date(date, self.calendar))]),
         });
         parts.extend((rule.on_return == OnReturn::ReEvaluate).then(|| texts.again.to_owned()));
     }
@@ -231,7 +235,7 @@ impl Speaker<'_> {
     fn limit(&self, limit: &EarnLimit, asset: Asset) -> Result<String> {
         let texts = self.texts;
         let most = match limit.cap {
-            LimitCap::Uses(uses) => self.words.counted(uses, texts.purchases),
+            LimitCap::Uses(uses) => self.counted(uses, texts.purchases),
             LimitCap::Amount(amount) => self.asset(asset, amount)?,
         };
         let period = limit.every.map_or(0, |every| place(every.unit) + 1);
@@ -244,11 +248,41 @@ impl Speaker<'_> {
         Ok(if limit.soft { format!("{said} ({})", texts.soft) } else { said })
     }
 
+    fn money(&self, amount: Money) -> Result<String> {
+        self.language.money(amount, self.currencies)
+    }
+
+    fn percent(&self, rate: Rate) -> String {
+        self.language.kept_together(&self.language.percent(rate))
+    }
+
+    fn points(&self, points: i64) -> String {
+        self.counted(points, self.texts.points)
+    }
+
+    fn date(&self, date: CivilDate, calendar: Calendar) -> String {
+        self.language.kept_together(&self.language.digits(&calendar.of(date).to_string()))
+    }
+
+    /// So many of something.
+    fn counted(&self, number: i64, unit: Unit) -> String {
+        let text = number.to_string();
+        let unit = match unit {
+            Unit::Same(unit) => unit,
+            Unit::Counted([one, few, many]) => match Counted::of(&text) {
+                Counted::One => one,
+                Counted::Few => few,
+                Counted::Many | Counted::Fraction => many,
+            },
+        };
+        format!("{}\u{a0}{unit}", self.language.isolated_number(&text))
+    }
+
     /// So much of an asset.
     fn asset(&self, asset: Asset, amount: i64) -> Result<String> {
         match asset.currency() {
-            None => Ok(self.words.points(amount)),
-            Some(currency) => self.words.amount(Money::new(amount, currency)),
+            None => Ok(self.points(amount)),
+            Some(currency) => self.money(Money::new(amount, currency)),
         }
     }
 
@@ -260,11 +294,11 @@ impl Speaker<'_> {
             Span::Quarters(number) => (number, 3),
             Span::Years(number) => (number, 4),
         };
-        self.texts.spans.get(unit).map_or_else(String::new, |unit| self.words.counted(number.into(), *unit))
+        self.texts.spans.get(unit).map_or_else(String::new, |unit| self.counted(number.into(), *unit))
     }
 
     fn time(&self, time: TimeOfDay) -> String {
-        self.words.isolate(&self.words.digits(&time.to_string()))
+        self.language.kept_together(&self.language.digits(&time.to_string()))
     }
 
     /// Names, if there are any.

@@ -1,7 +1,6 @@
 //! Polish.
 
-use super::texts::Texts;
-use crate::kernel::words::Unit;
+use super::texts::{Texts, Unit};
 
 pub(super) const TEXTS: Texts = Texts {
     heading: "{name}. Doba zaczyna się o {cutoff} w strefie {zone}; miesiące i lata liczy się według kalendarza: {calendar}.",
@@ -34,11 +33,11 @@ pub(super) const TEXTS: Texts = Texts {
     weekdays: ["poniedziałek", "wtorek", "środa", "czwartek", "piątek", "sobota", "niedziela"],
     hours: "od {from} do {until}",
     at_least: "od {least}",
-    pieces: Unit::Counted(["sztuka", "sztuki", "sztuk", "sztuki"]),
+    pieces: Unit::Counted(["sztuka", "sztuki", "sztuk"]),
     at_most: "najwyżej {most} za zakup",
     limit_own: "najwyżej {most} na uczestnika {period}",
     limit_all: "najwyżej {most} dla wszystkich razem {period}",
-    purchases: Unit::Counted(["zakup", "zakupy", "zakupów", "zakupu"]),
+    purchases: Unit::Counted(["zakup", "zakupy", "zakupów"]),
     soft: "limit można przekroczyć, co jest odnotowywane",
     periods: ["łącznie", "dziennie", "tygodniowo", "miesięcznie", "kwartalnie", "rocznie"],
     at_once: "do wykorzystania od następnego zakupu",
@@ -55,15 +54,16 @@ pub(super) const TEXTS: Texts = Texts {
     ],
     valid_through: "ważne do {date} włącznie",
     spans: [
-        Unit::Counted(["dzień", "dni", "dni", "dnia"]),
-        Unit::Counted(["tydzień", "tygodnie", "tygodni", "tygodnia"]),
-        Unit::Counted(["miesiąc", "miesiące", "miesięcy", "miesiąca"]),
-        Unit::Counted(["kwartał", "kwartały", "kwartałów", "kwartału"]),
-        Unit::Counted(["rok", "lata", "lat", "roku"]),
+        Unit::Counted(["dzień", "dni", "dni"]),
+        Unit::Counted(["tydzień", "tygodnie", "tygodni"]),
+        Unit::Counted(["miesiąc", "miesiące", "miesięcy"]),
+        Unit::Counted(["kwartał", "kwartały", "kwartałów"]),
+        Unit::Counted(["rok", "lata", "lat"]),
     ],
     again: "zwrot zabiera to, czego reszta by nie dała",
     exclusive: "Z reguł grupy {group} stosuje się tylko tę, która daje najwięcej.",
     cap: "Wszystkie reguły razem dają najwyżej {most} za zakup.",
+    points: Unit::Counted(["punkt", "punkty", "punktów"]),
     and: ", ",
     unnamed: "coś bez nazwy",
 };

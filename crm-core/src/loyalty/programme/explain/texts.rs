@@ -1,7 +1,5 @@
 //! What a language brings: its sentences.
 
-use crate::kernel::words::Unit;
-
 /// The sentences of a language. Names in braces are replaced: each sentence names all it is given.
 pub(super) struct Texts {
     /// `{name}`, `{zone}`, `{cutoff}`, `{calendar}`.
@@ -77,7 +75,17 @@ pub(super) struct Texts {
     pub(super) exclusive: &'static str,
     /// `{most}`.
     pub(super) cap: &'static str,
-    /// Between the parts of a sentence, and between names.
+    pub(super) points: Unit,
+    /// Between names.
     pub(super) and: &'static str,
     pub(super) unnamed: &'static str,
+}
+
+/// A noun behind a number.
+#[derive(Clone, Copy)]
+pub(super) enum Unit {
+    /// The same behind every number.
+    Same(&'static str),
+    /// Behind 1, behind 2 to 4, behind 5 and more: the last two differ in Polish alone.
+    Counted([&'static str; 3]),
 }

@@ -1,7 +1,10 @@
 //! The languages that texts for people are written in.
 
+mod numbers;
+
 use std::{fmt, str::FromStr};
 
+pub use numbers::{Counted, fill, isolated};
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result};

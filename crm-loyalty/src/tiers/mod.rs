@@ -1,0 +1,14 @@
+//! Tiers in the store: counting, reviewing, pinning, telling (S-16 to S-19, S-51).
+
+#![allow(dead_code, unused_imports, reason = "the rooms that use all of it come one by one")]
+
+mod invariants;
+mod join;
+mod post;
+mod service;
+
+pub(crate) use invariants::{counts_agree, standings_agree};
+pub(crate) use join::{Joined, join, part};
+pub(crate) use post::{Posting, expect, post, tiers_at};
+pub use service::{Interval, PIN, READ, REVIEW, TierView};
+pub(crate) use service::{complete, review_due};
