@@ -22,6 +22,7 @@ const PERMISSIONS: &[Permission] = &[
     permission(branches::WRITE, "open and change places of business"),
     permission(branches::READ, "see places of business"),
     permission(customers::WRITE, "create and change customers"),
+    permission(customers::MERGE, "make two customers one, and take that back"),
     permission(customers::READ, "see and search customers"),
     permission(catalog::WRITE, "create and change categories and products"),
     permission(catalog::READ, "see categories, products and stock"),
@@ -80,6 +81,7 @@ impl Module for Core {
                 customers::Customer::SCHEMA,
                 customers::SearchKey::SCHEMA,
                 customers::Relation::SCHEMA,
+                customers::CustomerMerge::SCHEMA,
                 catalog::Category::SCHEMA,
                 catalog::CategoryTreeState::SCHEMA,
                 catalog::CategoryMove::SCHEMA,
@@ -138,6 +140,8 @@ impl Module for Core {
                 customers::event::CUSTOMER_CREATED,
                 customers::event::CUSTOMER_CHANGED,
                 customers::event::CUSTOMERS_RELATED,
+                customers::event::CUSTOMERS_MERGED,
+                customers::event::CUSTOMERS_UNMERGED,
                 customers::event::STAGE_REACHED,
                 catalog::event::CATEGORY_CREATED,
                 catalog::event::PRODUCT_CREATED,
@@ -182,14 +186,17 @@ impl Module for Core {
         registry.tender(purchases::INSTALMENTS, instalments::ByInstalments);
         registry.invariant("purchases.sums", purchases::sums_agree);
         registry.invariant("purchases.history", purchases::stand_in_the_history);
+        registry.invariant("purchases.products", purchases::lines_name_products);
         registry.invariant("purchases.discounts", purchases::discounts_agree);
         registry.invariant("pricing.limits", purchases::limits_agree);
+        registry.invariant("journal.references", journal::entries_refer);
         registry.invariant("journal.seals", journal::seals_hold);
         registry.invariant("returns.shares", returns::returns_agree);
         registry.invariant("shipping.pick_lines", shipping::pick_lines_agree);
         registry.invariant("invoices.numbers", invoices::numbers_have_no_gaps);
         registry.invariant("instalments.sums", instalments::plans_agree);
         registry.invariant("customers.search_keys", customers::search_keys_agree);
+        registry.invariant("customers.merges", customers::merges_agree);
         registry.invariant("quotas.balances", quotas::balances_agree);
         Ok(())
     }

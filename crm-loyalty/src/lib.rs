@@ -3,18 +3,27 @@
 //! Its words, values and pure rules are in [`crm_core::loyalty`]; here is what is done with them, and nothing that a third
 //! party's module could not do.
 
+pub mod cards;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 pub mod earning;
+pub mod gift_cards;
+pub mod jobs;
 pub mod ledger;
+pub mod merge;
 pub mod programme;
+pub mod redemption;
 pub mod tiers;
 
 use crm_core::Result;
-use crm_core::customers::event::CustomerCreated;
+use crm_core::accounts::Key;
+use crm_core::customers::event::{CustomerChanged, CustomerCreated, CustomersMerged, CustomersUnmerged};
 use crm_core::instalments::event::InstalmentsCleared;
+use crm_core::loyalty::cards::Card;
 use crm_core::loyalty::earning::{EarnCounter, PurchaseSheet};
-use crm_core::loyalty::ledger::{Account, Balance, Entry, Hold, Lot};
+use crm_core::loyalty::gift_cards::{GiftBatch, GiftCard, GiftSale, GiftTicket};
+use crm_core::loyalty::ledger::{Account, Balance, DayUse, Entry, Hold, Lot};
+use crm_core::loyalty::merge::MemberMerge;
 use crm_core::loyalty::programme::{ProgrammeState, ProgrammeVersion};
 use crm_core::loyalty::tiers::event::{TIER_ENDING, TIER_LOWERED, TIER_PINNED, TIER_REACHED};
 use crm_core::loyalty::tiers::{QualifyingDay, Standing, TierChange};
@@ -25,12 +34,33 @@ use crm_core::work::{Entity, UnitOfWork};
 
 /// The module: `Crm::builder(storage).module(Loyalty::new())`.
 #[derive(Debug, Default)]
-pub struct Loyalty {}
+pub struct Loyalty {
+    gift_key: gift_cards::GiftKey,
+}
 
 impl Loyalty {
     /// The club with standard settings.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// The same with gift cards: their codes are hidden by this key, which is not in the store. Without it nothing is done
+    /// with gift cards; with another, no card that was made before is found.
+    ///
+    /// ```
+    /// use crm_core::accounts::Key;
+    /// use crm_core::{Crm, MemoryStorage};
+    /// use crm_loyalty::Loyalty;
+    /// # fn main() -> crm_core::Result<()> {
+    /// let key = Key::new(*b"0123456789abcdef0123456789abcdeF")?;
+    /// let crm = Crm::builder(MemoryStorage::new()).module(Loyalty::new().gift_card_key(key)).build_blocking()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn gift_card_key(mut self, key: Key) -> Self {
+        self.gift_key = gift_cards::GiftKey(Some(key));
+        self
     }
 }
 
@@ -41,8 +71,21 @@ const fn permission(name: &'static str, about: &'static str) -> Permission {
 const PERMISSIONS: &[Permission] = &[
     permission(ledger::ENROL, "make customers members of the club"),
     permission(ledger::READ, "see accounts of the club and what is on them"),
+    permission(cards::ISSUE, "issue, activate and replace members' cards"),
+    permission(cards::BLOCK, "block members' cards, and free them again"),
+    permission(cards::READ, "look members' cards up"),
+    permission(gift_cards::ISSUE, "make gift cards and hand them out"),
+    permission(gift_cards::SELL, "bring gift cards to life that were paid for"),
+    permission(gift_cards::SHOW, "take codes of gift cards from whoever shows them"),
+    permission(gift_cards::READ, "look gift cards up by their serial numbers"),
+    permission(gift_cards::CARE, "block gift cards, free them, and pay out what is left"),
+    permission(merge::MERGE, "move what a member has when two customers become one"),
     permission(programme::WRITE, "save versions of the club's programme"),
     permission(programme::READ, "see the club's programme"),
+    permission(ledger::MANAGE, "freeze, thaw and close accounts of the club"),
+    permission(ledger::ADJUST, "set accounts of the club right by hand, and forgive debts"),
+    permission(ledger::MAINTAIN, "write down what is due on accounts of the club"),
+    permission(redemption::REDEEM, "set aside and pay with what is on accounts of the club"),
     permission(earning::EARN, "let purchases earn credit and points"),
     permission(earning::READ, "see what purchases have earned"),
     permission(earning::WHAT_IF, "ask what another programme would have given"),
@@ -66,12 +109,19 @@ impl Module for Loyalty {
                 Balance::SCHEMA,
                 Lot::SCHEMA,
                 Hold::SCHEMA,
+                DayUse::SCHEMA,
                 Entry::SCHEMA,
                 PurchaseSheet::SCHEMA,
                 EarnCounter::SCHEMA,
                 QualifyingDay::SCHEMA,
                 Standing::SCHEMA,
                 TierChange::SCHEMA,
+                Card::SCHEMA,
+                GiftBatch::SCHEMA,
+                GiftCard::SCHEMA,
+                GiftSale::SCHEMA,
+                GiftTicket::SCHEMA,
+                MemberMerge::SCHEMA,
             ],
             events: &[
                 programme::event::PROGRAMME_SAVED,
@@ -82,19 +132,44 @@ impl Module for Loyalty {
                 TIER_LOWERED,
                 TIER_ENDING,
                 TIER_PINNED,
+                cards::event::CARD_CHANGED,
+                cards::event::CARD_REFUSED,
+                gift_cards::event::GIFT_BATCH_MADE,
+                gift_cards::event::GIFT_CARD_CHANGED,
+                gift_cards::event::GIFT_CARD_SHOWN,
+                gift_cards::event::GIFT_CODE_TRIED,
             ],
         }
     }
 
     fn install(&self, registry: &mut Registry) -> Result<()> {
         registry.provide(programme::Versions::default());
+        registry.provide(self.gift_key.clone());
         registry.on::<CustomerCreated>("enrol", |work, event| ledger::on_customer(work, event.customer));
+        registry.tender(redemption::CREDIT, redemption::Redeeming { points: false });
+        registry.tender(redemption::POINTS, redemption::Redeeming { points: true });
+        registry.invariant("loyalty.accounts", ledger::accounts_agree);
         registry.on::<PurchaseRecorded>("earn", earning::on_purchase);
         registry.on::<PurchaseReturned>("claw back", earning::on_return);
         registry.on::<InstalmentsCleared>("earn as it is paid", earning::on_cleared);
+        registry.invariant("earning.sheets", earning::sheets_agree);
         registry.price_context(tiers::complete);
         registry.invariant("tiers.counts", tiers::counts_agree);
         registry.invariant("tiers.history", tiers::standings_agree);
+        registry.on::<CustomerCreated>("card numbers", |work, event| cards::on_card_no(work, event.customer));
+        registry.on::<CustomerChanged>("card numbers", |work, event| {
+            if event.columns.iter().any(|column| column == "card_no") {
+                cards::on_card_no(work, event.customer)?;
+            }
+            Ok(())
+        });
+        registry.on::<CustomersMerged>("members", merge::on_merged);
+        registry.on::<CustomersUnmerged>("members", merge::on_unmerged);
+        registry.on::<PurchaseReturned>("gift cards", gift_cards::on_return);
+        registry.tender(gift_cards::GIFT_CARD, gift_cards::GiftCards);
+        registry.invariant("loyalty.cards", cards::cards_agree);
+        registry.invariant("loyalty.gift_cards", gift_cards::gift_cards_agree);
+        registry.invariant("loyalty.merges", merge::merges_agree);
         Ok(())
     }
 }

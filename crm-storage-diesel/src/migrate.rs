@@ -86,6 +86,12 @@ pub const SHIPPED: &[ModuleMigrations] = &[
                 sqlite: include_str!("../migrations/sqlite/loyalty_0003_tiers.sql"),
                 postgres: include_str!("../migrations/postgres/loyalty_0003_tiers.sql"),
             },
+            Migration {
+                version: 4,
+                name: "cards",
+                sqlite: include_str!("../migrations/sqlite/loyalty_0004_cards.sql"),
+                postgres: include_str!("../migrations/postgres/loyalty_0004_cards.sql"),
+            },
         ],
     },
 ];

@@ -30,6 +30,11 @@ impl Source {
     pub fn new(name: impl Into<String>) -> Self {
         Self(name.into())
     }
+
+    /// Its name, to be digested.
+    pub(crate) fn name(&self) -> &str {
+        &self.0
+    }
 }
 
 impl std::fmt::Debug for Source {

@@ -132,7 +132,7 @@ pub fn nothing_beyond_its_reach(factory: Factory<'_>) {
 
 /// A refusal without the ids that the caller gave.
 fn words(refusal: &Error, world: &World) -> String {
-    let customers = [&world.customer, &world.other].map(|customer| customer.id.to_string());
+    let customers = [world.customer.id, world.other.id, world.merged].map(|id| id.to_string());
     let staff = [world.staff_id().to_string(), world.credential.to_string()];
     let others = [world.branch.id.to_string(), world.purchase.to_string()].into_iter().chain(staff);
     let sales = &world.sales;

@@ -34,6 +34,7 @@ mod faulty;
 mod grouped;
 pub mod instalments;
 pub mod invoices;
+pub mod merges;
 pub mod modules;
 pub mod offers;
 pub mod operations;
@@ -59,6 +60,11 @@ pub use faulty::{Fault, FaultyStorage};
 pub use grouped::GroupedMemory;
 pub use race::{Round, Turn, race};
 pub use sample::{Listener, Sample, Specimen, SpecimenFound, SpecimenId, any_specimen, any_text, specimen};
+
+/// How often a check is to do something: what the variable of the environment says, for a long run by hand.
+fn repeats(variable: &str, otherwise: u64) -> u64 {
+    std::env::var(variable).ok().and_then(|number| number.parse().ok()).unwrap_or(otherwise)
+}
 
 /// Expands to one `#[test]` for each check of the suite, in a module for each subject. See [`conformance`](self).
 #[macro_export]
@@ -97,6 +103,7 @@ macro_rules! conformance_tests {
                 are_found_in_any_spelling, are_found_by_everything_known, are_identified, have_one_card, change_and_are_found_anew,
                 are_related, come_in_pages,
             }
+            merges { are_one_customer, refuse_what_makes_no_sense, taken_back_are_as_they_were, race_for_one_record }
             catalog { categories_move, names_are_unique_among_sisters, names_fit_an_index, products_change, stock_never_falls_below_zero, stock_has_a_history }
             purchases {
                 are_recorded_once, have_a_receipt_of_their_own, are_paid_exactly, may_be_dated_back, move_stock, make_customers,
@@ -127,6 +134,7 @@ macro_rules! conformance_tests {
             quoted {
                 are_recorded_at_the_price_told, come_back_as_they_were_sold, limits_are_exact, limits_come_back,
                 limits_have_periods_and_owners, hands_have_limits, hands_have_limits_by_role,
+                each_sale_has_one_version_of_its_terms,
             }
             offers {
                 keep_their_price, are_accepted_once, hold_limits_until_they_end, refuse_nonsense, belong_to_their_customer,

@@ -10,7 +10,7 @@ use crate::access::{self, Holder, NewRole, Principal, Role, RoleAssignment, Scop
 use crate::accounts::{self, AccountsPolicy, CredentialId, Identifier};
 use crate::branches::{self, Branch, NewBranch};
 use crate::catalog::{self, Category, NewProduct, Product};
-use crate::customers::{self, Customer, Identifiers, LANGUAGE, NewCustomer};
+use crate::customers::{self, Customer, CustomerId, Identifiers, LANGUAGE, Merge, NewCustomer};
 use crate::instalments::{self, ChequeAction, ChequeState, NewCheque, NewPayment};
 use crate::invoices::{self, NewSeries};
 use crate::journal::{self, JournalQuery};
@@ -39,6 +39,8 @@ pub(super) struct World {
     pub(super) elsewhere: Branch,
     pub(super) customer: Customer,
     pub(super) other: Customer,
+    /// A record that leads to the customer.
+    pub(super) merged: CustomerId,
     pub(super) product: Product,
     pub(super) category: Category,
     pub(super) purchase: PurchaseId,
@@ -123,6 +125,10 @@ impl World {
         }
         let rule = bench.run(|work| work.pricing().save_rule(discount(None))).unwrap().0.id;
         let new = NewPurchase { customer: Some(customer), ..sale(branch.id, "new", product.id, 1) };
+        let new_record = NewCustomer { branch: Some(branch.id), owner: Some(owner), ..NewCustomer::person("Access") };
+        let merged = bench.customer(new_record).id;
+        let merge = Merge { survivor: customer, loser: merged, take: Vec::new(), reason: "test".into() };
+        bench.run(move |work| work.customers().merge(&merge, "world")).unwrap();
         // The purchases have changed the stage.
         let get = |id| bench.read(move |work| work.customers().get(id)).unwrap();
         let (customer, other, purchase) = (get(customer), get(other), recorded[0]);
@@ -155,6 +161,7 @@ impl World {
             elsewhere,
             customer,
             other,
+            merged,
             product,
             category,
             purchase,
@@ -188,6 +195,7 @@ impl World {
         let nobody = uuid::Uuid::max();
         absent.branch.id = nobody.into();
         absent.customer.id = nobody.into();
+        absent.merged = nobody.into();
         absent.customer.card_no = Some("nobody".into());
         absent.customer.phone = Some(crate::kernel::phone::Phone::from_e164("+48609999999").unwrap());
         absent.purchase = nobody.into();
@@ -311,6 +319,20 @@ pub const OPERATIONS: &[Operation] = &[
     writes("customers.relate", &[customers::WRITE], |work, world| {
         work.customers().relate(world.customer.id, "friend", world.other.id)?;
         Ok(vec![world.customer.target(), world.other.target()])
+    }),
+    writes("customers.merge", &[customers::MERGE], |work, world| {
+        let (survivor, loser) = (world.customer.id, world.other.id);
+        let merge = Merge { survivor, loser, take: Vec::new(), reason: "test".into() };
+        work.customers().merge(&merge, "test")?;
+        Ok(vec![world.customer.target(), world.other.target()])
+    }),
+    writes("customers.unmerge", &[customers::MERGE], |work, world| {
+        work.customers().unmerge(world.merged, "test", "test")?;
+        Ok(vec![Target { customer: Some(world.merged), ..world.customer.target() }])
+    }),
+    reads("customers.merged", &[customers::READ], |work, world| {
+        work.customers().merged(world.customer.id)?;
+        Ok(vec![world.customer.target()])
     }),
     reads("customers.get", &[customers::READ], |work, world| {
         Ok(belonging(&[work.customers().get(world.customer.id)?]))

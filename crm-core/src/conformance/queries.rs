@@ -199,6 +199,7 @@ pub fn filters_of_customers(factory: Factory<'_>) {
             referrer_id: None,
             locale,
             created_at: Timestamp::from_micros(micros).unwrap(),
+            merged_into_id: None,
         });
     answers_agree::<Customer>(&bench, &draw(customer, 50));
 }

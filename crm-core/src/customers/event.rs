@@ -15,6 +15,11 @@ pub const CUSTOMERS_RELATED: &str = "customers.related";
 /// The kind of [`StageReached`].
 pub const STAGE_REACHED: &str = "customers.stage_reached";
 
+/// The kind of [`CustomersMerged`].
+pub const CUSTOMERS_MERGED: &str = "customers.merged";
+/// The kind of [`CustomersUnmerged`].
+pub const CUSTOMERS_UNMERGED: &str = "customers.unmerged";
+
 /// A customer was added.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct CustomerCreated {
@@ -55,6 +60,32 @@ pub struct StageReached {
     pub to: Stage,
 }
 
+/// Two records were found to be of one customer. Modules move what they keep of the loser, in the same transaction (S-44).
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct CustomersMerged {
+    /// The record that goes on.
+    pub survivor: CustomerId,
+    /// The record that leads to it from now on.
+    pub loser: CustomerId,
+    /// The columns of the survivor that changed. Their values stay in the record, where erasure finds them.
+    pub columns: Vec<String>,
+    /// Why.
+    pub reason: String,
+}
+
+/// Two records are of two customers after all. Modules move back what they had moved, or fail what cannot be taken back.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct CustomersUnmerged {
+    /// The record that the other had led to.
+    pub survivor: CustomerId,
+    /// The record that stands for itself again.
+    pub loser: CustomerId,
+    /// The columns of the survivor that changed.
+    pub columns: Vec<String>,
+    /// Why.
+    pub reason: String,
+}
+
 fn about(customer: CustomerId) -> About {
     About {
         customer: Some(customer),
@@ -92,5 +123,27 @@ impl Event for StageReached {
 
     fn about(&self) -> About {
         about(self.customer)
+    }
+}
+
+impl Event for CustomersMerged {
+    const KIND: &'static str = CUSTOMERS_MERGED;
+
+    fn about(&self) -> About {
+        About {
+            reference: Some(Reference { kind: Customer::SCHEMA.kind, id: self.loser.into() }),
+            ..about(self.survivor)
+        }
+    }
+}
+
+impl Event for CustomersUnmerged {
+    const KIND: &'static str = CUSTOMERS_UNMERGED;
+
+    fn about(&self) -> About {
+        About {
+            reference: Some(Reference { kind: Customer::SCHEMA.kind, id: self.loser.into() }),
+            ..about(self.survivor)
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod event;
 mod language;
+mod merge;
 mod model;
 mod rules;
 mod search;
@@ -9,9 +10,12 @@ mod service;
 
 pub use language::LANGUAGE;
 pub(crate) use language::language_of;
+pub use merge::{MERGE, Merge, merges_agree};
+pub(crate) use merge::{current, ids_of};
 pub use model::{
-    Customer, CustomerId, CustomerKind, Relation, SearchField, SearchKey, Stage, customer, relation, search_key,
+    Customer, CustomerId, CustomerKind, CustomerMerge, MergedField, Relation, SearchField, SearchKey, Stage, customer,
+    customer_merge, relation, search_key,
 };
-pub use rules::{completeness, search_keys};
+pub use rules::{completeness, joined, search_keys, taken_back};
 pub use search::{Identifiers, Match, search_keys_agree};
 pub use service::{Customers, NewCustomer, READ, WRITE};

@@ -5,7 +5,8 @@ use crate::branches::BranchId;
 use crate::kernel::email::Email;
 use crate::kernel::phone::Phone;
 use crate::kernel::time::{CivilDate, Timestamp};
-use crate::work::Version;
+use crate::partners::CustomerGroupId;
+use crate::work::{Json, Version};
 
 crate::id! {
     /// Names a customer.
@@ -74,6 +75,8 @@ crate::entity! {
         locale: Option<String>,
         /// When the record was made.
         created_at: Timestamp,
+        /// The record of the same customer that goes on, if two were found to be one (S-44): this one leads there.
+        merged_into_id: Option<CustomerId>,
     }
 }
 
@@ -84,6 +87,8 @@ crate::text_enum! {
         Card = "card",
         /// An e-mail address.
         Email = "email",
+        /// The number of a card of the club, good or not. The module that issues them keeps these keys.
+        MemberCard = "member_card",
         /// Words of the name.
         Name = "name",
         /// A national id.
@@ -99,7 +104,7 @@ impl SearchField {
     /// The column of the customer that it looks at; a receipt is of a purchase.
     pub(super) fn column(self) -> &'static str {
         match self {
-            Self::Card => "card_no",
+            Self::Card | Self::MemberCard => "card_no",
             Self::Email => "email",
             Self::Name => "name",
             Self::NationalId => "national_id",
@@ -139,5 +144,52 @@ crate::entity! {
         to_id: CustomerId,
         /// Since when it is known.
         created_at: Timestamp,
+    }
+}
+
+crate::text_enum! {
+    /// A field of which a merge keeps one of two values (S-44).
+    pub enum MergedField {
+        /// The name.
+        Name = "name",
+        /// The phone.
+        Phone = "phone",
+        /// The e-mail address.
+        Email = "email",
+        /// The number of a card.
+        CardNo = "card_no",
+        /// The national id.
+        NationalId = "national_id",
+        /// The date of birth.
+        BirthDate = "birth_date",
+        /// The branch that looks after the customer.
+        Branch = "branch_id",
+        /// The user who is responsible.
+        Owner = "owner_id",
+        /// Who brought the customer.
+        Referrer = "referrer_id",
+        /// The language to write in.
+        Locale = "locale",
+    }
+}
+
+crate::entity! {
+    /// That two records are of one customer, and what it takes to take that back. There is one as long as it holds.
+    pub struct CustomerMerge {
+        kind: "customer_merge", table: "crm_customer_merges", key: (loser_id: CustomerId), columns: customer_merge,
+        personal: [originals],
+    } {
+        /// The record that leads to the other now.
+        loser_id: CustomerId,
+        /// The record that goes on.
+        survivor_id: CustomerId,
+        /// When.
+        merged_at: Timestamp,
+        /// Both records as they were, the survivor first, and the survivor as it was then made.
+        originals: Json<[Customer; 3]>,
+        /// Groups that the survivor came into by it.
+        groups: Json<Vec<CustomerGroupId>>,
+        /// Relations that were copied to the survivor: from, role, to.
+        relations: Json<Vec<(CustomerId, String, CustomerId)>>,
     }
 }

@@ -1,6 +1,7 @@
 //! Creating, changing and finding customers.
 
 use super::event::{CustomerChanged, CustomerCreated, CustomersRelated, StageReached};
+use super::merge::current_within;
 use super::model::{Customer, CustomerId, CustomerKind, Relation, SearchKey, Stage, customer, relation};
 use super::rules::search_keys;
 use crate::access::{Scoped, Target, UserId};
@@ -137,6 +138,7 @@ impl Customers<'_, '_> {
             referrer_id: new.referrer,
             locale: new.locale,
             created_at: work.now(),
+            merged_into_id: None,
         };
         normalise(&mut customer)?;
         quotas::take(&mut work, quotas::CUSTOMERS, 1)?;
@@ -150,15 +152,18 @@ impl Customers<'_, '_> {
     ///
     /// # Errors
     /// [`Error::Conflict`] when it was changed meanwhile; [`Error::NotFound`], also where the actor may not change the
-    /// customer; [`Error::Denied`] without any grant, or where the customer goes to a branch or user that the actor's
+    /// customer; `customer.merged` for a record that leads to another; [`Error::Denied`] without any grant, or where the customer goes to a branch or user that the actor's
     /// grant does not reach; otherwise as [`create`](Self::create).
     pub fn update(&mut self, customer: &mut Customer) -> Result<()> {
         let (mut work, before) = self.0.permit_on::<Customer>(WRITE, customer.id)?;
         work.keep_hidden(&before, customer)?;
         // Handing a customer over takes a grant at both ends.
         work.actor().require(WRITE, &customer.target())?;
+        if before.merged_into_id.is_some() {
+            return Err(Error::invalid("customer", "customer.merged"));
+        }
         normalise(customer)?;
-        customer.created_at = before.created_at;
+        (customer.created_at, customer.merged_into_id) = (before.created_at, None);
         let columns = changed_columns(&before, customer);
         if columns.is_empty() {
             return Ok(());
@@ -177,19 +182,23 @@ impl Customers<'_, '_> {
         Ok(())
     }
 
-    /// The customer with this id.
+    /// The customer with this id, or the one whom the record with this id leads to, as it is the same (C12).
     ///
     /// # Errors
     /// [`Error::NotFound`], also where the actor may not see it.
     pub fn get(&mut self, id: CustomerId) -> Result<Customer> {
-        self.0.within(READ)?.get(id)
+        let mut visible = self.0.within(READ)?;
+        let customer = visible.get(id)?;
+        let current = current_within(&mut visible, customer)?;
+        current.ok_or_else(|| Error::not_found("customer", id))
     }
 
-    /// One page of customers by folded name, narrowed to what the actor may see.
+    /// One page of customers by folded name, narrowed to what the actor may see, without records that lead to others.
     ///
     /// # Errors
     /// [`Error::Denied`] without [`READ`].
     pub fn page(&mut self, filter: Filter<Customer>, limit: Limit, after: Option<&Cursor>) -> Result<Page<Customer>> {
+        let filter = filter.and(customer::merged_into_id.is_null());
         self.0.within(READ)?.select(filter).order_by(customer::folded_name).page(limit, after)
     }
 

@@ -8,12 +8,12 @@ use super::model::{
 };
 use super::rules::{ChequeState, Due, MAX_INSTALMENTS, cover};
 use crate::branches::BranchId;
-use crate::customers::CustomerId;
+use crate::customers::{self, CustomerId};
 use crate::kernel::money::Money;
 use crate::kernel::page::{Cursor, Limit, Page};
 use crate::kernel::time::{CivilDate, Timestamp};
 use crate::purchases::{CARD, CASH, Payment, PurchaseId, TRANSFER};
-use crate::work::{Permit, UnitOfWork, Version};
+use crate::work::{Permit, UnitOfWork, Version, one_of};
 use crate::{Error, Result};
 
 /// Permission to sell what is paid later.
@@ -130,8 +130,10 @@ impl Instalments<'_, '_> {
         limit: Limit,
         after: Option<&Cursor>,
     ) -> Result<Page<Instalment>> {
-        let filter = instalment::customer_id.eq(customer).and(instalment::open.eq(true));
-        self.0.within(READ)?.select(filter).order_by(instalment::due_on).page(limit, after)
+        let mut visible = self.0.within(READ)?;
+        let ids = customers::ids_of(&mut visible, customer)?;
+        let filter = one_of(instalment::customer_id, &ids).and(instalment::open.eq(true));
+        visible.select(filter).order_by(instalment::due_on).page(limit, after)
     }
 
     /// One page of the cheques of a branch in a state that can be cashed until a day, the earliest first: those

@@ -9,14 +9,14 @@ use super::rules::{fiscal_year, number_text};
 use crate::access::Target;
 use crate::branches::{Branch, BranchId};
 use crate::catalog::Product;
-use crate::customers::{Customer, CustomerId, CustomerKind};
+use crate::customers::{self, Customer, CustomerId, CustomerKind};
 use crate::kernel::input::required_text;
 use crate::kernel::money::Money;
 use crate::kernel::page::{Cursor, Limit, Page};
 use crate::purchases::{OpenPurchase, Purchase, PurchaseId, PurchaseLine};
 use crate::returns::ReturnId;
 use crate::returns::event::RefundedTender;
-use crate::work::{Json, Permit, UnitOfWork, Version};
+use crate::work::{Json, Permit, UnitOfWork, Version, one_of};
 use crate::{Error, Result, purchases};
 
 /// Permission to set up series of numbers.
@@ -150,7 +150,9 @@ impl Invoices<'_, '_> {
     /// # Errors
     /// [`Error::Denied`] without [`READ`].
     pub fn of_customer(&mut self, customer: CustomerId, limit: Limit, after: Option<&Cursor>) -> Result<Page<Invoice>> {
-        self.0.within(READ)?.select(invoice::customer_id.eq(customer)).descending().page(limit, after)
+        let mut visible = self.0.within(READ)?;
+        let ids = customers::ids_of(&mut visible, customer)?;
+        visible.select(one_of(invoice::customer_id, &ids)).descending().page(limit, after)
     }
 
     /// One page of a series in a fiscal year, by number.

@@ -2,10 +2,10 @@
 
 use super::model::{JournalEntry, journal_entry};
 use crate::Result;
-use crate::customers::CustomerId;
+use crate::customers::{self, CustomerId};
 use crate::kernel::page::{Cursor, Limit, Page};
 use crate::kernel::time::Timestamp;
-use crate::work::{Filter, UnitOfWork};
+use crate::work::{Filter, UnitOfWork, one_of};
 
 /// Permission to read the journal.
 pub const READ: &str = "journal.read";
@@ -13,7 +13,7 @@ pub const READ: &str = "journal.read";
 /// Which part of the journal: every condition narrows, an empty query is all of it.
 #[derive(Debug, Clone, Default)]
 pub struct JournalQuery {
-    /// Only what stands in this customer's history.
+    /// Only what stands in this customer's history, or did in that of a record that leads to this one.
     pub customer: Option<CustomerId>,
     /// Only these kinds of events; empty for all.
     pub kinds: Vec<String>,
@@ -41,7 +41,13 @@ impl Journal<'_, '_> {
     /// # Errors
     /// [`crate::Error::Denied`] without the permission [`READ`].
     pub fn page(&mut self, query: &JournalQuery, limit: Limit, after: Option<&Cursor>) -> Result<Page<JournalEntry>> {
-        self.0.within(READ)?.select(query.filter()).order_by(journal_entry::occurred_at).descending().page(limit, after)
+        let mut visible = self.0.within(READ)?;
+        let mut filter = JournalQuery { customer: None, ..query.clone() }.filter();
+        if let Some(customer) = query.customer {
+            let ids = customers::ids_of(&mut visible, customer)?;
+            filter = one_of(journal_entry::customer_id, &ids).and(filter);
+        }
+        visible.select(filter).order_by(journal_entry::occurred_at).descending().page(limit, after)
     }
 }
 

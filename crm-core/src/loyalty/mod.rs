@@ -5,9 +5,13 @@
 //! What the club gives, and to whom, is written in its [programme](programme::Programme).
 
 pub mod asset;
+pub mod cards;
 pub mod earning;
+pub mod gift_cards;
 pub mod ledger;
+pub mod merge;
 pub mod programme;
+pub mod redemption;
 pub mod tiers;
 
 pub use asset::Asset;

@@ -10,7 +10,7 @@ use super::rules::{OfferAction, OfferState};
 use crate::access::{Scoped as _, Target};
 use crate::branches::{Branch, BranchId};
 use crate::catalog::{Product, ProductId};
-use crate::customers::{Customer, CustomerId};
+use crate::customers::{self, Customer, CustomerId};
 use crate::kernel::input::required_text;
 use crate::kernel::language::Language;
 use crate::kernel::money::Money;
@@ -19,7 +19,7 @@ use crate::kernel::time::Timestamp;
 use crate::pricing::explain::{Names, explain};
 use crate::pricing::{self, Cart, PriceRuleId, Quote, QuoteRequest};
 use crate::purchases::{self, Agreed, NewLine, NewPurchase, NewTender, Receipt};
-use crate::work::{Json, Permit, UnitOfWork, Version};
+use crate::work::{Json, Permit, UnitOfWork, Version, one_of};
 use crate::{Error, Result};
 
 /// Permission to make offers, send them and take them back.
@@ -298,8 +298,10 @@ impl Offers<'_, '_> {
     /// # Errors
     /// [`Error::Denied`] without [`READ`].
     pub fn of_customer(&mut self, customer: CustomerId, limit: Limit, after: Option<&Cursor>) -> Result<Page<Offer>> {
-        let filter = offer::customer_id.eq(customer);
-        self.0.within(READ)?.select(filter).order_by(offer::made_at).descending().page(limit, after)
+        let mut visible = self.0.within(READ)?;
+        let ids = customers::ids_of(&mut visible, customer)?;
+        let filter = one_of(offer::customer_id, &ids);
+        visible.select(filter).order_by(offer::made_at).descending().page(limit, after)
     }
 
     /// What an offer says: its lines, what was taken off each and why, and the sums, ready to print.

@@ -13,14 +13,14 @@ use crate::access::Target;
 use crate::branches::Branch;
 use crate::catalog::{Product, ProductId};
 use crate::customers::event::StageReached;
-use crate::customers::{Customer, Stage};
+use crate::customers::{Customer, CustomerId, Stage};
 use crate::invoices::{self, InvoiceId, Item};
 use crate::kernel::input::required_text;
 use crate::kernel::money::Money;
 use crate::kernel::text::fold_digits;
 use crate::kernel::time::Timestamp;
 use crate::work::{Json, Permit};
-use crate::{Error, Result, instalments, shipping};
+use crate::{Error, Result, customers, instalments, shipping};
 
 /// The most lines of a purchase, and the most tenders.
 const MAX_LINES: usize = 1000;
@@ -38,7 +38,8 @@ pub(crate) fn record(
         return Err(Error::invalid("branch", "purchase.branch_closed"));
     }
     let occurred_at = when(work, &branch, new)?;
-    let customer = new.customer.map(|customer| work.get::<Customer>(customer)).transpose()?;
+    let customer = new.customer.map(|customer| buyer(work, new, customer)).transpose()?;
+    let customer_id = customer.as_ref().map(|customer| customer.id);
     let mut products = Vec::with_capacity(product_ids.len());
     for (product, id) in work.get_many::<Product>(product_ids)?.into_iter().zip(product_ids) {
         products.push(product.ok_or_else(|| Error::not_found("product", id))?);
@@ -56,7 +57,7 @@ pub(crate) fn record(
         id: work.new_id(),
         branch_id: branch.id,
         receipt_no: fold_digits(&required_text("receipt_no", &new.receipt_no, 64)?),
-        customer_id: new.customer,
+        customer_id,
         occurred_at,
         recorded_at: work.now(),
         business_date: branch.business_day().date_of(occurred_at),
@@ -75,8 +76,7 @@ pub(crate) fn record(
         take_stock(work, &purchase, &products, &lines)?;
     }
     if new.open {
-        let (branch_id, customer_id) = (branch.id, new.customer);
-        work.insert(&OpenPurchase { branch_id, purchase_id: purchase.id, customer_id })?;
+        work.insert(&OpenPurchase { branch_id: branch.id, purchase_id: purchase.id, customer_id })?;
     }
     if new.to_ship {
         shipping::prepare(work, &purchase, &lines)?;
@@ -88,7 +88,7 @@ pub(crate) fn record(
     work.emit(&PurchaseRecorded {
         purchase: purchase.id,
         branch: branch.id,
-        customer: new.customer,
+        customer: customer_id,
         total,
         deferred: Money::sum(branch.currency, deferred.map(|minor| Money::new(minor, branch.currency)))?,
         history_only: new.history_only,
@@ -98,6 +98,17 @@ pub(crate) fn record(
     })?;
     let invoice = invoice(work, new, &purchase, &lines, &tenders)?;
     Ok(Receipt { purchase: purchase.id, total, invoice })
+}
+
+/// Who buys: of a record that leads to another, that one.
+fn buyer(work: &mut Permit<'_, '_>, new: &NewPurchase, id: CustomerId) -> Result<Customer> {
+    let customer = customers::current(work, id)?;
+    if customer.id != id {
+        let permission = if new.history_only { IMPORT } else { work.permission() };
+        let target = Target { branch: Some(new.branch), customer: Some(customer.id), owner: None };
+        work.actor().require(permission, &target)?;
+    }
+    Ok(customer)
 }
 
 /// What can be refused before anything is read.
@@ -191,8 +202,9 @@ fn take_money(
     amounts: &[Money],
 ) -> Result<Vec<Tender>> {
     let mut tenders = Vec::with_capacity(amounts.len());
-    for (tender_no, (tender, amount)) in (1_u16..).zip(new.tenders.iter().zip(amounts)) {
-        tenders.push(tenders::pay(work, purchase, lines, tender_no, tender, *amount)?);
+    let parts: Vec<_> = new.tenders.iter().map(|tender| tender.method.as_str()).zip(amounts.iter().copied()).collect();
+    for (tender_no, tender) in (1_u16..).zip(&new.tenders) {
+        tenders.push(tenders::pay(work, purchase, lines, &parts, tender_no, tender)?);
     }
     work.insert_all(&tenders)?;
     Ok(tenders)

@@ -13,13 +13,13 @@ use crate::Result;
 use crate::access::{Scoped as _, Target};
 use crate::branches::{Branch, BranchId};
 use crate::catalog::{Product, ProductId, Stock};
-use crate::customers::{Customer, CustomerId};
+use crate::customers::{self, Customer, CustomerId};
 use crate::invoices::{self, InvoiceId, Item};
 use crate::journal::journal_entry;
 use crate::kernel::money::Money;
 use crate::kernel::page::{Cursor, Limit, Page};
 use crate::returns::{ReturnLine, return_line, taken_back};
-use crate::work::{CommandRecord, Permit, UnitOfWork};
+use crate::work::{CommandRecord, Permit, UnitOfWork, one_of};
 
 /// Permission to record purchases.
 pub const RECORD: &str = "purchases.record";
@@ -132,8 +132,9 @@ impl Purchases<'_, '_> {
         limit: Limit,
         after: Option<&Cursor>,
     ) -> Result<Page<Purchase>> {
-        let filter = journal_entry::customer_id.eq(customer).and(journal_entry::kind.eq(PURCHASE_RECORDED));
         let mut visible = self.0.within(READ)?;
+        let ids = customers::ids_of(&mut visible, customer)?;
+        let filter = one_of(journal_entry::customer_id, &ids).and(journal_entry::kind.eq(PURCHASE_RECORDED));
         let told = visible.select(filter).order_by(journal_entry::occurred_at).descending().page(limit, after)?;
         let ids: Vec<PurchaseId> = told.items.iter().filter_map(|entry| entry.reference_id).map(Into::into).collect();
         let items = visible.get_many::<Purchase>(&ids)?.into_iter().flatten().collect();

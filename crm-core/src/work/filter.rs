@@ -294,3 +294,11 @@ impl<E: Entity, T: Field> Col<E, T> {
         Criteria::StartsWith(self.at, prefix.into()).into()
     }
 }
+
+/// Has one of these values. Of one value it is the plain comparison, which an index answers in its own order.
+pub(crate) fn one_of<E: Entity, T: Field + Clone>(column: Col<E, Option<T>>, values: &[T]) -> Filter<E> {
+    match values {
+        [value] => column.eq(Some(value.clone())),
+        values => column.is_in(values.iter().cloned().map(Some)),
+    }
+}

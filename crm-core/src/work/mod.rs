@@ -15,6 +15,7 @@ mod within;
 
 pub use buffer::{Status, WriteBuffer};
 pub use entity::{Entity, EntityKey, changed_columns};
+pub(crate) use filter::one_of;
 pub use filter::{Col, Comparison, Criteria, Filter};
 pub use idempotency::{CommandKey, CommandRecord, command_record};
 pub use permit::Permit;

@@ -49,6 +49,7 @@ fn customer() -> impl Strategy<Value = Customer> {
         referrer_id: None,
         locale: None,
         created_at: Timestamp::UNIX_EPOCH,
+        merged_into_id: None,
     })
 }
 

@@ -18,14 +18,20 @@
     reason = "a check that fails panics: that is its report"
 )]
 
+pub mod cards;
 pub mod earning;
+pub mod gift_cards;
+pub mod jobs;
 pub mod ledger;
+pub mod merges;
+pub mod redemption;
 mod shop;
 pub mod tier_histories;
 mod tier_model;
 pub mod tiers;
 
-pub use shop::open;
+pub use shop::{GIFT_KEY, open};
+use shop::{Now, give, save};
 
 /// Expands to one `#[test]` for each check of the suite, in a module for each subject.
 #[macro_export]
@@ -40,10 +46,21 @@ macro_rules! loyalty_conformance_tests {
                 purchases_earn_and_returns_take_back, who_earns, versions_and_days,
                 what_is_paid_later_is_earned_later, what_is_counted, returns_in_parts_end_alike, what_if,
             }
+            redemption {
+                terms_are_told_and_kept, points_pay_by_their_value, holds_are_captured_voided_or_lapse,
+                accounts_are_frozen_and_closed, payments_come_back, nothing_is_spent_twice, caps_are_exact,
+            }
+            jobs { what_is_due_is_done_once, runs_at_once_come_to_the_same, a_failure_stops_no_other }
             tiers {
                 equal_the_model, are_reached_at_once_and_told_once, are_reviewed_late_or_twice, are_pinned_and_taken_back,
                 are_joined_and_parted, are_known_to_prices,
             }
+            cards { a_lost_card_takes_nothing_with_it, a_number_has_one_home, families_have_several, race_for_one_card }
+            gift_cards {
+                are_sold_and_spent, go_back_with_their_line, are_looked_after, fail_all_alike, stop_guessers, need_a_key,
+                race_for_one_card,
+            }
+            merges { everything_goes_along, taken_back_is_as_before, refusals_leave_nothing }
         }
     };
     (@expand $factory:expr; $($module:ident { $($check:ident),* $(,)? })*) => {$(

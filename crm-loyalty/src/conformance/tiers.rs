@@ -20,7 +20,6 @@ use crm_core::pricing::{Adjustment, Assortment, Audience, Cart, NewRule, QuoteRe
 use crm_core::purchases::{ByQuote, NewPurchase, NewTender, Recorded};
 use crm_core::reexport::Uuid;
 use crm_core::{ErrorKind, Result};
-use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
 use super::open;

@@ -8,8 +8,11 @@ use crm_core::branches::Branch;
 use crm_core::customers::CustomerId;
 use crm_core::instalments::event::{Cause as ClearedBy, InstalmentsCleared};
 use crm_core::kernel::time::Timestamp;
-use crm_core::loyalty::earning::{CounterKey, Occasion, Paid, Plan, PurchaseSheet, Qualifying, Sheet, Snapshot, base_lines};
-use crm_core::loyalty::ledger::{Account, AccountId, AccountState};
+use crm_core::loyalty::Asset;
+use crm_core::loyalty::earning::{
+    CounterKey, Occasion, Paid, Plan, PurchaseSheet, Qualifying, Sheet, Snapshot, base_lines,
+};
+use crm_core::loyalty::ledger::{Account, AccountId, AccountState, Balance};
 use crm_core::loyalty::programme::Compiled;
 use crm_core::loyalty::tiers::{Cause, Sums};
 use crm_core::partners::{Membership, Partner, PartnerGroupId};
@@ -29,20 +32,26 @@ pub(crate) fn on_purchase(work: &mut UnitOfWork<'_>, event: &PurchaseRecorded) -
     let Some(customer) = event.customer.filter(|_| !event.history_only) else { return Ok(()) };
     let target = Target { branch: Some(event.branch), customer: Some(customer), owner: None };
     let mut work = work.permit(EARN, &target)?;
+    let (account, credit) = (AccountId::from(customer), Asset::Credit(event.total.currency()));
+    work.expect::<Account>(&[account]);
+    work.expect::<Balance>(&[(account, Asset::Points), (account, credit)]);
+    work.expect::<Branch>(&[event.branch]);
     let Some(programme) = programme::current(&mut work, event.occurred_at)? else { return Ok(()) };
     // Who is no member earns nothing.
-    if work.find::<Account>(&AccountId::from(customer))?.is_none() {
+    if work.find::<Account>(&account)?.is_none() {
         return Ok(());
     }
     let branch: Branch = work.get(event.branch)?;
-    let mut book = Book::open(&mut work, AccountId::from(customer))?;
+    let date = branch.business_day().date_of(event.occurred_at);
+    tiers::expect(&mut work, &programme.programme, account, date);
+    let mut book = Book::open(&mut work, account)?;
     if book.account().state == AccountState::Closed {
         return Ok(());
     }
     let account = book.account().id;
     let snapshot = snapshot(&mut work, &programme, &branch, (account, customer), event.occurred_at)?;
     let terms = &programme.programme.earning;
-    let lines = base_lines(&event.lines, &event.tenders, &terms.base, &programme.tree);
+    let lines = base_lines(&event.lines, &event.tenders, &programme.programme, &programme.tree);
     let occasion =
         Occasion { branch: branch.id, customer, currency: event.total.currency(), snapshot: &snapshot, lines: &lines };
     let due = event.total.minor();

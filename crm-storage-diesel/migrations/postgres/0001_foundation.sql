@@ -89,11 +89,13 @@ CREATE TABLE crm_customers (
     referrer_id uuid,
     locale text COLLATE "C",
     created_at timestamptz NOT NULL,
+    merged_into_id uuid,
     CONSTRAINT crm_customers_pk PRIMARY KEY (id),
     CONSTRAINT crm_customers_card UNIQUE (card_no),
     CONSTRAINT crm_customers_national_id UNIQUE (national_id),
     CONSTRAINT crm_customers_branch_id_fk FOREIGN KEY (branch_id) REFERENCES crm_branches (id),
-    CONSTRAINT crm_customers_referrer_id_fk FOREIGN KEY (referrer_id) REFERENCES crm_customers (id)
+    CONSTRAINT crm_customers_referrer_id_fk FOREIGN KEY (referrer_id) REFERENCES crm_customers (id),
+    CONSTRAINT crm_customers_merged_into_id_fk FOREIGN KEY (merged_into_id) REFERENCES crm_customers (id)
 );
 
 CREATE INDEX crm_customers_name_idx ON crm_customers (folded_name, id);
@@ -101,6 +103,21 @@ CREATE INDEX crm_customers_name_idx ON crm_customers (folded_name, id);
 CREATE INDEX crm_customers_branch_idx ON crm_customers (branch_id, folded_name, id);
 
 CREATE INDEX crm_customers_owner_idx ON crm_customers (owner_id, folded_name, id);
+
+CREATE INDEX crm_customers_merged_idx ON crm_customers (merged_into_id, id);
+
+CREATE TABLE crm_customer_merges (
+    loser_id uuid NOT NULL,
+    survivor_id uuid NOT NULL,
+    merged_at timestamptz NOT NULL,
+    originals jsonb NOT NULL,
+    groups jsonb NOT NULL,
+    relations jsonb NOT NULL,
+    CONSTRAINT crm_customer_merges_pk PRIMARY KEY (loser_id),
+    CONSTRAINT crm_customer_merges_loser_id_fk FOREIGN KEY (loser_id) REFERENCES crm_customers (id),
+    CONSTRAINT crm_customer_merges_survivor_id_fk FOREIGN KEY (survivor_id) REFERENCES crm_customers (id),
+    CONSTRAINT crm_customer_merges_apart_check CHECK (loser_id <> survivor_id)
+);
 
 CREATE TABLE crm_search_keys (
     field text COLLATE "C" NOT NULL,
@@ -217,8 +234,6 @@ CREATE TABLE crm_memberships (
     CONSTRAINT crm_memberships_customer_id_fk FOREIGN KEY (customer_id) REFERENCES crm_customers (id),
     CONSTRAINT crm_memberships_group_id_fk FOREIGN KEY (group_id) REFERENCES crm_customer_groups (id)
 );
-
-CREATE INDEX crm_memberships_group_idx ON crm_memberships (group_id, customer_id);
 
 CREATE TABLE crm_price_rules (
     id uuid NOT NULL,
@@ -710,7 +725,7 @@ CREATE TABLE crm_outbox (
     CONSTRAINT crm_outbox_pk PRIMARY KEY (id)
 );
 
-CREATE INDEX crm_outbox_due_idx ON crm_outbox (due_at, id);
+CREATE INDEX crm_outbox_due_idx ON crm_outbox (dead, due_at, id);
 
 CREATE TABLE crm_commands (
     id uuid NOT NULL,

@@ -149,7 +149,9 @@ fn admitted(
     let home = customer.as_ref().and_then(|customer| customer.branch_id);
     let branch: Option<Branch> = work.find(&home.unwrap_or_else(|| Uuid::nil().into()))?;
     let today = branches::business_day(branch.as_ref()).date_of(work.now());
-    let of_a_stage = customer.is_some_and(|customer| policy.stages.contains_key(&customer.stage));
+    // Nobody is let in by a record that leads to another: the one it leads to has logins of its own.
+    let of_a_stage = customer
+        .is_some_and(|customer| customer.merged_into_id.is_none() && policy.stages.contains_key(&customer.stage));
     let has_logins = match who {
         Principal::User(_) => true,
         Principal::Customer(_) => of_a_stage,

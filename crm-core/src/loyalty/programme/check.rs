@@ -5,8 +5,9 @@ use serde::Serialize;
 use super::model::Programme;
 use crate::kernel::input::required_text;
 use crate::kernel::rate::Rate;
-use crate::loyalty::{earning, tiers};
+use crate::loyalty::{earning, redemption, tiers};
 use crate::pricing::CategoryTree;
+use crate::{Error, Result};
 
 /// Something about a programme that whoever saves it should know.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -37,8 +38,19 @@ impl Finding {
 pub fn check(programme: &Programme, tree: &CategoryTree) -> Vec<Finding> {
     let mut findings = settings(programme);
     findings.extend(earning::check(programme, tree));
+    findings.extend(redemption::check(&programme.redemption, !programme.point_values.is_empty()));
     findings.extend(tiers::check(programme));
+    findings.extend(faults("cards", programme.cards.check()));
+    findings.extend(faults("gift_cards", programme.gift_cards.check()));
     findings
+}
+
+/// A fault of a room that tells of the first only.
+fn faults(room: &str, checked: Result<()>) -> Option<Finding> {
+    match checked {
+        Err(Error::Invalid { field, rule }) => Some(Finding::fault(format!("{room}.{field}"), rule)),
+        _ => None,
+    }
 }
 
 fn settings(programme: &Programme) -> Vec<Finding> {

@@ -10,7 +10,10 @@ use crate::kernel::money::Money;
 use crate::kernel::points::Points;
 use crate::kernel::rate::{Rate, Rounding};
 use crate::kernel::time::{BusinessDay, TimeOfDay, Timestamp, Zone};
+use crate::loyalty::cards::CardTerms;
 use crate::loyalty::earning::EarningTerms;
+use crate::loyalty::gift_cards::GiftCardTerms;
+use crate::loyalty::redemption::RedemptionTerms;
 use crate::loyalty::tiers::TierLadder;
 use crate::work::{Json, Version};
 use crate::{Error, Result};
@@ -105,9 +108,18 @@ pub struct Programme {
     /// What purchases earn.
     #[serde(default)]
     pub earning: EarningTerms,
+    /// How one pays with what it has given.
+    #[serde(default)]
+    pub redemption: RedemptionTerms,
     /// The ladders of tiers (S-18).
     #[serde(default)]
     pub tiers: Vec<TierLadder>,
+    /// Members' cards.
+    #[serde(default)]
+    pub cards: CardTerms,
+    /// Gift cards.
+    #[serde(default)]
+    pub gift_cards: GiftCardTerms,
 }
 
 impl Programme {
@@ -121,7 +133,10 @@ impl Programme {
             enrolment: Enrolment::default(),
             point_values: Vec::new(),
             earning: EarningTerms::default(),
+            redemption: RedemptionTerms::default(),
             tiers: Vec::new(),
+            cards: CardTerms::default(),
+            gift_cards: GiftCardTerms::default(),
         }
     }
 

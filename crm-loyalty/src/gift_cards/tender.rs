@@ -1,0 +1,131 @@
+//! Paying with a gift card.
+
+use crm_core::access::Target;
+use crm_core::loyalty::gift_cards::{GiftCard, GiftStep, GiftTicket, GiftTicketId, gift_step};
+use crm_core::loyalty::ledger::{EntryKind, Hold, HoldId, HoldState, PostingAccount};
+use crm_core::purchases::{GiveBack, Paid, Payment, TenderMethod};
+use crm_core::work::{Json, Permit, UnitOfWork, Version};
+use crm_core::{Error, Result};
+use serde::{Deserialize, Serialize};
+
+use super::sale::change;
+use super::{SHOW, asset, terms};
+use crate::ledger::{Book, Cause, Take};
+
+/// Paid with a gift card: the method of a tender whose details are a [`GiftTender`].
+pub const GIFT_CARD: &str = "gift_card";
+
+/// What a tender [`GIFT_CARD`] wants to know: the ticket that showing the code has given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GiftTender {
+    /// The ticket.
+    pub ticket: GiftTicketId,
+}
+
+/// The tender.
+pub(crate) struct GiftCards;
+
+impl TenderMethod for GiftCards {
+    fn pay(&self, work: &mut UnitOfWork<'_>, payment: &Payment<'_>) -> Result<Paid> {
+        let purchase = payment.purchase;
+        let mut work = work.permit(SHOW, &Target::branch(purchase.branch_id))?;
+        let work = &mut work;
+        if payment.amount.is_zero() {
+            return Ok(Paid::NOW);
+        }
+        let wrong = |_| Error::invalid("details", "tender.details");
+        let details = payment.details.cloned().unwrap_or_default();
+        let details: GiftTender = serde_json::from_value(details).map_err(wrong)?;
+        let refused = || Error::invalid("ticket", "gift_card.refused");
+        let found = work.find::<GiftTicket>(&details.ticket)?;
+        let now = work.now();
+        let mut ticket = found
+            .filter(|ticket| !ticket.used && now < ticket.ends_at && ticket.branch_id == purchase.branch_id)
+            .ok_or_else(refused)?;
+        // The account is the lock: the card is read after it.
+        let mut book = Book::open(work, ticket.account_id)?;
+        let mut card: GiftCard = work.get(ticket.card_id)?;
+        let customer = ticket.customer_id.or(purchase.customer_id);
+        if !card.is_good(customer, now) || card.currency != payment.amount.currency() {
+            return Err(refused());
+        }
+        let (terms, _) = terms(work)?;
+        let asset = asset(&card);
+        let mut take = Take {
+            asset,
+            amount: payment.amount.minor(),
+            kind: EntryKind::Redeem,
+            to: PostingAccount::Redeemed,
+            occurred_at: purchase.occurred_at,
+            purchase: Some(purchase.id),
+            branch: Some(purchase.branch_id),
+            reason: None,
+            not_of: Some(purchase.id),
+        };
+        let taken = book.take(work, &take)?;
+        let left = book.available(work, asset)?;
+        if terms.single_use && left > 0 {
+            (take.amount, take.kind, take.to) = (left, EntryKind::Expire, PostingAccount::Breakage);
+            book.take(work, &take)?;
+        }
+        let amounts = book.amounts(work, asset)?;
+        book.close(work)?;
+        let hold: HoldId = work.new_id();
+        work.insert(&Hold {
+            account_id: ticket.account_id,
+            id: hold,
+            version: Version::FIRST,
+            asset,
+            amount: payment.amount.minor(),
+            worth_minor: payment.amount.minor(),
+            state: HoldState::Captured,
+            branch_id: purchase.branch_id,
+            business_date: purchase.business_date,
+            made_at: now,
+            lapses_at: ticket.ends_at,
+            purchase_id: Some(purchase.id),
+            card_id: Some(card.id.into()),
+            lots: Json(taken.lots),
+            restored: Json(Vec::new()),
+        })?;
+        (ticket.used, ticket.hold_id) = (true, Some(hold));
+        work.update(&mut ticket)?;
+        let state = gift_step(&card, GiftStep::Spend { empty: amounts.available + amounts.held == 0 }, now)?;
+        if state != card.state {
+            card.state = state;
+            change(work, &mut card)?;
+        }
+        Ok(Paid { later: false, reference: Some(ticket.id.into()) })
+    }
+
+    fn give_back(&self, work: &mut UnitOfWork<'_>, refund: &GiveBack<'_>) -> Result<()> {
+        let mut work = work.permit(SHOW, &Target::branch(refund.purchase.branch_id))?;
+        let missing = || Error::backend("giving back to a gift card", "no ticket stands behind the tender");
+        let ticket = refund.tender.reference.ok_or_else(missing)?;
+        give_back(&mut work, ticket.into(), refund)
+    }
+}
+
+fn give_back(work: &mut Permit<'_, '_>, ticket: GiftTicketId, refund: &GiveBack<'_>) -> Result<()> {
+    let ticket: GiftTicket = work.get(ticket)?;
+    let missing = || Error::backend("giving back to a gift card", "its ticket was never used");
+    let hold = ticket.hold_id.ok_or_else(missing)?;
+    let mut book = Book::open(work, ticket.account_id)?;
+    let mut hold: Hold = work.get((ticket.account_id, hold))?;
+    let mut card: GiftCard = work.get(ticket.card_id)?;
+    let cause =
+        Cause { purchase: Some(refund.purchase.id), branch: Some(refund.purchase.branch_id), ..Cause::default() };
+    book.restore(work, &mut hold, refund.amount.minor(), std::time::Duration::ZERO, &cause)?;
+    let left = book.available(work, hold.asset)?;
+    book.close(work)?;
+    work.update(&mut hold)?;
+    if left > 0 {
+        let state = gift_step(&card, GiftStep::Refill, work.now())?;
+        if state != card.state {
+            card.state = state;
+            change(work, &mut card)?;
+        }
+    }
+    Ok(())
+}
