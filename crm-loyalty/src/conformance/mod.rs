@@ -20,6 +20,7 @@
 
 pub mod anniversaries;
 pub mod cards;
+pub mod earning;
 mod floor;
 pub mod gift_cards;
 pub mod grants;
@@ -51,6 +52,10 @@ macro_rules! loyalty_conformance_tests {
             }
             ledger_histories { equal_the_model }
             loyal { are_listed_by_their_scores }
+            earning {
+                purchases_earn_and_returns_take_back, who_earns, versions_and_days,
+                what_is_paid_later_is_earned_later, what_is_counted, returns_in_parts_end_alike, what_if,
+            }
             redemption {
                 terms_are_told_and_kept, points_pay_by_their_value, holds_are_captured_voided_or_lapse,
                 accounts_are_frozen_and_closed, payments_come_back, nothing_is_spent_twice, caps_are_exact,

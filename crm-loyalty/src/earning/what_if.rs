@@ -302,7 +302,7 @@ fn earn(
     further: impl Fn(&CounterKey) -> i64,
 ) -> Result<(Vec<crm_core::loyalty::earning::BaseLine>, Earned)> {
     let Recorded { purchase, sheet, lines, tenders, .. } = recorded;
-    let lines = base_lines(lines, tenders, &programme.programme.earning.base, &programme.tree);
+    let lines = base_lines(lines, tenders, &programme.programme, &programme.tree);
     let occasion =
         Occasion { branch: purchase.branch_id, customer, currency: purchase.currency, snapshot, lines: &lines };
     let later = tenders.iter().filter(|tender| tender.paid_later).map(|tender| tender.amount_minor);
