@@ -240,9 +240,8 @@ pub fn prices_know_what_modules_know(factory: Factory<'_>) {
     // Who may ask for prices and nothing else.
     let till = Actor::new(Principal::Anonymous).granted(crate::pricing::READ, Reach::all());
     let request = move |customer| QuoteRequest { branch, customer, at: None, cart: Cart::of([(tea, 1)]) };
-    let total = |customer| {
-        bench.run_as(&till, move |work| work.pricing().quote(&request(customer))).unwrap().total_minor
-    };
+    let total =
+        |customer| bench.run_as(&till, move |work| work.pricing().quote(&request(customer))).unwrap().total_minor;
     assert_eq!([total(None), total(Some(ola)), total(Some(ala))], [1_000, 1_000, 900]);
     let context = bench.run_as(&till, move |work| work.pricing().context(&request(Some(ala)))).unwrap();
     assert_eq!(context.tiers, [gold]);

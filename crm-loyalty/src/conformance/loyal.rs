@@ -38,9 +38,8 @@ fn all(bench: &Bench, actor: &Actor, query: &LoyalQuery, limit: u32) -> Vec<Loya
     let (mut found, mut after) = (Vec::new(), None);
     loop {
         let (query, cursor) = (query.clone(), after.clone());
-        let page = bench.run_as(actor, move |work| {
-            work.loyalty().loyal_customers(&query, Limit::new(limit)?, cursor.as_ref())
-        });
+        let page = bench
+            .run_as(actor, move |work| work.loyalty().loyal_customers(&query, Limit::new(limit)?, cursor.as_ref()));
         let page = page.unwrap();
         assert!(page.items.len() <= usize::try_from(limit).unwrap());
         found.extend(page.items);
@@ -82,8 +81,7 @@ pub fn are_listed_by_their_scores(factory: Factory<'_>) {
     let best = all(&bench, &system, &query, 3);
     assert_eq!(best.iter().map(|one| one.account).collect::<Vec<_>>(), members[49..]);
     // Somebody sees themselves alone; without a grant nothing.
-    let own = Actor::new(Principal::Anonymous)
-        .granted(loyal::READ, Region::customer(Uuid::from(members[59]).into()));
+    let own = Actor::new(Principal::Anonymous).granted(loyal::READ, Region::customer(Uuid::from(members[59]).into()));
     query.at_least = Scores::LOWEST;
     let seen: Vec<_> = all(&bench, &own, &query, 10).into_iter().map(|one| one.account).collect();
     assert_eq!(seen, [members[59]]);

@@ -42,9 +42,7 @@ impl Rules<'_> {
             // Nothing supports it: it is kept for one more window.
             standing.held_through = match self.ladder.window {
                 Window::Lifetime => CivilDate::MAX,
-                Window::Rolling { span, calendar } => {
-                    calendar.add(on, span).map_or(CivilDate::MAX, before).max(on)
-                }
+                Window::Rolling { span, calendar } => calendar.add(on, span).map_or(CivilDate::MAX, before).max(on),
                 _ => self.around(standing, on)?.through,
             };
             standing.held_through
