@@ -30,7 +30,6 @@ pub mod ledger_histories;
 mod ledger_model;
 pub mod loyal;
 pub mod merged_members;
-pub mod merges;
 pub mod redemption;
 pub mod referral;
 mod shop;
