@@ -17,11 +17,8 @@ use crm_core::work::{Permit, UnitOfWork};
 use crm_core::{Crm, Error, ErrorKind, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::ledger::Book;
+use crate::ledger::{Book, MAINTAIN};
 use crate::tiers;
-
-/// Permission to write down what is due.
-const MAINTAIN: &str = "loyalty.maintain";
 
 /// The most failures a run remembers; the others are only counted.
 const MAX_FAILURES: usize = 100;

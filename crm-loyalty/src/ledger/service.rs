@@ -12,7 +12,7 @@ use crm_core::loyalty::Asset;
 use crm_core::loyalty::ledger::rules::Amounts;
 use crm_core::loyalty::ledger::{
     Account, AccountId, AccountKind, AccountState, Entry, EntryId, EntryKind, Lot, LotSource, NEVER, PostingAccount,
-    entry,
+    account, entry,
 };
 use crm_core::loyalty::programme::Enrolment;
 use crm_core::work::{Json, Permit, UnitOfWork, Version};
@@ -282,6 +282,25 @@ impl Club<'_, '_> {
     pub fn settle(&mut self, account: AccountId) -> Result<()> {
         let (mut work, account) = self.0.permit_on::<Account>(MAINTAIN, account)?;
         Book::open(&mut work, account.id)?.close(&mut work)
+    }
+
+    /// The same for at most so many accounts, those first on which something is due longest. Returns how many there were:
+    /// none when nothing is due.
+    ///
+    /// # Errors
+    /// [`Error::Denied`] without [`MAINTAIN`].
+    pub fn settle_due(&mut self, limit: Limit) -> Result<usize> {
+        let now = self.0.now();
+        let within = account::due_at.le(now).and(account::merged_into.is_null());
+        let page = self.0.within(MAINTAIN)?.select(within).order_by(account::due_at).page(limit, None)?;
+        let mut due: Vec<AccountId> = page.items.into_iter().map(|account| account.id).collect();
+        // Locked in the order of their ids (S-33).
+        due.sort_unstable();
+        for id in &due {
+            let (mut work, account) = self.0.permit_on::<Account>(MAINTAIN, *id)?;
+            Book::open(&mut work, account.id)?.close(&mut work)?;
+        }
+        Ok(due.len())
     }
 
     /// Makes the balances and what is left of the lots of an account anew, of its entries alone (S-02, T-2), and returns how
