@@ -29,7 +29,7 @@ pub mod ledger;
 pub mod ledger_histories;
 mod ledger_model;
 pub mod loyal;
-pub mod merges;
+pub mod merged_members;
 pub mod redemption;
 pub mod referral;
 mod shop;
@@ -86,7 +86,7 @@ macro_rules! loyalty_conformance_tests {
                 are_sold_and_spent, go_back_with_their_line, are_looked_after, fail_all_alike, stop_guessers, need_a_key,
                 race_for_one_card,
             }
-            merges { everything_goes_along, taken_back_is_as_before, refusals_leave_nothing }
+            merged_members { everything_goes_along, taken_back_is_as_before, refusals_leave_nothing }
         }
     };
     (@expand $factory:expr; $($module:ident { $($check:ident),* $(,)? })*) => {$(
