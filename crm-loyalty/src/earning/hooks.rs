@@ -179,7 +179,7 @@ fn snapshot(
     let date = branch.business_day().date_of(at);
     let memberships: Vec<_> = programme.groups.iter().map(|group| (customer, *group)).collect();
     let memberships = work.get_many::<Membership>(&memberships)?.into_iter().flatten();
-    let customer_groups = memberships.map(|member| member.group_id).collect();
+    let customer_groups = memberships.filter(|member| member.since <= at).map(|member| member.group_id).collect();
     let mut partner_groups: Vec<PartnerGroupId> = Vec::new();
     if programme.partners
         && let Some(partner) = work.find::<Partner>(&customer)?.filter(|partner| partner.is_valid_on(date))

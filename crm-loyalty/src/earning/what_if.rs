@@ -204,10 +204,11 @@ impl Replay<'_> {
     ) -> Result<()> {
         let old = programme::numbered(work, recorded.number)?;
         let mut snapshot = recorded.sheet.snapshot.clone();
-        // Of groups that nobody asked for then it is known who is in them now.
+        // Of groups that nobody asked for then it is known who is in them now, and since when.
         let unknown: Vec<_> = self.compiled.groups.iter().filter(|group| !old.groups.contains(group)).collect();
         let unknown: Vec<_> = unknown.into_iter().map(|group| (customer, *group)).collect();
         let found = work.get_many::<Membership>(&unknown)?.into_iter().flatten();
+        let found = found.filter(|member| member.since <= recorded.purchase.occurred_at);
         snapshot.customer_groups.extend(found.map(|member| member.group_id));
 
         let was = earn(&old, customer, &recorded, &recorded.sheet.snapshot, |_| 0)?;
