@@ -87,7 +87,11 @@ fn programme(zone: &Zone, currency: Currency, unit: i64) -> Programme {
         rules.push(EarnRule {
             name: format!("{percent} % more points on {day:?}"),
             days: Some(Days { weekdays: vec![day], ..Days::default() }),
-            ..EarnRule::new(format!("points-{day:?}").to_lowercase(), Asset::Points, Earn::Boost(Rate::percent(percent)))
+            ..EarnRule::new(
+                format!("points-{day:?}").to_lowercase(),
+                Asset::Points,
+                Earn::Boost(Rate::percent(percent)),
+            )
         });
     }
     let daily = EarnLimit {
@@ -161,7 +165,12 @@ pub(crate) struct Books {
 ///
 /// # Errors
 /// What the store meets.
-pub(crate) fn books(work: &mut UnitOfWork<'_>, customers: &[CustomerId], currency: Currency, zone: &Zone) -> Result<Books> {
+pub(crate) fn books(
+    work: &mut UnitOfWork<'_>,
+    customers: &[CustomerId],
+    currency: Currency,
+    zone: &Zone,
+) -> Result<Books> {
     let now = work.now();
     let mut work = work.unrestricted()?;
     let mut books = Books::default();

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crm_core::Result;
 use crm_core::access::{Extent, Grant, Holder, NewRole, UserId};
 use crm_core::branches::{Branch, BranchId, NewBranch, branch};
 use crm_core::catalog::{Category, CategoryId, NewProduct, Product, ProductId, category, product};
@@ -13,7 +14,6 @@ use crm_core::kernel::time::Zone;
 use crm_core::partners::PartnerGroupId;
 use crm_core::pricing::{Adjustment, Assortment, Audience, NewRule, RuleTerms, Stage};
 use crm_core::work::{Filter, Storage, UnitOfWork};
-use crm_core::Result;
 use crm_storage_diesel::DieselStorage;
 use serde::{Deserialize, Serialize};
 
@@ -74,7 +74,13 @@ pub(crate) fn new_branch(name: &str, zone: &Zone, currency: Currency) -> NewBran
 ///
 /// # Errors
 /// What the store meets; [`IdempotencyMismatch`](crm_core::Error::IdempotencyMismatch) for a store that was set up with another currency.
-pub(crate) fn set_up(work: &mut UnitOfWork<'_>, first_branch: &str, zone: &Zone, currency: Currency, unit: i64) -> Result<Shop> {
+pub(crate) fn set_up(
+    work: &mut UnitOfWork<'_>,
+    first_branch: &str,
+    zone: &Zone,
+    currency: Currency,
+    unit: i64,
+) -> Result<Shop> {
     let mut permit = work.unrestricted()?;
     permit.once("club.set_up", "shop", &currency, |work| {
         programme::save(work, zone, currency, unit)?;
@@ -93,7 +99,16 @@ pub(crate) fn set_up(work: &mut UnitOfWork<'_>, first_branch: &str, zone: &Zone,
             samovar: goods("DESK-SAMOVAR", "Samovar", 250 * unit, table)?,
         };
         work.access().install_templates()?;
-        let may = ["catalog.read", "customers.*", "instalments.*", "loyalty.*", "partners.*", "pricing.read", "purchases.*", "returns.*"];
+        let may = [
+            "catalog.read",
+            "customers.*",
+            "instalments.*",
+            "loyalty.*",
+            "partners.*",
+            "pricing.read",
+            "purchases.*",
+            "returns.*",
+        ];
         let role = NewRole::named("desk", may.map(|permission| Grant::permit(permission, Extent::All)));
         let role = work.access().create_role(role)?.id;
         let admin = work.access().create_user("Ada")?.id;
