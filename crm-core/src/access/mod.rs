@@ -31,7 +31,8 @@ pub use policy::Policy;
 pub use reach::{Reach, Region, Scoped, Target};
 pub use service::{ADMIN, AccessControl, LOGIN, NewRole, READ, WRITE};
 pub use staff::MAX_GROUP_DEPTH;
-pub(crate) use state::{PolicyCache, roles_of};
+pub(crate) use state::PolicyCache;
+pub use state::roles_of;
 pub use templates::{ADMIN_ROLE, Template, templates};
 
 use crate::customers::CustomerId;

@@ -102,7 +102,8 @@ impl Desk<'_> {
                 let lines = [NewLine::of(shop.goods.tea, 3), NewLine::of(shop.goods.cup, 4)];
                 let sale = NewPurchase::of(shop.main, "DESK-FRIEND", lines, [NewTender::cash_rest()]).by(friend);
                 let receipt = work.purchases().record(&sale, "desk friend")?;
-                let of_friend = entry::account_id.eq(AccountId::from(who.id)).and(entry::purchase_id.eq(Some(receipt.purchase)));
+                let of_friend =
+                    entry::account_id.eq(AccountId::from(who.id)).and(entry::purchase_id.eq(Some(receipt.purchase)));
                 let entries = work.unrestricted()?.select(of_friend).all()?;
                 let issued = entries.iter().flat_map(|entry| &entry.postings.0);
                 let issued = issued.filter(|posting| posting.account == PostingAccount::Issued);

@@ -68,7 +68,8 @@ impl Desk<'_> {
                 let account = who.account();
                 let query = Query { account, asset, branch: shop.main, due, requested: None };
                 let usable = work.loyalty().usable(&query)?;
-                let available = usable.terms.iter().find(|(term, _)| *term == Term::Available).map_or(0, |(_, minor)| *minor);
+                let available =
+                    usable.terms.iter().find(|(term, _)| *term == Term::Available).map_or(0, |(_, minor)| *minor);
                 let lines = goods.map(|(product, pieces, _)| NewLine::of(product, pieces));
                 let mut tenders = vec![NewTender::cash_rest()];
                 if usable.amount > 0 {
