@@ -3,34 +3,53 @@
 //! Its words, values and pure rules are in [`crm_core::loyalty`]; here is what is done with them, and nothing that a third
 //! party's module could not do.
 
+pub mod anniversaries;
+pub mod bonus;
 pub mod cards;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 pub mod earning;
 pub mod gift_cards;
+pub mod grants;
 pub mod jobs;
 pub mod ledger;
+pub mod loyal;
+mod members;
 pub mod merge;
+mod notice;
 pub mod programme;
 pub mod redemption;
+pub mod referral;
+pub mod statements;
 pub mod tiers;
 
 use crm_core::Result;
 use crm_core::accounts::Key;
 use crm_core::customers::event::{CustomerChanged, CustomerCreated, CustomersMerged, CustomersUnmerged};
 use crm_core::instalments::event::InstalmentsCleared;
+use crm_core::loyalty::anniversaries::event::{DAY_CELEBRATED, DAY_TOLD};
+use crm_core::loyalty::anniversaries::{Celebration, SpecialDay};
+use crm_core::loyalty::bonus::event::BONUS_CHANGED;
+use crm_core::loyalty::bonus::{BonusDay, BonusRequest};
 use crm_core::loyalty::cards::Card;
 use crm_core::loyalty::earning::{EarnCounter, PurchaseSheet};
 use crm_core::loyalty::gift_cards::{GiftBatch, GiftCard, GiftSale, GiftTicket};
+use crm_core::loyalty::grants::event::GRANT_MOVED;
+use crm_core::loyalty::grants::{GrantMember, GroupGrant};
 use crm_core::loyalty::ledger::{Account, Balance, DayUse, Entry, Hold, Lot};
 use crm_core::loyalty::merge::MemberMerge;
 use crm_core::loyalty::programme::{ProgrammeState, ProgrammeVersion};
+use crm_core::loyalty::referral::event::{REFERRAL_BARRED, REFERRAL_NOTED};
+use crm_core::loyalty::referral::{Fingerprint, Referral, ReferralReward, Referrer};
+use crm_core::loyalty::statements::Reminded;
 use crm_core::loyalty::tiers::event::{TIER_ENDING, TIER_LOWERED, TIER_PINNED, TIER_REACHED};
 use crm_core::loyalty::tiers::{QualifyingDay, Standing, TierChange};
 use crm_core::module::{Manifest, Module, Permission, Registry};
 use crm_core::purchases::event::PurchaseRecorded;
 use crm_core::returns::event::PurchaseReturned;
 use crm_core::work::{Entity, UnitOfWork};
+
+pub use notice::{NOTICES, Notice};
 
 /// The module: `Crm::builder(storage).module(Loyalty::new())`.
 #[derive(Debug, Default)]
@@ -71,6 +90,22 @@ const fn permission(name: &'static str, about: &'static str) -> Permission {
 const PERMISSIONS: &[Permission] = &[
     permission(ledger::ENROL, "make customers members of the club"),
     permission(ledger::READ, "see accounts of the club and what is on them"),
+    permission(grants::PLAN, "plan and revoke gifts to groups"),
+    permission(grants::APPROVE, "agree to a gift to a group that somebody else has planned"),
+    permission(grants::RUN, "carry out gifts to groups"),
+    permission(grants::READ, "see gifts to groups"),
+    permission(bonus::GIVE, "give by hand, up to one's limit"),
+    permission(bonus::APPROVE, "agree to what somebody else wants to give by hand"),
+    permission(bonus::READ, "see what was given by hand"),
+    permission(anniversaries::WRITE, "tell weddings and other days of customers that come back"),
+    permission(anniversaries::READ, "see days of customers that come back"),
+    permission(anniversaries::CELEBRATE, "give what days that come back give"),
+    permission(referral::WRITE, "say who pays with what, and bar referrals"),
+    permission(referral::READ, "see who brought whom, and what it gave"),
+    permission(referral::REWARD, "give what there is for bringing others"),
+    permission(statements::READ, "see statements of accounts, and what expires"),
+    permission(statements::REPORT, "see what the club owes, and what branches owe each other"),
+    permission(statements::REMIND, "remind members of what expires"),
     permission(cards::ISSUE, "issue, activate and replace members' cards"),
     permission(cards::BLOCK, "block members' cards, and free them again"),
     permission(cards::READ, "look members' cards up"),
@@ -89,6 +124,7 @@ const PERMISSIONS: &[Permission] = &[
     permission(earning::EARN, "let purchases earn credit and points"),
     permission(earning::READ, "see what purchases have earned"),
     permission(earning::WHAT_IF, "ask what another programme would have given"),
+    permission(loyal::READ, "see which customers are loyal"),
     permission(tiers::READ, "see tiers, what is missing to them, and their history"),
     permission(tiers::PIN, "set tiers by hand"),
     permission(tiers::REVIEW, "review tiers that are due"),
@@ -113,6 +149,17 @@ impl Module for Loyalty {
                 Entry::SCHEMA,
                 PurchaseSheet::SCHEMA,
                 EarnCounter::SCHEMA,
+                SpecialDay::SCHEMA,
+                Celebration::SCHEMA,
+                Referral::SCHEMA,
+                Referrer::SCHEMA,
+                ReferralReward::SCHEMA,
+                Fingerprint::SCHEMA,
+                BonusRequest::SCHEMA,
+                BonusDay::SCHEMA,
+                GroupGrant::SCHEMA,
+                GrantMember::SCHEMA,
+                Reminded::SCHEMA,
                 QualifyingDay::SCHEMA,
                 Standing::SCHEMA,
                 TierChange::SCHEMA,
@@ -124,10 +171,16 @@ impl Module for Loyalty {
                 MemberMerge::SCHEMA,
             ],
             events: &[
-                programme::event::PROGRAMME_SAVED,
                 ledger::event::LEDGER_POSTED,
                 ledger::event::ACCOUNT_OPENED,
                 ledger::event::ACCOUNT_STATE_CHANGED,
+                programme::event::PROGRAMME_SAVED,
+                DAY_TOLD,
+                DAY_CELEBRATED,
+                REFERRAL_NOTED,
+                REFERRAL_BARRED,
+                BONUS_CHANGED,
+                GRANT_MOVED,
                 TIER_REACHED,
                 TIER_LOWERED,
                 TIER_ENDING,
@@ -149,9 +202,22 @@ impl Module for Loyalty {
         registry.tender(redemption::CREDIT, redemption::Redeeming { points: false });
         registry.tender(redemption::POINTS, redemption::Redeeming { points: true });
         registry.invariant("loyalty.accounts", ledger::accounts_agree);
+        registry.on::<CustomerCreated>("birthday", |work, event| anniversaries::on_customer(work, event.customer));
+        registry.on::<CustomerCreated>("referral", |work, event| referral::on_customer(work, event.customer));
+        registry.on::<CustomerChanged>("birthday", |work, event| {
+            anniversaries::on_changed(work, event.customer, &event.columns)
+        });
+        registry.on::<CustomerChanged>("referral", |work, event| {
+            referral::on_changed(work, event.customer, &event.columns)
+        });
+        // Before what opens the buyer's own account: accounts are locked in the order of their ids (S-33).
+        registry.on::<PurchaseRecorded>("referral", referral::on_purchase);
+        registry.on::<PurchaseReturned>("referral", referral::on_return);
+        registry.on::<InstalmentsCleared>("referral", referral::on_cleared);
         registry.on::<PurchaseRecorded>("earn", earning::on_purchase);
         registry.on::<PurchaseReturned>("claw back", earning::on_return);
         registry.on::<InstalmentsCleared>("earn as it is paid", earning::on_cleared);
+        registry.invariant("earning.sheets", earning::sheets_agree);
         registry.price_context(tiers::complete);
         registry.invariant("tiers.counts", tiers::counts_agree);
         registry.invariant("tiers.history", tiers::standings_agree);
@@ -166,6 +232,8 @@ impl Module for Loyalty {
         registry.on::<CustomersUnmerged>("members", merge::on_unmerged);
         registry.on::<PurchaseReturned>("gift cards", gift_cards::on_return);
         registry.tender(gift_cards::GIFT_CARD, gift_cards::GiftCards);
+        registry.invariant("loyalty.grants", grants::lists_agree);
+        registry.invariant("loyalty.referrals", referral::rewards_agree);
         registry.invariant("loyalty.cards", cards::cards_agree);
         registry.invariant("loyalty.gift_cards", gift_cards::gift_cards_agree);
         registry.invariant("loyalty.merges", merge::merges_agree);

@@ -92,6 +92,12 @@ pub const SHIPPED: &[ModuleMigrations] = &[
                 sqlite: include_str!("../migrations/sqlite/loyalty_0004_cards.sql"),
                 postgres: include_str!("../migrations/postgres/loyalty_0004_cards.sql"),
             },
+            Migration {
+                version: 5,
+                name: "grants",
+                sqlite: include_str!("../migrations/sqlite/loyalty_0005_grants.sql"),
+                postgres: include_str!("../migrations/postgres/loyalty_0005_grants.sql"),
+            },
         ],
     },
 ];

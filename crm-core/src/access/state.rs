@@ -40,7 +40,7 @@ impl PolicyCache {
 }
 
 /// The roles somebody holds at this moment, in a unit of work that may write.
-pub(crate) fn roles_of(work: &mut Permit<'_, '_>, principal: &Principal) -> Result<BTreeSet<RoleId>> {
+pub fn roles_of(work: &mut Permit<'_, '_>, principal: &Principal) -> Result<BTreeSet<RoleId>> {
     let policy = work.shared.policy.seen(work)?;
     Ok(policy.roles_of(principal))
 }

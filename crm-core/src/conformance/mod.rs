@@ -94,6 +94,7 @@ macro_rules! conformance_tests {
             modules {
                 a_handler_fails_its_emitter, handlers_act_as_their_module, undeclared_events_are_refused, the_journal_tells_all,
                 the_outbox_delivers, workers_never_share_a_message,
+                prices_know_what_modules_know,
             }
             audit {
                 entries_say_who_where_and_why, the_past_is_kept_as_it_was_known, changes_break_the_seal, sealing_needs_a_permission, every_change_is_told,

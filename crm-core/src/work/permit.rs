@@ -155,7 +155,7 @@ impl<'w, 't> Permit<'w, 't> {
 
     /// The entity with this id; if there is none yet, `first` is stored as it. Of two who are first at once, in two
     /// processes too, one stores theirs and the other gets it.
-    pub(crate) fn find_or_first<E: Entity>(&mut self, id: E::Id, first: impl FnOnce(&mut Self) -> E) -> Result<E> {
+    pub fn find_or_first<E: Entity>(&mut self, id: E::Id, first: impl FnOnce(&mut Self) -> E) -> Result<E> {
         if let Some(found) = self.find(&id)? {
             return Ok(found);
         }

@@ -3,6 +3,7 @@
 
 mod access;
 mod allocate;
+mod anniversaries;
 mod buffer;
 mod calendar;
 mod conformance;
@@ -14,6 +15,8 @@ mod faults;
 mod money;
 mod pricing;
 mod rate;
+mod referral;
 mod returns;
+mod statements;
 mod support;
 mod time;

@@ -16,8 +16,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::terms::{Terms, terms};
-use crate::Club;
 use crate::ledger::{Book, NewHold, READ, standing};
+use crate::{Club, cards};
 
 /// Permission to set aside and free what is on an account, at the till.
 pub const REDEEM: &str = "loyalty.redeem";
@@ -110,7 +110,8 @@ impl Club<'_, '_> {
     ///
     /// # Errors
     /// As [`usable`](Self::usable); [`Error::Invalid`] with the rule that says why it is not so much: `redeem.not_enough`,
-    /// `redeem.invoice_cap`, `redeem.daily_cap`, `redeem.cash_part`, `redeem.minimum`; [`Error::IdempotencyMismatch`].
+    /// `redeem.invoice_cap`, `redeem.daily_cap`, `redeem.cash_part`, `redeem.minimum`; `card.refused` for a card that is not
+    /// good (S-36); [`Error::IdempotencyMismatch`].
     pub fn hold(&mut self, new: &NewHolding, idempotency_key: &str) -> Result<Holding> {
         let (mut work, account) = self.0.permit_on::<Account>(REDEEM, new.account)?;
         work.once("loyalty.hold", idempotency_key, new, |work| {
@@ -177,6 +178,9 @@ pub(super) fn redeem(work: &mut Permit<'_, '_>, book: &mut Book, asking: &Asking
     let Asking { asset, branch, due, amount, .. } = *asking;
     if amount.currency() != due.currency() {
         return Err(Error::invalid("amount", "redeem.currency"));
+    }
+    if let Some(card) = asking.card {
+        cards::may_spend(work, card.into(), book.account().id)?;
     }
     let customer: Option<CustomerId> = book.account().customer_id;
     let terms = terms(work, asset, due.currency(), branch, customer)?;

@@ -39,6 +39,10 @@ pub fn check(programme: &Programme, tree: &CategoryTree) -> Vec<Finding> {
     let mut findings = settings(programme);
     findings.extend(earning::check(programme, tree));
     findings.extend(redemption::check(&programme.redemption, !programme.point_values.is_empty()));
+    findings.extend(programme.referral.faults());
+    findings.extend(programme.anniversaries.faults());
+    findings.extend(programme.bonus.faults());
+    findings.extend(programme.reminders.faults());
     findings.extend(tiers::check(programme));
     findings.extend(faults("cards", programme.cards.check()));
     findings.extend(faults("gift_cards", programme.gift_cards.check()));

@@ -10,10 +10,14 @@ use crate::kernel::money::Money;
 use crate::kernel::points::Points;
 use crate::kernel::rate::{Rate, Rounding};
 use crate::kernel::time::{BusinessDay, TimeOfDay, Timestamp, Zone};
+use crate::loyalty::anniversaries::AnniversaryTerms;
+use crate::loyalty::bonus::BonusTerms;
 use crate::loyalty::cards::CardTerms;
 use crate::loyalty::earning::EarningTerms;
 use crate::loyalty::gift_cards::GiftCardTerms;
 use crate::loyalty::redemption::RedemptionTerms;
+use crate::loyalty::referral::ReferralTerms;
+use crate::loyalty::statements::ReminderTerms;
 use crate::loyalty::tiers::TierLadder;
 use crate::work::{Json, Version};
 use crate::{Error, Result};
@@ -111,6 +115,18 @@ pub struct Programme {
     /// How one pays with what it has given.
     #[serde(default)]
     pub redemption: RedemptionTerms,
+    /// What members get for those they bring.
+    #[serde(default)]
+    pub referral: ReferralTerms,
+    /// What is given on days that come back.
+    #[serde(default)]
+    pub anniversaries: AnniversaryTerms,
+    /// How much may be given by hand.
+    #[serde(default)]
+    pub bonus: BonusTerms,
+    /// When members are reminded of what expires.
+    #[serde(default)]
+    pub reminders: ReminderTerms,
     /// The ladders of tiers (S-18).
     #[serde(default)]
     pub tiers: Vec<TierLadder>,
@@ -134,6 +150,10 @@ impl Programme {
             point_values: Vec::new(),
             earning: EarningTerms::default(),
             redemption: RedemptionTerms::default(),
+            referral: ReferralTerms::default(),
+            anniversaries: AnniversaryTerms::default(),
+            bonus: BonusTerms::default(),
+            reminders: ReminderTerms::default(),
             tiers: Vec::new(),
             cards: CardTerms::default(),
             gift_cards: GiftCardTerms::default(),

@@ -1,0 +1,8 @@
+//! Days that come back: telling them, and celebrating them (S-39, N-20).
+
+mod job;
+mod service;
+
+pub use job::{CELEBRATE, Celebrated};
+pub use service::{READ, WRITE};
+pub(crate) use service::{on_changed, on_customer};

@@ -1,0 +1,122 @@
+//! Telling days that come back.
+
+use crm_core::access::Target;
+use crm_core::customers::{Customer, CustomerId};
+use crm_core::kernel::calendar::Calendar;
+use crm_core::kernel::input::required_text;
+use crm_core::kernel::time::CivilDate;
+use crm_core::loyalty::anniversaries::event::DayTold;
+use crm_core::loyalty::anniversaries::{AnniversaryTerms, BIRTH, SpecialDay, special_day};
+use crm_core::work::{Permit, UnitOfWork, Version};
+use crm_core::{Error, Result};
+
+use crate::members::dates;
+use crate::{Club, programme};
+
+/// Permission to tell days of customers that come back.
+pub const WRITE: &str = "loyalty.days.write";
+/// Permission to see them.
+pub const READ: &str = "loyalty.days.read";
+
+impl Club<'_, '_> {
+    /// Tells a day of a customer that comes back every year of its calendar: a wedding, a name day; without a date, that it
+    /// is no longer known. A birthday is told by the customer's record; here its calendar can be changed.
+    ///
+    /// A year that was celebrated is not celebrated again, whatever is told, and after a change nothing is given for as
+    /// many days as the programme says (S-39).
+    ///
+    /// # Errors
+    /// `day.kind` for a kind that is no word of 1 to 40 characters; `day.birth` for another date of birth than the
+    /// customer's record has; [`Error::NotFound`] for a customer out of reach.
+    pub fn tell_day(
+        &mut self,
+        customer: CustomerId,
+        kind: &str,
+        date: Option<CivilDate>,
+        calendar: Calendar,
+    ) -> Result<SpecialDay> {
+        let (mut work, customer) = self.0.permit_on::<Customer>(WRITE, customer)?;
+        let kind = required_text("kind", kind, 40).map_err(|_| Error::invalid("kind", "day.kind"))?;
+        if kind == BIRTH && date != customer.birth_date {
+            return Err(Error::invalid("date", "day.birth"));
+        }
+        let terms = terms(&mut work)?;
+        tell(&mut work, customer.id, &kind, date, Some(calendar), &terms)
+    }
+
+    /// The days of a customer that come back.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for a customer out of reach.
+    pub fn days_of(&mut self, customer: CustomerId) -> Result<Vec<SpecialDay>> {
+        let (mut work, _) = self.0.permit_on::<Customer>(READ, customer)?;
+        work.select(special_day::customer_id.eq(customer)).all()
+    }
+}
+
+/// A customer was created: their birthday is told.
+pub(crate) fn on_customer(work: &mut UnitOfWork<'_>, customer: CustomerId) -> Result<()> {
+    let mut work = work.permit(WRITE, &Target::customer(customer))?;
+    let customer: Customer = work.get(customer)?;
+    if customer.birth_date.is_some() {
+        let terms = terms(&mut work)?;
+        tell(&mut work, customer.id, BIRTH, customer.birth_date, None, &terms)?;
+    }
+    Ok(())
+}
+
+/// A customer was changed: so is their birthday, if that was.
+pub(crate) fn on_changed(work: &mut UnitOfWork<'_>, customer: CustomerId, columns: &[String]) -> Result<()> {
+    if !columns.iter().any(|column| column == "birth_date") {
+        return Ok(());
+    }
+    let mut work = work.permit(WRITE, &Target::customer(customer))?;
+    let customer: Customer = work.get(customer)?;
+    let terms = terms(&mut work)?;
+    tell(&mut work, customer.id, BIRTH, customer.birth_date, None, &terms).map(drop)
+}
+
+pub(super) fn terms(work: &mut Permit<'_, '_>) -> Result<AnniversaryTerms> {
+    let now = work.now();
+    let compiled = programme::current(work, now)?;
+    Ok(compiled.map(|compiled| compiled.programme.anniversaries.clone()).unwrap_or_default())
+}
+
+/// Writes a day down. Without a calendar it keeps the one it has, or gets the programme's for birthdays.
+fn tell(
+    work: &mut Permit<'_, '_>,
+    customer: CustomerId,
+    kind: &str,
+    date: Option<CivilDate>,
+    calendar: Option<Calendar>,
+    terms: &AnniversaryTerms,
+) -> Result<SpecialDay> {
+    let now = work.now();
+    let today = dates(work)?.day.date_of(now);
+    let known = work.find::<SpecialDay>(&(customer, kind.to_owned()))?;
+    let changed = known.is_some();
+    let mut day = known.unwrap_or_else(|| SpecialDay {
+        customer_id: customer,
+        kind: kind.to_owned(),
+        version: Version::FIRST,
+        date: None,
+        calendar: calendar.unwrap_or(terms.birth_calendar),
+        noted_at: now,
+        next_on: CivilDate::MAX,
+        celebrated_on: None,
+        celebrated_year: None,
+    });
+    let calendar = calendar.unwrap_or(day.calendar);
+    if changed && (day.date, day.calendar) == (date, calendar) {
+        return Ok(day);
+    }
+    day.tell(date, calendar, today, terms)?;
+    day.noted_at = now;
+    if changed {
+        work.update(&mut day)?
+    } else {
+        work.insert(&day)?
+    }
+    work.emit(&DayTold { customer, kind: kind.to_owned(), changed })?;
+    Ok(day)
+}

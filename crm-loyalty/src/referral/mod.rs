@@ -1,0 +1,11 @@
+//! Members who bring others (S-34, C78, N-8).
+
+mod hooks;
+mod invariants;
+mod link;
+mod reward;
+mod service;
+
+pub(crate) use hooks::{on_changed, on_cleared, on_customer, on_purchase, on_return};
+pub(crate) use invariants::rewards_agree;
+pub use service::{READ, REWARD, WRITE};
