@@ -122,6 +122,7 @@ fn postgres(options: &Options, mut server: PostgresServer) -> Result<()> {
 
 fn add_ours(variants: &mut Vec<Box<dyn Variant>>, crm: &Crm, options: &Options) {
     variants.extend(options.callers.iter().map(|&callers| Box::new(Ours::new(crm, callers)) as _));
+    variants.extend(options.threads.iter().map(|&threads| Box::new(Ours::threads(crm, threads)) as _));
 }
 
 fn beside_readers(

@@ -31,6 +31,7 @@ pub mod postgres_reads;
 pub mod postgres_server;
 pub mod postgres_store;
 pub mod proxy;
+pub mod ranks;
 pub mod reads;
 pub mod report;
 pub mod rows;

@@ -16,8 +16,10 @@ pub struct Options {
     pub cell: Duration,
     /// `--rounds N`: how often every variant has its turn; medians are reported.
     pub rounds: usize,
-    /// `--callers 1,8,64,256`: concurrent callers of our library.
+    /// `--callers 1,8,64,256`: concurrent callers of our library, as tasks of one thread.
     pub callers: Vec<usize>,
+    /// `--threads 64`: concurrent callers, each a thread that blocks; none unless told.
+    pub threads: Vec<usize>,
     /// `--readers N`: also measure writers with so many readers beside them.
     pub readers: usize,
     /// `--delay-us N`: put so much delay on each way between the client and PostgreSQL.
@@ -67,6 +69,7 @@ impl Options {
             cell: Duration::from_secs(2),
             rounds: 3,
             callers: vec![1, 8, 64, 256],
+            threads: Vec::new(),
             readers: 0,
             delay: Duration::ZERO,
             without_foreign_keys: false,
@@ -93,6 +96,7 @@ impl Options {
                 Arg::Long("seconds") => options.cell = Duration::try_from_secs_f64(parser.value()?.parse()?)?,
                 Arg::Long("rounds") => options.rounds = parser.value()?.parse::<usize>()?.max(1),
                 Arg::Long("callers") => options.callers = numbers(&parser.value()?.string()?)?,
+                Arg::Long("threads") => options.threads = numbers(&parser.value()?.string()?)?,
                 Arg::Long("readers") => options.readers = parser.value()?.parse()?,
                 Arg::Long("delay-us") => options.delay = Duration::from_micros(parser.value()?.parse()?),
                 Arg::Long("without-foreign-keys") => options.without_foreign_keys = true,
@@ -110,11 +114,16 @@ impl Options {
             options.cell = Duration::from_millis(40);
             options.rounds = 1;
             options.callers = vec![1, 8];
+            options.threads = vec![2];
             options.sizes = vec![1_000];
             options.journal = vec![2_000];
             options.products = 100;
         }
-        if options.sizes.is_empty() || options.products < 3 || options.callers.contains(&0) {
+        if options.sizes.is_empty()
+            || options.products < 3
+            || options.callers.contains(&0)
+            || options.threads.contains(&0)
+        {
             return Err("at least one size, three products and one caller are needed".into());
         }
         Ok(options)

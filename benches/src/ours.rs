@@ -10,8 +10,10 @@ use crm_core::journal::JournalQuery;
 use crm_core::kernel::page::{Cursor, CursorValue, Limit};
 use crm_core::module::{Manifest, Module, Permission, Registry};
 use crm_core::purchases::event::PurchaseRecorded;
+use crm_core::work::UnitOfWork;
 use crm_core::{Crm, Error};
 use crm_storage_diesel::DieselStorage;
+use futures_util::stream::{FuturesUnordered, TryStreamExt as _};
 
 use crate::Result;
 use crate::feed::{Draft, Feed};
@@ -58,18 +60,55 @@ pub fn migrate(url: &str) -> Result<()> {
 pub struct Ours {
     crm: Crm,
     callers: usize,
+    threads: bool,
 }
 
 impl Ours {
-    /// So many callers.
+    /// So many callers, as the tasks of one thread: as in a server.
     pub fn new(crm: &Crm, callers: usize) -> Self {
-        Self { crm: crm.clone(), callers }
+        Self { crm: crm.clone(), callers, threads: false }
+    }
+
+    /// So many callers, each a thread that blocks.
+    pub fn threads(crm: &Crm, callers: usize) -> Self {
+        Self { threads: true, ..Self::new(crm, callers) }
+    }
+
+    fn run_threads(&self, feed: &Feed, until: Instant) -> Result<Vec<Duration>> {
+        let actor = Actor::system();
+        let (crm, actor) = (&self.crm, &actor);
+        let callers = (0..self.callers).map(|_| {
+            move |draft: Draft| {
+                crm.blocking().run(actor, "purchase", move |work| record(work, &draft))?;
+                Ok(())
+            }
+        });
+        call_until(callers, feed, until)
+    }
+}
+
+fn record(work: &mut UnitOfWork<'_>, draft: &Draft) -> crm_core::Result<()> {
+    work.purchases().record(&draft.purchase, &draft.key).map(|_| ())
+}
+
+/// Records one purchase after the other until then.
+async fn call(crm: &Crm, feed: &Feed, until: Instant) -> Result<Vec<Duration>> {
+    let actor = Actor::system();
+    let mut taken = Vec::new();
+    loop {
+        let start = Instant::now();
+        if start >= until {
+            return Ok(taken);
+        }
+        let draft = feed.next();
+        crm.run(&actor, "purchase", move |work| record(work, &draft)).await?;
+        taken.push(start.elapsed());
     }
 }
 
 impl Variant for Ours {
     fn name(&self) -> String {
-        format!("ours, {} callers", self.callers)
+        format!("ours, {} {}", self.callers, if self.threads { "threads" } else { "callers" })
     }
 
     fn role(&self) -> Role {
@@ -77,17 +116,11 @@ impl Variant for Ours {
     }
 
     fn run(&mut self, feed: &Feed, until: Instant) -> Result<Vec<Duration>> {
-        let actor = Actor::system();
-        let (crm, actor) = (&self.crm, &actor);
-        let callers = (0..self.callers).map(|_| {
-            move |draft: Draft| {
-                crm.blocking().run(actor, "purchase", move |work| {
-                    work.purchases().record(&draft.purchase, &draft.key).map(|_| ())
-                })?;
-                Ok(())
-            }
-        });
-        call_until(callers, feed, until)
+        if self.threads {
+            return self.run_threads(feed, until);
+        }
+        let callers: FuturesUnordered<_> = (0..self.callers).map(|_| call(&self.crm, feed, until)).collect();
+        self.crm.blocking().wait(callers.try_concat())
     }
 }
 

@@ -186,8 +186,10 @@ impl Module for Core {
         registry.tender(purchases::INSTALMENTS, instalments::ByInstalments);
         registry.invariant("purchases.sums", purchases::sums_agree);
         registry.invariant("purchases.history", purchases::stand_in_the_history);
+        registry.invariant("purchases.products", purchases::lines_name_products);
         registry.invariant("purchases.discounts", purchases::discounts_agree);
         registry.invariant("pricing.limits", purchases::limits_agree);
+        registry.invariant("journal.references", journal::entries_refer);
         registry.invariant("journal.seals", journal::seals_hold);
         registry.invariant("returns.shares", returns::returns_agree);
         registry.invariant("shipping.pick_lines", shipping::pick_lines_agree);

@@ -11,11 +11,14 @@ pub mod conformance;
 pub mod earning;
 pub mod gift_cards;
 pub mod grants;
+pub mod jobs;
 pub mod ledger;
+pub mod loyal;
 mod members;
 pub mod merge;
 mod notice;
 pub mod programme;
+pub mod redemption;
 pub mod referral;
 pub mod statements;
 pub mod tiers;
@@ -33,7 +36,7 @@ use crm_core::loyalty::earning::{EarnCounter, PurchaseSheet};
 use crm_core::loyalty::gift_cards::{GiftBatch, GiftCard, GiftSale, GiftTicket};
 use crm_core::loyalty::grants::event::GRANT_MOVED;
 use crm_core::loyalty::grants::{GrantMember, GroupGrant};
-use crm_core::loyalty::ledger::{Account, Balance, Entry, Hold, Lot};
+use crm_core::loyalty::ledger::{Account, Balance, DayUse, Entry, Hold, Lot};
 use crm_core::loyalty::merge::MemberMerge;
 use crm_core::loyalty::programme::{ProgrammeState, ProgrammeVersion};
 use crm_core::loyalty::referral::event::{REFERRAL_BARRED, REFERRAL_NOTED};
@@ -114,9 +117,14 @@ const PERMISSIONS: &[Permission] = &[
     permission(merge::MERGE, "move what a member has when two customers become one"),
     permission(programme::WRITE, "save versions of the club's programme"),
     permission(programme::READ, "see the club's programme"),
+    permission(ledger::MANAGE, "freeze, thaw and close accounts of the club"),
+    permission(ledger::ADJUST, "set accounts of the club right by hand, and forgive debts"),
+    permission(ledger::MAINTAIN, "write down what is due on accounts of the club"),
+    permission(redemption::REDEEM, "set aside and pay with what is on accounts of the club"),
     permission(earning::EARN, "let purchases earn credit and points"),
     permission(earning::READ, "see what purchases have earned"),
     permission(earning::WHAT_IF, "ask what another programme would have given"),
+    permission(loyal::READ, "see which customers are loyal"),
     permission(tiers::READ, "see tiers, what is missing to them, and their history"),
     permission(tiers::PIN, "set tiers by hand"),
     permission(tiers::REVIEW, "review tiers that are due"),
@@ -137,6 +145,7 @@ impl Module for Loyalty {
                 Balance::SCHEMA,
                 Lot::SCHEMA,
                 Hold::SCHEMA,
+                DayUse::SCHEMA,
                 Entry::SCHEMA,
                 PurchaseSheet::SCHEMA,
                 EarnCounter::SCHEMA,
@@ -190,6 +199,9 @@ impl Module for Loyalty {
         registry.provide(programme::Versions::default());
         registry.provide(self.gift_key.clone());
         registry.on::<CustomerCreated>("enrol", |work, event| ledger::on_customer(work, event.customer));
+        registry.tender(redemption::CREDIT, redemption::Redeeming { points: false });
+        registry.tender(redemption::POINTS, redemption::Redeeming { points: true });
+        registry.invariant("loyalty.accounts", ledger::accounts_agree);
         registry.on::<CustomerCreated>("birthday", |work, event| anniversaries::on_customer(work, event.customer));
         registry.on::<CustomerCreated>("referral", |work, event| referral::on_customer(work, event.customer));
         registry.on::<CustomerChanged>("birthday", |work, event| {
@@ -205,6 +217,7 @@ impl Module for Loyalty {
         registry.on::<PurchaseRecorded>("earn", earning::on_purchase);
         registry.on::<PurchaseReturned>("claw back", earning::on_return);
         registry.on::<InstalmentsCleared>("earn as it is paid", earning::on_cleared);
+        registry.invariant("earning.sheets", earning::sheets_agree);
         registry.price_context(tiers::complete);
         registry.invariant("tiers.counts", tiers::counts_agree);
         registry.invariant("tiers.history", tiers::standings_agree);

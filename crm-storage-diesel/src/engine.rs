@@ -304,10 +304,11 @@ fn refuse(tickets: Vec<Ticket>, error: impl Fn() -> Error) {
     }
 }
 
-/// A random pause that grows with every try, so that two processes that met do not meet again.
+/// A pause that doubles with every try, up to a second, and is half random, so that two processes that met do not meet
+/// again. Who waits here makes nobody else wait.
 fn pause(attempts: u32) -> Duration {
-    let most = 1_000_u64 << attempts.min(6);
-    Duration::from_micros(RandomState::new().hash_one(attempts) % most)
+    let half = 500_u64 << attempts.min(10);
+    Duration::from_micros(half + RandomState::new().hash_one(attempts) % half)
 }
 
 struct Reader {

@@ -70,10 +70,13 @@ pub(crate) fn run(
             Err(_) => {}
         }
     }
+    // Rows that other processes hold have been waited for by the group: not as long once more for each job.
+    let waited = tickets.len() > 1;
     let mut again = Vec::new();
     let mut waiting = tickets.into_iter();
     for mut ticket in waiting.by_ref() {
-        let end = alone(session, schemas, limits, &mut ticket);
+        let waited = waited || ticket.attempts > 0;
+        let end = alone(session, schemas, limits, &mut ticket, waited);
         again.extend(answer(limits, std::iter::once((ticket, end))));
         if session.is_lost() {
             break;
@@ -160,8 +163,9 @@ fn run_all(tx: &mut dyn Tx, schemas: &Schemas, limits: &Limits, tickets: &mut [T
     Ok(ends)
 }
 
-fn alone(session: &mut dyn Session, schemas: &Schemas, limits: &Limits, ticket: &mut Ticket) -> End {
-    let ended = session.begin(Mode::Write).and_then(|()| {
+fn alone(session: &mut dyn Session, schemas: &Schemas, limits: &Limits, ticket: &mut Ticket, waited: bool) -> End {
+    let begun = if waited { session.begin_again() } else { session.begin(Mode::Write) };
+    let ended = begun.and_then(|()| {
         let mut buffer = WriteBuffer::new(session.as_tx(), schemas);
         let (status, verdict) = run_one(&mut buffer, limits, ticket, false)?;
         let end = judge(status, verdict);

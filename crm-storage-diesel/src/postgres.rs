@@ -144,16 +144,26 @@ pub(crate) struct PostgresTables<C> {
     connection: C,
     texts: Texts,
     begin_write: String,
+    begin_again: String,
     tenant: Option<String>,
 }
 
 impl<C: BorrowMut<PgConnection>> PostgresTables<C> {
     fn new(connection: C, lock_timeout: Duration) -> Self {
-        let begin_write = format!(
-            "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL lock_timeout = '{}ms'",
-            lock_timeout.as_millis().min(i32::MAX as u128)
-        );
-        Self { connection, texts: Texts::new(Dialect::Postgres), begin_write, tenant: None }
+        let begin = |lock_timeout: Duration| {
+            let millis = lock_timeout.as_millis().min(i32::MAX as u128);
+            format!("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL lock_timeout = '{millis}ms'")
+        };
+        // A whole group of jobs waits no longer one by one than it did together. For the server, zero means for ever.
+        let moment =
+            if lock_timeout.is_zero() { lock_timeout } else { (lock_timeout / 64).max(Duration::from_millis(1)) };
+        Self {
+            connection,
+            texts: Texts::new(Dialect::Postgres),
+            begin_write: begin(lock_timeout),
+            begin_again: begin(moment),
+            tenant: None,
+        }
     }
 
     /// Runs a statement that must change so many rows, and counts what it returns: what a distributed engine says it
@@ -207,7 +217,7 @@ impl<C: BorrowMut<PgConnection>> Tables for PostgresTables<C> {
             return Ok(Vec::new());
         }
         let locked = lock == Lock::ForUpdate;
-        let text = self.texts.get(schema, Operation::Fetch { locked });
+        let text = self.texts.get(schema, Operation::Fetch { keys: 0, locked });
         let statement = Statement::kept(text, key_columns(schema, &keys.iter().collect::<Vec<_>>()));
         let rows = load(self.connection.borrow_mut(), statement, &column_types(schema))?;
         let found: HashMap<Key, Row> = rows.into_iter().map(|row| (schema.key_of(&row), row)).collect();
@@ -265,6 +275,10 @@ impl<C: BorrowMut<PgConnection>> Tables for PostgresTables<C> {
             Mode::Read => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
         };
         self.connection.borrow_mut().batch_execute(text)
+    }
+
+    fn begin_again(&mut self) -> Result<(), DieselError> {
+        self.connection.borrow_mut().batch_execute(&self.begin_again)
     }
 
     fn prepare(&mut self, schemas: &Schemas, migrations: &[ModuleMigrations]) -> Result<()> {

@@ -51,6 +51,8 @@ struct State {
     closed: bool,
     /// The threads that take from this queue.
     servants: Vec<ThreadId>,
+    /// How many messages the one who [gathers](Queue::gather) waits for.
+    wanted: usize,
 }
 
 /// What [`Queue::wait`] found.
@@ -93,8 +95,12 @@ impl Queue {
             return Err(Error::busy("the queue of the storage is full"));
         }
         state.messages.push_back(message);
+        let enough = state.messages.len() >= state.wanted;
         drop(state);
-        self.filled.notify_one();
+        // Waking a thread costs more than what most messages want: not for each of those it waits for together.
+        if enough {
+            self.filled.notify_one();
+        }
         Ok(())
     }
 
@@ -138,13 +144,15 @@ impl Queue {
     pub(crate) fn gather(&self, wanted: usize, patience: Duration) {
         let deadline = Instant::now() + patience;
         let mut state = self.lock();
+        state.wanted = wanted;
         while state.messages.len() < wanted && !state.closed {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return;
+                break;
             }
             state = self.filled.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
         }
+        state.wanted = 0;
     }
 
     /// Takes up to `most` messages without waiting.

@@ -14,6 +14,13 @@ pub(crate) trait Session: Tx + Send {
     /// `Busy` when another process holds the database for too long.
     fn begin(&mut self, mode: Mode) -> Result<()>;
 
+    /// Begins a transaction that writes, for a job that was waited for before: where other processes hold its rows, it is
+    /// to come again later, and not to make those behind it wait once more.
+    ///
+    /// # Errors
+    /// As [`begin`](Self::begin).
+    fn begin_again(&mut self) -> Result<()>;
+
     /// Commits, durably.
     ///
     /// # Errors

@@ -14,8 +14,8 @@ use crate::errors::{self, Classified};
 use crate::migrate::ModuleMigrations;
 use crate::sql::{Bind, Dialect, Failure, Operation, SqlTx, Statement, Tables, Texts, bounds, column_types, load};
 
-/// Rows by INSERT, largest first: few texts, each kept prepared.
-const BATCHES: [usize; 3] = [32, 8, 1];
+/// Rows of a statement, largest first: few texts, each kept prepared. A purchase has about three lines.
+const BATCHES: [usize; 4] = [32, 8, 3, 1];
 
 /// The oldest SQLite taken: earlier ones can corrupt a WAL database when a checkpoint meets a reset of the log.
 const OLDEST: (u32, u32, u32) = (3, 51, 3);
@@ -186,15 +186,29 @@ impl<C: BorrowMut<SqliteConnection>> Tables for SqliteTables<C> {
     }
 
     fn fetch(&mut self, schema: &'static Schema, keys: &[Key], _: Lock) -> Result<Vec<Option<Row>>, Failure> {
-        // Whoever began to write is the only writer: there is nothing to lock.
-        let text = self.texts.get(schema, Operation::Fetch { locked: false });
-        let types = column_types(schema);
-        keys.iter()
-            .map(|key| {
-                let statement = Statement::kept(text.clone(), key_cells(schema, key));
-                Ok(load(self.connection.borrow_mut(), statement, &types)?.pop())
-            })
-            .collect()
+        // A row of a statement for many keys ends with the number of its key.
+        let types: Vec<_> = column_types(schema).into_iter().chain([ColumnType::Int]).collect();
+        let mut found = Vec::with_capacity(keys.len());
+        let mut rest = keys;
+        for size in BATCHES {
+            while let Some((batch, after)) = rest.split_at_checked(size) {
+                // Whoever began to write is the only writer: there is nothing to lock.
+                let text = self.texts.get(schema, Operation::Fetch { keys: size, locked: false });
+                let binds = batch.iter().flat_map(|key| key_cells(schema, key)).collect();
+                let read = schema.columns.len() + usize::from(size > 1);
+                let rows = load(self.connection.borrow_mut(), Statement::kept(text, binds), &types[..read])?;
+                let first = found.len();
+                found.resize(first + size, None);
+                for mut row in rows {
+                    let number = row.get(schema.columns.len()).and_then(Value::as_int).unwrap_or_default();
+                    row.truncate(schema.columns.len());
+                    let place = usize::try_from(number).ok().and_then(|number| found.get_mut(first + number));
+                    *place.ok_or(Failure::Conflict)? = Some(row);
+                }
+                rest = after;
+            }
+        }
+        Ok(found)
     }
 
     fn insert(&mut self, schema: &'static Schema, rows: &[Row]) -> Result<(), Failure> {

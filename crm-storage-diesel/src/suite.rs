@@ -243,6 +243,11 @@ fn batches(session: &mut dyn Session) {
             let rows: Vec<Row> = (0..count).map(|number| thing(number.into())).collect();
             session.insert(&THING, rows.clone()).unwrap();
             assert_eq!(session.count(&THING, &Criteria::everything()).unwrap(), u64::from(count));
+            // The last ones are not there.
+            let numbers = || (0..count + 5).rev();
+            let asked: Vec<Key> = numbers().map(|number| vec![id(number.into())]).collect();
+            let there = numbers().map(|number| (number < count).then(|| thing(number.into()))).collect::<Vec<_>>();
+            assert_eq!(session.fetch(&THING, &asked, Lock::None).unwrap(), there);
             let keys = rows.iter().map(|row| (THING.key_of(row), Some(1))).collect();
             session.delete(&THING, keys).unwrap();
             assert_eq!(session.count(&THING, &Criteria::everything()).unwrap(), 0);

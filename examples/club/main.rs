@@ -22,9 +22,10 @@ use crm_core::kernel::currency::Currencies;
 use crm_core::kernel::time::{CivilDate, Timestamp};
 use crm_core::{Error, Result};
 
+use desk::Player;
 use options::{HELP, Options};
 use report::Summary;
-use report::summary::{Account, Rows, Speed};
+use report::summary::{Rows, Speed};
 use source::Source;
 use terminal::Progress;
 use till::Till;
@@ -68,7 +69,8 @@ async fn run(options: Options) -> Result<()> {
     let opened = first.checked_add_micros(-24 * 3600 * 1_000_000)?;
     let (zone, currency) = (source.zone.clone(), source.currency);
     let (name, place) = (source.first_branch.clone().unwrap_or_else(|| "Main".into()), zone.clone());
-    let shop = front.run(opened, "set up", move |work| shop::set_up(work, &name, &place, currency)).await?;
+    let unit = programme::round_unit(source.average_minor);
+    let shop = front.run(opened, "set up", move |work| shop::set_up(work, &name, &place, currency, unit)).await?;
 
     let began = Instant::now();
     let progress = Progress::new(source.rows, options.quiet);
@@ -76,14 +78,24 @@ async fn run(options: Options) -> Result<()> {
     let millis = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
 
     let desk_opens = gather::opening(last, &zone)?;
-    let desk = desk::play(&front, &shop, desk_opens).await?;
+    let jobs = Till::for_jobs(&storage).await?;
+    programme::run_due(&jobs, desk_opens).await?;
+    let best = front.read(gather::sold).await?.top.into_iter();
+    let best = best.map(|(id, member)| Player { id, name: member.name, card: member.card }).collect();
+    let desk = desk::play(&front, &shop, &zone, desk_opens, best).await?;
 
     let violations = front.crm.verify().await?;
     for violation in &violations {
         eprintln!("{violation:?}");
     }
     let checked = (front.crm.describe().invariants.len(), violations.len());
-    let sold = front.read(gather::sold).await?;
+    let mut sold = front.read(gather::sold).await?;
+    let (top, place): (Vec<_>, _) = (sold.top.iter().map(|(id, _)| *id).collect(), zone.clone());
+    let books = front.read(move |work| programme::books(work, &top, currency, &place)).await?;
+    for (id, member) in &mut sold.top {
+        (member.credit_minor, member.points) = books.balances.get(id).copied().unwrap_or_default();
+        member.tier = books.standings.get(id).cloned();
+    }
     let recorded = tally.purchases + tally.returns;
     let date = |at: Timestamp| -> CivilDate { zone.date_of(at) };
     let mut summary = Summary {
@@ -100,10 +112,10 @@ async fn run(options: Options) -> Result<()> {
         },
         sales: sold.sales,
         members: sold.members,
-        tiers: Vec::new(),
-        credit: Account::default(),
-        points: Account::default(),
-        expiry: std::collections::BTreeMap::new(),
+        tiers: books.tiers,
+        credit: books.credit,
+        points: books.points,
+        expiry: books.expiry,
         top: sold.top.into_iter().map(|(_, member)| member).collect(),
         outbox: sold.outbox,
         desk,

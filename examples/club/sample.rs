@@ -168,7 +168,7 @@ fn sample() -> String {
             }
             // What people get wrong.
             match receipt {
-                1_040 => row("1040".into(), 3, 1, "13,75".into()),
+                1_040 => row("1040".into(), 3, 1, "\"1.375,00\"".into()),
                 1_200 => row("C9001".into(), 9, -2, price(9)),
                 1_333 => row("1333".into(), 0, 0, price(0)),
                 _ => {}

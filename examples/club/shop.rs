@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use crm_core::access::{Holder, UserId};
+use crm_core::Result;
+use crm_core::access::{Extent, Grant, Holder, NewRole, UserId};
 use crm_core::branches::{Branch, BranchId, NewBranch, branch};
 use crm_core::catalog::{Category, CategoryId, NewProduct, Product, ProductId, category, product};
 use crm_core::kernel::calendar::Calendar;
@@ -13,9 +14,10 @@ use crm_core::kernel::time::Zone;
 use crm_core::partners::PartnerGroupId;
 use crm_core::pricing::{Adjustment, Assortment, Audience, NewRule, RuleTerms, Stage};
 use crm_core::work::{Filter, Storage, UnitOfWork};
-use crm_core::{Error, Result};
 use crm_storage_diesel::DieselStorage;
 use serde::{Deserialize, Serialize};
+
+use crate::programme;
 
 /// What is there from the beginning.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -30,6 +32,8 @@ pub(crate) struct Shop {
     pub(crate) goods: Goods,
     pub(crate) operator: UserId,
     pub(crate) partners: PartnerGroupId,
+    /// How large amounts are here, in minor units.
+    pub(crate) unit: i64,
 }
 
 /// What is sold at the desk.
@@ -69,10 +73,17 @@ pub(crate) fn new_branch(name: &str, zone: &Zone, currency: Currency) -> NewBran
 /// Sets a shop up. Done once: the next time it is only found.
 ///
 /// # Errors
-/// What the store meets; [`Error::IdempotencyMismatch`] for a store that was set up with another currency.
-pub(crate) fn set_up(work: &mut UnitOfWork<'_>, first_branch: &str, zone: &Zone, currency: Currency) -> Result<Shop> {
+/// What the store meets; [`IdempotencyMismatch`](crm_core::Error::IdempotencyMismatch) for a store that was set up with another currency.
+pub(crate) fn set_up(
+    work: &mut UnitOfWork<'_>,
+    first_branch: &str,
+    zone: &Zone,
+    currency: Currency,
+    unit: i64,
+) -> Result<Shop> {
     let mut permit = work.unrestricted()?;
     permit.once("club.set_up", "shop", &currency, |work| {
+        programme::save(work, zone, currency, unit)?;
         let main = work.branches().create(new_branch(first_branch, zone, currency))?.id;
         let everything = work.catalog().create_category(None, "Everything")?.id;
         let tea = work.catalog().create_category(Some(everything), "Tea & coffee")?.id;
@@ -83,13 +94,23 @@ pub(crate) fn set_up(work: &mut UnitOfWork<'_>, first_branch: &str, zone: &Zone,
             work.catalog().create_product(new).map(|product| product.id)
         };
         let goods = Goods {
-            tea: goods("DESK-TEA", "Darjeeling, 100 g", 1_200, tea)?,
-            cup: goods("DESK-CUP", "Porcelain cup", 1_900, table)?,
-            samovar: goods("DESK-SAMOVAR", "Samovar", 26_000, table)?,
+            tea: goods("DESK-TEA", "Darjeeling, 100 g", 12 * unit, tea)?,
+            cup: goods("DESK-CUP", "Porcelain cup", 20 * unit, table)?,
+            samovar: goods("DESK-SAMOVAR", "Samovar", 250 * unit, table)?,
         };
-        let roles = work.access().install_templates()?;
-        let role = roles.iter().find(|role| role.name == "operator").map(|role| role.id);
-        let role = role.ok_or_else(|| Error::not_found("role", "operator"))?;
+        work.access().install_templates()?;
+        let may = [
+            "catalog.read",
+            "customers.*",
+            "instalments.*",
+            "loyalty.*",
+            "partners.*",
+            "pricing.read",
+            "purchases.*",
+            "returns.*",
+        ];
+        let role = NewRole::named("desk", may.map(|permission| Grant::permit(permission, Extent::All)));
+        let role = work.access().create_role(role)?.id;
         let admin = work.access().create_user("Ada")?.id;
         work.access().recover_admin(admin)?;
         let operator = work.access().create_user("Olek")?.id;
@@ -98,7 +119,7 @@ pub(crate) fn set_up(work: &mut UnitOfWork<'_>, first_branch: &str, zone: &Zone,
         let off = Adjustment::Percent(Rate::percent(PARTNERS_OFF));
         let terms = RuleTerms::new("Wholesale tea and coffee", Stage::Terms, Assortment::Category(tea), off);
         work.pricing().save_rule(NewRule::now(terms.for_whom(Audience::partners(partners))))?;
-        Ok(Shop { main, currency, everything, tea, goods, operator, partners })
+        Ok(Shop { main, currency, everything, tea, goods, operator, partners, unit })
     })
 }
 

@@ -23,6 +23,8 @@ pub(crate) struct Source {
     pub(crate) period: Option<(Timestamp, Timestamp)>,
     pub(crate) currency: Currency,
     pub(crate) zone: Zone,
+    /// What a receipt costs on average.
+    pub(crate) average_minor: i64,
     /// The branch of the first receipt.
     pub(crate) first_branch: Option<String>,
 }
@@ -40,16 +42,20 @@ impl Source {
         let currencies = Currencies::iso4217();
         let mut reader = reader(path.as_ref(), &stated, &currencies)?;
         let (currency, zone) = (reader.layout().currency, reader.layout().zone.clone());
+        let (mut receipts, mut total) = (0_i128, 0_i128);
         let (mut period, mut first_branch) = (None::<(Timestamp, Timestamp)>, None);
         while let Some(found) = reader.next()? {
             if let Found::Receipt(receipt) = found {
                 let (first, last) = period.unwrap_or((receipt.at, receipt.at));
                 period = Some((first.min(receipt.at), last.max(receipt.at)));
+                receipts += i128::from(!receipt.sold.is_empty());
+                total += receipt.sold.iter().map(|line| i128::from(line.total_minor)).sum::<i128>();
                 first_branch = first_branch.or(receipt.branch);
             }
         }
         let rows = reader.count().rows;
-        Ok(Self { path, stated, currencies, digest, rows, period, currency, zone, first_branch })
+        let average_minor = i64::try_from(total / receipts.max(1)).unwrap_or(i64::MAX);
+        Ok(Self { path, stated, currencies, digest, rows, period, currency, zone, average_minor, first_branch })
     }
 
     /// Reads it from the beginning.

@@ -61,6 +61,11 @@ pub use grouped::GroupedMemory;
 pub use race::{Round, Turn, race};
 pub use sample::{Listener, Sample, Specimen, SpecimenFound, SpecimenId, any_specimen, any_text, specimen};
 
+/// How often a check is to do something: what the variable of the environment says, for a long run by hand.
+fn repeats(variable: &str, otherwise: u64) -> u64 {
+    std::env::var(variable).ok().and_then(|number| number.parse().ok()).unwrap_or(otherwise)
+}
+
 /// Expands to one `#[test]` for each check of the suite, in a module for each subject. See [`conformance`](self).
 #[macro_export]
 macro_rules! conformance_tests {
@@ -89,6 +94,7 @@ macro_rules! conformance_tests {
             modules {
                 a_handler_fails_its_emitter, handlers_act_as_their_module, undeclared_events_are_refused, the_journal_tells_all,
                 the_outbox_delivers, workers_never_share_a_message,
+                prices_know_what_modules_know,
             }
             audit {
                 entries_say_who_where_and_why, the_past_is_kept_as_it_was_known, changes_break_the_seal, sealing_needs_a_permission, every_change_is_told,
@@ -129,6 +135,7 @@ macro_rules! conformance_tests {
             quoted {
                 are_recorded_at_the_price_told, come_back_as_they_were_sold, limits_are_exact, limits_come_back,
                 limits_have_periods_and_owners, hands_have_limits, hands_have_limits_by_role,
+                each_sale_has_one_version_of_its_terms,
             }
             offers {
                 keep_their_price, are_accepted_once, hold_limits_until_they_end, refuse_nonsense, belong_to_their_customer,

@@ -9,11 +9,14 @@ use super::bench::{Bench, Factory, at};
 use super::race::race;
 use super::sample::{Specimen, SpecimenFound, specimen};
 use crate::access::{Actor, Principal, Reach, Region, Target};
-use crate::customers::NewCustomer;
+use crate::customers::{Customer, NewCustomer, READ};
 use crate::journal::{JournalEntry, JournalQuery};
 use crate::kernel::page::Limit;
+use crate::kernel::rate::Rate;
 use crate::kernel::time::Timestamp;
-use crate::module::{About, DELIVER, Event, OutboxId, OutboxMessage};
+use crate::module::{About, DELIVER, Event, Manifest, Module, OutboxId, OutboxMessage, Registry};
+use crate::pricing::{Adjustment, Assortment, Audience, Cart, NewRule, QuoteRequest, RuleTerms, Stage, TierId};
+use crate::purchases::{ByQuote, NewPurchase, NewTender, Recorded};
 use crate::work::Filter;
 use crate::{Error, ErrorKind, Result};
 
@@ -199,4 +202,55 @@ pub fn workers_never_share_a_message(factory: Factory<'_>) {
     claimed.sort_unstable();
     sent.sort_unstable();
     assert_eq!(claimed, sent);
+}
+
+/// A module that knows a tier of some: by what is stored, as itself.
+struct Tiers(TierId);
+
+impl Module for Tiers {
+    fn manifest(&self) -> Manifest {
+        Manifest { name: "conformance.tiers", requires: &["core"], uses: &[READ], ..Manifest::default() }
+    }
+
+    fn install(&self, registry: &mut Registry) -> Result<()> {
+        let gold = self.0;
+        registry.price_context(move |work, customer, context| {
+            let customer: Customer = work.within(READ)?.get(customer)?;
+            if customer.folded_name.contains("gold") {
+                context.tiers.push(gold);
+            }
+            Ok(())
+        });
+        Ok(())
+    }
+}
+
+/// What a module knows of a customer counts for quotes, for what is recorded at them, and for the circumstances of previews
+/// (C63), whoever asks.
+pub fn prices_know_what_modules_know(factory: Factory<'_>) {
+    let gold: TierId = Uuid::from_u128(7).into();
+    let bench = Bench::open_with(factory, |builder| builder.module(Tiers(gold)));
+    let branch = bench.branch("Warszawa").id;
+    let tea = bench.goods("tea", 1_000).id;
+    let [ala, ola] = ["Ala Gold", "Ola"].map(|name| bench.customer(NewCustomer::person(name)).id);
+    let tenth = Adjustment::Percent(Rate::percent(10));
+    let audience = Audience { tiers: vec![gold], ..Audience::default() };
+    let terms = RuleTerms::new("gold", Stage::Group, Assortment::Everything, tenth).for_whom(audience);
+    bench.run(move |work| work.pricing().save_rule(NewRule::now(terms.clone())).map(drop)).unwrap();
+    // Who may ask for prices and nothing else.
+    let till = Actor::new(Principal::Anonymous).granted(crate::pricing::READ, Reach::all());
+    let request = move |customer| QuoteRequest { branch, customer, at: None, cart: Cart::of([(tea, 1)]) };
+    let total =
+        |customer| bench.run_as(&till, move |work| work.pricing().quote(&request(customer))).unwrap().total_minor;
+    assert_eq!([total(None), total(Some(ola)), total(Some(ala))], [1_000, 1_000, 900]);
+    let context = bench.run_as(&till, move |work| work.pricing().context(&request(Some(ala)))).unwrap();
+    assert_eq!(context.tiers, [gold]);
+    bench.run(move |work| work.catalog().receive(tea, branch, 1).map(drop)).unwrap();
+    let recorded = bench.run(move |work| {
+        let quote = work.pricing().quote(&request(Some(ala)))?;
+        let new = NewPurchase::quoted(&request(Some(ala)), "1", [NewTender::cash_rest()]);
+        work.purchases().record_quoted(&new, &ByQuote::of(&request(Some(ala)), &quote), "1")
+    });
+    assert!(matches!(recorded.unwrap(), Recorded::Done(_)), "it is priced the same when it is recorded");
+    bench.verify();
 }

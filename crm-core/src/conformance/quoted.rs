@@ -1,17 +1,23 @@
 //! Purchases at the price of a quote: the limits of rules, and those of hands.
 
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::thread;
+
 use super::bench::{Bench, Factory, at, zloty};
 use super::race::race;
 use super::sales::{Shop, shop, take_back};
 use crate::access::{Actor, Holder, NewRole, Principal, Region, User, UserId};
+use crate::catalog::NewProduct;
 use crate::customers::{CustomerId, NewCustomer};
 use crate::kernel::calendar::{Calendar, Unit};
 use crate::kernel::rate::Rate;
 use crate::pricing::{
     self, Adjustment, Assortment, By, Cap, Cart, Discount, DiscountLimit, DiscountLimits, Extra, LimitPer, LimitPeriod,
-    NewRule, Off, Per, PriceRuleId, Quote, QuoteRequest, RuleTerms, Stage, TaxMode, UsageLimit,
+    NewRule, Off, Per, PriceRuleId, Quote, QuoteRequest, RuleTerms, Stage, Taken, TaxMode, UsageLimit,
 };
-use crate::purchases::{self, ByQuote, NewLine, NewPurchase, NewTender, Purchase, PurchaseId, Recorded};
+use crate::purchases::{
+    self, ByQuote, NewLine, NewPurchase, NewTender, Purchase, PurchaseDiscounts, PurchaseId, Recorded,
+};
 use crate::work::{Filter, Version};
 use crate::{Error, ErrorKind, Result};
 
@@ -371,5 +377,82 @@ pub fn hands_have_limits_by_role(factory: Factory<'_>) {
     let absurd = DiscountLimits { roles: [(idle, percent(0, 101))].into(), ..DiscountLimits::default() };
     let absurd = bench.run(move |work| work.pricing().set_discount_limits(absurd.clone()));
     assert!(matches!(absurd, Err(Error::Invalid { rule: "discount.range", .. })));
+    bench.verify();
+}
+
+/// Several tills sell while the terms change again and again: each sale is priced by exactly one version, on all its lines,
+/// that was in force while it was made, and to the grosz (S-46, S-47). As many sales as `CRM_PRICED_SALES` says, 200
+/// without.
+pub fn each_sale_has_one_version_of_its_terms(factory: Factory<'_>) {
+    const TO_A_STORE: u64 = 400;
+    let sales = super::repeats("CRM_PRICED_SALES", 200);
+    let stores = sales.div_ceil(TO_A_STORE).max(1);
+    for _ in 0..stores {
+        sell_across_terms(factory, sales / stores);
+    }
+}
+
+fn sell_across_terms(factory: Factory<'_>, sales: u64) {
+    const TILLS: u64 = 4;
+    let bench = Bench::open(factory);
+    let branch = bench.branch("terms").id;
+    let goods = ["one", "two", "three"].map(|sku| {
+        let new = move || NewProduct::service(sku, sku, zloty(10_000));
+        bench.run(move |work| work.catalog().create_product(new())).unwrap().id
+    });
+    // The percentage tells the version, as far as neighbours go.
+    let off = |version: u32| i64::from(1 + version % 50);
+    let rule = save(&bench, limited(percent(off(1)), Vec::new()));
+    let request = QuoteRequest { branch, customer: None, at: None, cart: Cart::of(goods.map(|product| (product, 1))) };
+    let (published, sold) = (AtomicU32::new(1), AtomicU64::new(0));
+    let (begun, changed) = (AtomicU32::new(1), AtomicU64::new(0));
+    let sell = |receipt: &str| {
+        let since = published.load(Ordering::SeqCst);
+        let receipt = loop {
+            let told = quote(&bench, &request);
+            match record(&bench, &request, &told, receipt).unwrap() {
+                Recorded::Done(receipt) => break receipt,
+                Recorded::Changed(_) => changed.fetch_add(1, Ordering::SeqCst),
+            };
+        };
+        sold.fetch_add(1, Ordering::SeqCst);
+        let id = receipt.purchase;
+        let stored = bench.read(move |work| work.get::<PurchaseDiscounts>(id)).unwrap();
+        let mut versions = stored.taken.0.iter().map(|taken| match &taken[..] {
+            [Taken { by: By::Rule { id, version }, off_minor, .. }] if *id == rule => (*version, *off_minor),
+            other => panic!("one rule takes something off, and nothing else: {other:?}"),
+        });
+        let (version, off_minor) = versions.next().unwrap();
+        assert!(versions.all(|other| other == (version, off_minor)), "all lines by one version");
+        assert_eq!(off_minor, 100 * off(version), "version {version}");
+        assert_eq!(receipt.total, zloty(3 * (10_000 - off_minor)));
+        let until = begun.load(Ordering::SeqCst);
+        assert!((since..=until).contains(&version), "version {version} of {since} to {until}");
+    };
+    thread::scope(|scope| {
+        let tills: Vec<_> = (0..TILLS)
+            .map(|till| scope.spawn(move || (0..sales / TILLS).for_each(|n| sell(&format!("{till}-{n}")))))
+            .collect();
+        // Some two hundred changes at most: what is wrong with rules is looked for in all versions.
+        let between = (sales / 200).max(5);
+        while tills.iter().any(|till| !till.is_finished()) {
+            let at = sold.load(Ordering::SeqCst);
+            while sold.load(Ordering::SeqCst) < at + between && tills.iter().any(|till| !till.is_finished()) {
+                thread::yield_now();
+            }
+            bench.clock.advance(std::time::Duration::from_secs(60));
+            let next = begun.fetch_add(1, Ordering::SeqCst) + 1;
+            let new = NewRule { rule: Some(rule), ..NewRule::now(limited(percent(off(next)), Vec::new())) };
+            bench.run(move |work| work.pricing().save_rule(new.clone())).unwrap();
+            published.store(next, Ordering::SeqCst);
+        }
+        for till in tills {
+            till.join().unwrap();
+        }
+    });
+    let versions = begun.load(Ordering::SeqCst);
+    assert!(versions > 10, "the terms have changed");
+    println!("{sales} sales across {versions} versions; {} were told another price first", changed.into_inner());
+    assert_eq!(count(&bench), TILLS * (sales / TILLS));
     bench.verify();
 }

@@ -8,11 +8,11 @@ use super::bench::{Bench, Factory, zloty};
 use super::purchases::receive;
 use super::race::race;
 use crate::branches::BranchId;
-use crate::catalog::{NewProduct, ProductId};
+use crate::catalog::{NewProduct, ProductId, Stock, stock_level};
 use crate::customers::{CustomerId, NewCustomer};
 use crate::instalments::{ChequeId, ChequeTerms, NewCheque, Terms};
 use crate::invoices::{Invoice, InvoiceId, NewSeries};
-use crate::journal::JournalQuery;
+use crate::journal::{JournalEntry, JournalQuery};
 use crate::kernel::calendar::Span;
 use crate::kernel::money::Money;
 use crate::kernel::page::Limit;
@@ -214,7 +214,7 @@ pub fn verify_finds_what_was_planted(factory: Factory<'_>) {
     use crate::pricing::{Adjustment, By, LimitCounter, Stage, Taken};
     use crate::work::{Json, Permit};
     type Plant = fn(&mut Permit<'_, '_>, &World) -> Result<()>;
-    let plants: [(&str, Plant); 11] = [
+    let plants: [(&str, Plant); 13] = [
         ("purchases.discounts", |work, world| {
             let (stage, by, how) = (Stage::Manual, By::Hand("x".into()), Adjustment::Percent(Rate::percent(10)));
             let taken = Taken { stage, by, how, of_minor: 1_999, off_minor: 199, bound: None };
@@ -236,6 +236,19 @@ pub fn verify_finds_what_was_planted(factory: Factory<'_>) {
             work.delete(&line)?;
             line.discount_minor += 1;
             work.insert(&line)
+        }),
+        ("purchases.products", |work, world| {
+            let mut line: purchases::PurchaseLine = work.get((world.owed, 1))?;
+            work.delete(&line)?;
+            let place = (line.product_id, world.shop.branch);
+            work.add::<Stock>(&place, stock_level::on_hand, line.quantity, None)?;
+            (line.product_id, line.stocked) = (work.new_id(), false);
+            work.insert(&line)
+        }),
+        ("journal.references", |work, _| {
+            let told = work.select(Filter::<JournalEntry>::all()).first()?;
+            let entry = told.ok_or_else(|| crate::Error::not_found("journal", "first"))?;
+            work.insert(&JournalEntry { id: work.new_id(), customer_id: Some(work.new_id()), ..entry })
         }),
         ("returns.shares", |work, world| {
             let mut line: returns::ReturnLine = work.get((world.invoiced, 1, world.returned))?;

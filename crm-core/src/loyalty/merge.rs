@@ -5,17 +5,20 @@ use serde::{Deserialize, Serialize};
 use super::Asset;
 use super::cards::CardId;
 use super::gift_cards::GiftCardId;
-use super::ledger::{AccountId, AccountState, Lot, LotId};
+use super::ledger::{AccountId, Lot, LotId};
 use crate::kernel::time::Timestamp;
 use crate::work::Json;
 use crate::{Error, Result};
 
-/// What was left of a lot when it went to the other account, where it has the same id and the same dates.
+/// What was left of a lot when it went to the other account, where it has the same dates and, but for a rare case, the same
+/// id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MovedLot {
     /// The lot.
     pub lot: LotId,
+    /// Its id on the other account.
+    pub there: LotId,
     /// How much.
     pub amount: i64,
 }
@@ -39,8 +42,8 @@ crate::entity! {
         cards: Json<Vec<CardId>>,
         /// The gift cards that were the loser's alone to spend.
         gifts: Json<Vec<GiftCardId>>,
-        /// What could be done with the loser.
-        state_before: AccountState,
+        /// What was counted for tiers, as their room keeps it; null without a programme.
+        tiers: Json<serde_json::Value>,
     }
 }
 

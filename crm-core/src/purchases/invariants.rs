@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::event::PURCHASE_RECORDED;
 use super::model::{Purchase, PurchaseId, PurchaseLine, Tender};
 use crate::Result;
+use crate::catalog::Product;
 use crate::journal::journal_entry;
 use crate::module::Violation;
 use crate::work::{Filter, Permit};
@@ -87,6 +88,24 @@ pub fn stand_in_the_history(work: &mut Permit<'_, '_>) -> Result<Vec<Violation>>
         if purchase.customer_id.is_some_and(|customer| !told.contains(&(customer, purchase.id.into()))) {
             let what = format!("{}: does not stand in its customer's history", purchase.id);
             violations.push(Violation { invariant: "purchases.history", what });
+        }
+        Ok(())
+    })?;
+    Ok(violations)
+}
+
+/// The product of every line exists. No foreign key says so: it would be a query for every line that is written.
+pub fn lines_name_products(work: &mut Permit<'_, '_>) -> Result<Vec<Violation>> {
+    let mut products = std::collections::BTreeSet::new();
+    work.select(Filter::<Product>::all()).for_each(|product| {
+        products.insert(product.id);
+        Ok(())
+    })?;
+    let mut violations = Vec::new();
+    work.select(Filter::<PurchaseLine>::all()).for_each(|line| {
+        if !products.contains(&line.product_id) {
+            let what = format!("{}: line {} is of a product that does not exist", line.purchase_id, line.line_no);
+            violations.push(Violation { invariant: "purchases.products", what });
         }
         Ok(())
     })?;

@@ -15,7 +15,7 @@ mod tenders;
 
 pub(crate) use discounts::{Agreed, release};
 pub use discounts::{PurchaseDiscounts, discounts_agree, limits_agree, purchase_discounts};
-pub use invariants::{stand_in_the_history, sums_agree};
+pub use invariants::{lines_name_products, stand_in_the_history, sums_agree};
 pub use model::{
     CARD, CASH, CHEQUE, INSTALMENTS, OpenPurchase, Purchase, PurchaseId, PurchaseLine, TRANSFER, Tender, open_purchase,
     purchase, purchase_line, tender,

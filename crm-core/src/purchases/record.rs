@@ -202,8 +202,9 @@ fn take_money(
     amounts: &[Money],
 ) -> Result<Vec<Tender>> {
     let mut tenders = Vec::with_capacity(amounts.len());
-    for (tender_no, (tender, amount)) in (1_u16..).zip(new.tenders.iter().zip(amounts)) {
-        tenders.push(tenders::pay(work, purchase, lines, tender_no, tender, *amount)?);
+    let parts: Vec<_> = new.tenders.iter().map(|tender| tender.method.as_str()).zip(amounts.iter().copied()).collect();
+    for (tender_no, tender) in (1_u16..).zip(&new.tenders) {
+        tenders.push(tenders::pay(work, purchase, lines, &parts, tender_no, tender)?);
     }
     work.insert_all(&tenders)?;
     Ok(tenders)

@@ -38,7 +38,9 @@ pub struct Payment<'p> {
     pub purchase: &'p Purchase,
     /// Its lines, with the share of each tender.
     pub lines: &'p [PurchaseLine],
-    /// The number of the tender.
+    /// All tenders of the purchase, in their order: how, and how much.
+    pub parts: &'p [(&'p str, Money)],
+    /// The number of the tender, from 1.
     pub tender_no: u16,
     /// How much; zero when nothing was left to pay.
     pub amount: Money,
@@ -108,14 +110,15 @@ pub(super) fn pay(
     work: &mut Permit<'_, '_>,
     purchase: &Purchase,
     lines: &[PurchaseLine],
+    parts: &[(&str, Money)],
     tender_no: u16,
     tender: &NewTender,
-    amount: Money,
 ) -> Result<Tender> {
+    let amount = parts.get(usize::from(tender_no) - 1).map_or(Money::zero(purchase.currency), |(_, amount)| *amount);
     let shared = work.shared;
     let installed = shared.installed.tenders.get(tender.method.as_str());
     let installed = installed.ok_or_else(|| Error::invalid("method", "tender.unknown"))?;
-    let payment = Payment { purchase, lines, tender_no, amount, details: tender.details.as_ref() };
+    let payment = Payment { purchase, lines, parts, tender_no, amount, details: tender.details.as_ref() };
     // Nothing is taken for what only goes into the record.
     let paid = if purchase.history_only {
         Paid::NOW

@@ -55,9 +55,11 @@ impl Permit<'_, '_> {
             return Err(Error::invalid("idempotency_key", "idempotency.length"));
         }
         let id = self.command_key(command, key);
+        // First of all: here a job of a group stops, to be run again when what all of them read has been read.
+        let done = self.find::<CommandRecord>(&id)?;
         let payload = serde_json::to_vec(payload).map_err(|error| Error::backend("serialising a command", error))?;
         let payload_hash = hexadecimal(&Sha256::digest(&payload));
-        if let Some(done) = self.find::<CommandRecord>(&id)? {
+        if let Some(done) = done {
             if done.payload_hash != payload_hash {
                 return Err(Error::IdempotencyMismatch { command: command.into() });
             }

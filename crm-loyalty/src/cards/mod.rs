@@ -6,4 +6,4 @@ mod service;
 
 pub(crate) use invariants::cards_agree;
 pub use service::{BLOCK, Blocked, ISSUE, NewCard, READ, Shown};
-pub(crate) use service::{on_card_no, re_key};
+pub(crate) use service::{may_spend, on_card_no, re_key};

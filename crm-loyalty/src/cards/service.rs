@@ -6,7 +6,7 @@ use crm_core::customers::{Customer, CustomerId, SearchField, SearchKey, customer
 use crm_core::kernel::input::fold_code;
 use crm_core::kernel::time::Timestamp;
 use crm_core::loyalty::cards::{BlockReason, Card, CardId, CardState, CardTerms, Step, card, draw_number, step};
-use crm_core::loyalty::ledger::{Account, Hold, NEVER, hold};
+use crm_core::loyalty::ledger::{Account, AccountId, Hold, NEVER, hold};
 use crm_core::loyalty::programme::Validity;
 use crm_core::work::{Permit, UnitOfWork, Version};
 use crm_core::{Error, Result};
@@ -322,4 +322,16 @@ pub(crate) fn on_card_no(work: &mut UnitOfWork<'_>, id: CustomerId) -> Result<()
         Some(_) => Err(Error::invalid("card_no", "card.taken")),
         None => Ok(()),
     }
+}
+
+/// Whether something can be spent from an account with a card: a good one of that account (S-36). What is set aside or paid
+/// without a card is not asked.
+///
+/// # Errors
+/// `card.refused`
+pub(crate) fn may_spend(work: &mut Permit<'_, '_>, id: CardId, account: AccountId) -> Result<()> {
+    let now = work.now();
+    let card = work.find::<Card>(&id)?;
+    let is_good = card.is_some_and(|card| card.account_id == account && card.is_good(now));
+    if is_good { Ok(()) } else { Err(Error::invalid("card", "card.refused")) }
 }

@@ -19,9 +19,18 @@
 )]
 
 pub mod anniversaries;
+pub mod cards;
+pub mod earning;
 mod floor;
+pub mod gift_cards;
 pub mod grants;
+pub mod jobs;
 pub mod ledger;
+pub mod ledger_histories;
+mod ledger_model;
+pub mod loyal;
+pub mod merged_members;
+pub mod redemption;
 pub mod referral;
 mod shop;
 pub mod statements;
@@ -29,7 +38,8 @@ pub mod tier_histories;
 mod tier_model;
 pub mod tiers;
 
-pub use shop::open;
+pub use shop::{GIFT_KEY, open};
+use shop::{Now, give, save};
 
 /// Expands to one `#[test]` for each check of the suite, in a module for each subject.
 #[macro_export]
@@ -40,6 +50,17 @@ macro_rules! loyalty_conformance_tests {
                 customers_are_members, lots_are_used_in_order, what_is_due_happens_when_it_was_due,
                 what_was_earned_is_taken_back, what_was_paid_comes_back,
             }
+            ledger_histories { equal_the_model }
+            loyal { are_listed_by_their_scores }
+            earning {
+                purchases_earn_and_returns_take_back, who_earns, versions_and_days,
+                what_is_paid_later_is_earned_later, what_is_counted, returns_in_parts_end_alike, what_if,
+            }
+            redemption {
+                terms_are_told_and_kept, points_pay_by_their_value, holds_are_captured_voided_or_lapse,
+                accounts_are_frozen_and_closed, payments_come_back, nothing_is_spent_twice, caps_are_exact,
+            }
+            jobs { what_is_due_is_done_once, runs_at_once_come_to_the_same, a_failure_stops_no_other }
             grants {
                 go_to_each_member_once, go_by_group_by_name_and_to_all, keep_to_the_budget_and_wait_for_late_joiners,
                 are_resumed_where_they_stopped, are_revoked_as_far_as_they_are_unspent, above_a_limit_take_two,
@@ -60,6 +81,12 @@ macro_rules! loyalty_conformance_tests {
                 equal_the_model, are_reached_at_once_and_told_once, are_reviewed_late_or_twice, are_pinned_and_taken_back,
                 are_joined_and_parted, are_known_to_prices,
             }
+            cards { a_lost_card_takes_nothing_with_it, a_number_has_one_home, families_have_several, race_for_one_card }
+            gift_cards {
+                are_sold_and_spent, go_back_with_their_line, are_looked_after, fail_all_alike, stop_guessers, need_a_key,
+                race_for_one_card,
+            }
+            merged_members { everything_goes_along, taken_back_is_as_before, refusals_leave_nothing }
         }
     };
     (@expand $factory:expr; $($module:ident { $($check:ident),* $(,)? })*) => {$(

@@ -1,16 +1,17 @@
 //! Paying with a gift card.
 
 use crm_core::access::Target;
+use crm_core::kernel::time::Timestamp;
 use crm_core::loyalty::gift_cards::{GiftCard, GiftStep, GiftTicket, GiftTicketId, gift_step};
-use crm_core::loyalty::ledger::{EntryKind, Hold, HoldId, HoldState, PostingAccount};
+use crm_core::loyalty::ledger::{EntryKind, Hold, PostingAccount};
 use crm_core::purchases::{GiveBack, Paid, Payment, TenderMethod};
-use crm_core::work::{Json, Permit, UnitOfWork, Version};
+use crm_core::work::{Permit, UnitOfWork};
 use crm_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 
 use super::sale::change;
 use super::{SHOW, asset, terms};
-use crate::ledger::{Book, Cause, Take};
+use crate::ledger::{Book, Cause, NewHold, Take};
 
 /// Paid with a gift card: the method of a tender whose details are a [`GiftTender`].
 pub const GIFT_CARD: &str = "gift_card";
@@ -52,43 +53,39 @@ impl TenderMethod for GiftCards {
         }
         let (terms, _) = terms(work)?;
         let asset = asset(&card);
-        let mut take = Take {
-            asset,
-            amount: payment.amount.minor(),
-            kind: EntryKind::Redeem,
-            to: PostingAccount::Redeemed,
-            occurred_at: purchase.occurred_at,
-            purchase: Some(purchase.id),
-            branch: Some(purchase.branch_id),
-            reason: None,
-            not_of: Some(purchase.id),
-        };
-        let taken = book.take(work, &take)?;
+        let amount = payment.amount.minor();
+        let hold = book.hold(
+            work,
+            &NewHold {
+                asset,
+                amount,
+                worth_minor: amount,
+                point_value: None,
+                branch: purchase.branch_id,
+                business_date: purchase.business_date,
+                lapses_at: ticket.ends_at,
+                card: Some(card.id.into()),
+                pays: Some(purchase.id),
+                reason: None,
+            },
+        )?;
         let left = book.available(work, asset)?;
         if terms.single_use && left > 0 {
-            (take.amount, take.kind, take.to) = (left, EntryKind::Expire, PostingAccount::Breakage);
-            book.take(work, &take)?;
+            let forfeited = Take {
+                asset,
+                amount: left,
+                kind: EntryKind::Expire,
+                to: PostingAccount::Breakage,
+                occurred_at: now,
+                purchase: Some(purchase.id),
+                branch: Some(purchase.branch_id),
+                reason: None,
+                not_of: None,
+            };
+            book.take(work, &forfeited)?;
         }
         let amounts = book.amounts(work, asset)?;
         book.close(work)?;
-        let hold: HoldId = work.new_id();
-        work.insert(&Hold {
-            account_id: ticket.account_id,
-            id: hold,
-            version: Version::FIRST,
-            asset,
-            amount: payment.amount.minor(),
-            worth_minor: payment.amount.minor(),
-            state: HoldState::Captured,
-            branch_id: purchase.branch_id,
-            business_date: purchase.business_date,
-            made_at: now,
-            lapses_at: ticket.ends_at,
-            purchase_id: Some(purchase.id),
-            card_id: Some(card.id.into()),
-            lots: Json(taken.lots),
-            restored: Json(Vec::new()),
-        })?;
         (ticket.used, ticket.hold_id) = (true, Some(hold));
         work.update(&mut ticket)?;
         let state = gift_step(&card, GiftStep::Spend { empty: amounts.available + amounts.held == 0 }, now)?;
@@ -112,14 +109,18 @@ fn give_back(work: &mut Permit<'_, '_>, ticket: GiftTicketId, refund: &GiveBack<
     let missing = || Error::backend("giving back to a gift card", "its ticket was never used");
     let hold = ticket.hold_id.ok_or_else(missing)?;
     let mut book = Book::open(work, ticket.account_id)?;
-    let mut hold: Hold = work.get((ticket.account_id, hold))?;
+    let hold: Hold = work.get((ticket.account_id, hold))?;
     let mut card: GiftCard = work.get(ticket.card_id)?;
-    let cause =
-        Cause { purchase: Some(refund.purchase.id), branch: Some(refund.purchase.branch_id), ..Cause::default() };
-    book.restore(work, &mut hold, refund.amount.minor(), std::time::Duration::ZERO, &cause)?;
+    let cause = Cause {
+        purchase: Some(refund.purchase.id),
+        branch: Some(refund.purchase.branch_id),
+        reverses: hold.entry_id,
+        reason: None,
+    };
+    let amount = refund.amount.minor();
+    book.restore(work, &hold, amount, amount, Timestamp::MIN, &cause)?;
     let left = book.available(work, hold.asset)?;
     book.close(work)?;
-    work.update(&mut hold)?;
     if left > 0 {
         let state = gift_step(&card, GiftStep::Refill, work.now())?;
         if state != card.state {

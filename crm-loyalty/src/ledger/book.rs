@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 
 use crm_core::branches::BranchId;
-use crm_core::kernel::time::Timestamp;
+use crm_core::kernel::time::{CivilDate, Timestamp};
 use crm_core::loyalty::Asset;
 use crm_core::loyalty::ledger::rules::{self, Amounts, Step};
 use crm_core::loyalty::ledger::{
-    Account, AccountId, AccountState, Balance, Entry, EntryId, EntryKind, Hold, HoldId, Lot, LotId, LotSource, Posting,
-    PostingAccount, lot,
+    Account, AccountId, AccountState, Balance, DayUse, Entry, EntryId, EntryKind, Hold, HoldId, HoldState, Lot, LotId,
+    LotSource, Posting, PostingAccount, balance, lot,
 };
 use crm_core::purchases::PurchaseId;
-use crm_core::work::{Json, Permit, Version};
+use crm_core::work::{Entity, Json, Permit, Version};
 use crm_core::{Error, Result};
 use uuid::Uuid;
 
@@ -26,23 +26,24 @@ pub(crate) struct Book {
     account: Account,
     /// The account as it is stored.
     stored: Account,
-    balances: BTreeMap<Asset, Held<Balance>>,
-    pub(super) lots: BTreeMap<LotId, Held<Lot>>,
+    balances: BTreeMap<Asset, Kept<Balance>>,
+    pub(super) lots: BTreeMap<LotId, Kept<Lot>>,
     /// Whether all open lots are here.
     complete: bool,
-    pub(super) holds: BTreeMap<HoldId, Held<Hold>>,
+    pub(super) holds: BTreeMap<HoldId, Kept<Hold>>,
+    pub(super) days: BTreeMap<(AccountId, Asset, CivilDate), Kept<DayUse>>,
     entries: Vec<Entry>,
 }
 
 /// A row that is kept back.
-pub(super) struct Held<E> {
+pub(super) struct Kept<E> {
     pub(super) row: E,
     /// Whether the store has it.
     pub(super) stored: bool,
     pub(super) changed: bool,
 }
 
-impl<E> Held<E> {
+impl<E> Kept<E> {
     pub(super) fn stored(row: E) -> Self {
         Self { row, stored: true, changed: false }
     }
@@ -51,9 +52,24 @@ impl<E> Held<E> {
         Self { row, stored: false, changed: true }
     }
 
+    /// A new row that is written only if it changes.
+    pub(super) fn unchanged(row: E) -> Self {
+        Self { row, stored: false, changed: false }
+    }
+
     pub(super) fn change(&mut self) -> &mut E {
         self.changed = true;
         &mut self.row
+    }
+}
+
+impl<E: Entity> Kept<E> {
+    fn write(mut self, work: &mut Permit<'_, '_>) -> Result<()> {
+        match (self.changed, self.stored) {
+            (false, _) => Ok(()),
+            (true, true) => work.update(&mut self.row),
+            (true, false) => work.insert(&self.row),
+        }
     }
 }
 
@@ -160,6 +176,7 @@ impl Book {
             lots: BTreeMap::new(),
             complete: false,
             holds: BTreeMap::new(),
+            days: BTreeMap::new(),
             entries: Vec::new(),
         };
         book.settle(work)?;
@@ -191,6 +208,15 @@ impl Book {
     /// What can be redeemed of an asset.
     pub(crate) fn available(&mut self, work: &mut Permit<'_, '_>, asset: Asset) -> Result<i64> {
         Ok(self.amounts(work, asset)?.available)
+    }
+
+    /// Whether nothing is on the account, and nothing is owed.
+    pub(crate) fn is_empty(&mut self, work: &mut Permit<'_, '_>) -> Result<bool> {
+        for Balance { asset, .. } in work.select(balance::account_id.eq(self.account.id)).all()? {
+            self.balance(work, asset)?;
+        }
+        let mut rows = self.balances.values().map(|balance| &balance.row);
+        Ok(rows.all(|row| (row.available, row.pending, row.held, row.debt) == (0, 0, 0, 0)))
     }
 
     /// The open lots.
@@ -254,7 +280,7 @@ impl Book {
         let lot = new.map(|mut lot| {
             lot.origin_id = entry;
             let id = lot.id;
-            self.lots.insert(id, Held::new(lot));
+            self.lots.insert(id, Kept::new(lot));
             id
         });
         Ok(Given { entry, lot, repaid })
@@ -284,20 +310,10 @@ impl Book {
             let lots = self.lots.values().map(|lot| &lot.row);
             self.account.due_at = rules::next_due(lots, self.holds.values().map(|hold| &hold.row));
         }
-        let mut new_lots = Vec::new();
-        for lot in self.lots.into_values().filter(|lot| lot.changed) {
-            let mut row = lot.row;
-            if lot.stored { work.update(&mut row)? } else { new_lots.push(row) }
-        }
-        work.insert_all(&new_lots)?;
-        for balance in self.balances.into_values().filter(|balance| balance.changed) {
-            let mut row = balance.row;
-            if balance.stored { work.update(&mut row)? } else { work.insert(&row)? }
-        }
-        for hold in self.holds.into_values().filter(|hold| hold.changed) {
-            let mut row = hold.row;
-            if hold.stored { work.update(&mut row)? } else { work.insert(&row)? }
-        }
+        self.lots.into_values().try_for_each(|lot| lot.write(work))?;
+        self.balances.into_values().try_for_each(|balance| balance.write(work))?;
+        self.holds.into_values().try_for_each(|hold| hold.write(work))?;
+        self.days.into_values().try_for_each(|day| day.write(work))?;
         work.insert_all(&self.entries)?;
         if self.account != self.stored {
             work.update(&mut self.account)?;
@@ -337,7 +353,10 @@ impl Book {
                 *held.change() = lot;
             }
         }
-        self.note_ended(&holds);
+        for (_, hold) in holds.into_iter().filter(|(_, hold)| hold.state != HoldState::Open) {
+            self.count_use(work, (hold.account_id, hold.asset, hold.business_date), -hold.amount)?;
+            self.end_hold(hold);
+        }
         self.post_steps(work, steps, &Cause::default())
     }
 
@@ -397,7 +416,7 @@ impl Book {
 
     /// A lot that is here, to be changed.
     pub(super) fn lot(&mut self, id: LotId) -> Result<&mut Lot> {
-        self.lots.get_mut(&id).map(Held::change).ok_or_else(|| Error::not_found("loyalty_lot", id))
+        self.lots.get_mut(&id).map(Kept::change).ok_or_else(|| Error::not_found("loyalty_lot", id))
     }
 
     /// Which lots so much is taken from.
@@ -421,7 +440,7 @@ impl Book {
         if !self.complete {
             let open = lot::account_id.eq(self.account.id).and(lot::open.eq(true));
             for row in work.select(open).all()? {
-                self.lots.entry(row.id).or_insert_with(|| Held::stored(row));
+                self.lots.entry(row.id).or_insert_with(|| Kept::stored(row));
             }
             self.load_holds(work)?;
             self.complete = true;
@@ -434,7 +453,7 @@ impl Book {
         let account = self.account.id;
         let missing: Vec<_> = ids.iter().filter(|id| !self.lots.contains_key(id)).map(|id| (account, *id)).collect();
         for row in work.get_many::<Lot>(&missing)?.into_iter().flatten() {
-            self.lots.insert(row.id, Held::stored(row));
+            self.lots.insert(row.id, Kept::stored(row));
         }
         Ok(())
     }
@@ -445,40 +464,39 @@ impl Book {
         let missing: Vec<_> =
             ids.into_iter().filter(|id| !self.holds.contains_key(id)).map(|id| (self.account.id, id)).collect();
         for row in work.get_many::<Hold>(&missing)?.into_iter().flatten() {
-            self.holds.insert(row.id, Held::stored(row));
+            self.holds.insert(row.id, Kept::stored(row));
         }
         Ok(())
     }
 
-    /// Takes over what has become of holds.
-    fn note_ended(&mut self, holds: &BTreeMap<HoldId, Hold>) {
-        for (id, hold) in holds {
-            if let Some(held) = self.holds.get_mut(id)
-                && held.row != *hold
-            {
-                held.change().clone_from(hold);
-                self.account.open_holds.0.retain(|open| open != id);
-            }
+    /// Something is set aside from now on.
+    pub(super) fn begin_hold(&mut self, id: HoldId, lapses_at: Timestamp) {
+        self.account.open_holds.0.push(id);
+        self.due_by(lapses_at);
+    }
+
+    /// Keeps a hold that is no longer open.
+    pub(super) fn end_hold(&mut self, hold: Hold) {
+        self.account.open_holds.0.retain(|open| *open != hold.id);
+        if let Some(kept) = self.holds.get_mut(&hold.id) {
+            *kept.change() = hold;
         }
     }
 
-    fn balance(&mut self, work: &mut Permit<'_, '_>, asset: Asset) -> Result<&Held<Balance>> {
+    fn balance(&mut self, work: &mut Permit<'_, '_>, asset: Asset) -> Result<&Kept<Balance>> {
         let account_id = self.account.id;
         if !self.balances.contains_key(&asset) {
             let held = match work.find::<Balance>(&(account_id, asset))? {
-                Some(row) => Held::stored(row),
-                None => Held {
-                    changed: false,
-                    ..Held::new(Balance {
-                        account_id,
-                        asset,
-                        version: Version::FIRST,
-                        available: 0,
-                        pending: 0,
-                        held: 0,
-                        debt: 0,
-                    })
-                },
+                Some(row) => Kept::stored(row),
+                None => Kept::unchanged(Balance {
+                    account_id,
+                    asset,
+                    version: Version::FIRST,
+                    available: 0,
+                    pending: 0,
+                    held: 0,
+                    debt: 0,
+                }),
             };
             self.balances.insert(asset, held);
         }

@@ -1,7 +1,5 @@
 //! Taking back what was given, and giving back what was taken.
 
-use std::time::Duration;
-
 use crm_core::kernel::time::Timestamp;
 use crm_core::loyalty::Asset;
 use crm_core::loyalty::ledger::rules;
@@ -10,7 +8,7 @@ use crm_core::work::{Permit, Version};
 use crm_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 
-use super::book::{Book, Cause, Held, check_amount, posting};
+use super::book::{Book, Cause, Kept, check_amount, posting};
 
 /// What happens when less is left than is to be taken back (S-28).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -99,7 +97,7 @@ impl Book {
             if part > 0 {
                 lot.expired -= part;
                 left -= part;
-                postings.push(posting(asset, PostingAccount::Breakage, None, -part));
+                postings.push(posting(asset, PostingAccount::Breakage, Some(*id), -part));
             }
         }
         let expired = total - from_own - left;
@@ -128,23 +126,24 @@ impl Book {
     }
 
     /// Gives back a part of what was paid to the lots it came from, in the order in which they were used (S-29). It ends
-    /// when it would have ended, or `grace` after now if that is later: then it is a lot of its own. What is over already
-    /// expires again in the same entry.
+    /// when it would have ended, but not before `not_before`: if that is later, it is a lot of its own. What is over already
+    /// expires again in the same entry. The day on which it was paid has so much less (S-22). The hold is as it is stored; it is
+    /// kept with what has come back.
     ///
     /// # Errors
     /// `loyalty.restored` when more is to be given back than was paid.
     pub(crate) fn restore(
         &mut self,
         work: &mut Permit<'_, '_>,
-        hold: &mut Hold,
+        hold: &Hold,
         amount: i64,
-        grace: Duration,
+        refund_minor: i64,
+        not_before: Timestamp,
         cause: &Cause,
     ) -> Result<Restored> {
         check_amount(amount)?;
         let parts = rules::restorable(hold, amount)?;
         let (asset, now) = (hold.asset, work.now());
-        let not_before = if grace.is_zero() { Timestamp::MIN } else { now.checked_add(grace)? };
         // Lots of an account that was merged into this one have moved: what comes back is a lot of its own here.
         let moved = hold.account_id != self.account().id;
         let ids: Vec<_> = parts.iter().map(|(id, _)| *id).collect();
@@ -177,7 +176,7 @@ impl Book {
                     campaign_id: Some((*id).into()),
                     ..origin
                 };
-                self.lots.insert(new, Held::new(lot));
+                self.lots.insert(new, Kept::new(lot));
                 new
             } else {
                 *id
@@ -194,12 +193,16 @@ impl Book {
             let due = rules::due_of(lot);
             self.due_by(due);
         }
+        let mut hold = hold.clone();
+        hold.refunded_minor = hold.refunded_minor.saturating_add(refund_minor);
         for part in parts {
             match hold.restored.0.iter_mut().find(|(lot, _)| *lot == part.0) {
                 Some((_, back)) => *back += part.1,
                 None => hold.restored.0.push(part),
             }
         }
+        self.count_use(work, (hold.account_id, asset, hold.business_date), -amount)?;
+        self.holds.entry(hold.id).or_insert_with(|| Kept::stored(hold.clone())).change().clone_from(&hold);
         let entry = self.post(work, EntryKind::Restore, now, cause, postings)?;
         for id in made {
             self.lot(id)?.origin_id = entry;
@@ -230,6 +233,29 @@ impl Book {
             self.post(work, kind, now, cause, postings)?;
         }
         Ok(amount)
+    }
+
+    /// Forgives a debt, or a part of it (S-30).
+    ///
+    /// # Errors
+    /// `loyalty.amount` unless it is more than nothing, `loyalty.debt` for more than is owed.
+    pub(crate) fn write_off(
+        &mut self,
+        work: &mut Permit<'_, '_>,
+        asset: Asset,
+        amount: i64,
+        cause: Cause,
+    ) -> Result<EntryId> {
+        check_amount(amount)?;
+        if amount > self.amounts(work, asset)?.debt {
+            return Err(Error::invalid("amount", "loyalty.debt"));
+        }
+        let postings = vec![
+            posting(asset, PostingAccount::Debt, None, amount),
+            posting(asset, PostingAccount::Adjustment, None, -amount),
+        ];
+        let now = work.now();
+        self.post(work, EntryKind::WriteOff, now, &cause, postings)
     }
 
     /// Takes up to so much of what is free of a lot.

@@ -1,19 +1,42 @@
-//! Opening accounts, and reading what is on them.
+//! Accounts: opening them, reading what is on them, and setting them right.
 
-use crm_core::Result;
+use std::collections::BTreeMap;
+
 use crm_core::access::Target;
 use crm_core::branches::BranchId;
 use crm_core::customers::{Customer, CustomerId};
-use crm_core::loyalty::ledger::{Account, AccountId, AccountKind, AccountState, NEVER};
+use crm_core::kernel::input::required_text;
+use crm_core::kernel::page::{Cursor, Limit, Page};
+use crm_core::kernel::time::Timestamp;
+use crm_core::loyalty::Asset;
+use crm_core::loyalty::ledger::rules::Amounts;
+use crm_core::loyalty::ledger::{
+    Account, AccountId, AccountKind, AccountState, Entry, EntryId, EntryKind, Lot, LotSource, NEVER, PostingAccount,
+    account, entry,
+};
+use crm_core::loyalty::programme::Enrolment;
 use crm_core::work::{Json, Permit, UnitOfWork, Version};
+use crm_core::{Error, Result};
 
-use super::event::AccountOpened;
+use super::book::{Book, Cause, Give, Take};
+use super::event::{AccountOpened, AccountStateChanged};
+use super::standing::{held_at, open_lots, standing};
 use crate::Club;
+use crate::programme::current;
 
 /// Permission to make somebody a member of the club.
 pub const ENROL: &str = "loyalty.enrol";
 /// Permission to see accounts and what is on them.
 pub const READ: &str = "loyalty.read";
+/// Permission to freeze, thaw and close accounts.
+pub const MANAGE: &str = "loyalty.manage";
+/// Permission to set accounts right by hand, and to forgive debts.
+pub const ADJUST: &str = "loyalty.adjust";
+/// Permission to write down what is due, and to rebuild what is kept for speed: for jobs.
+pub const MAINTAIN: &str = "loyalty.maintain";
+
+/// The longest reason.
+const MAX_REASON: usize = 500;
 
 /// An account to be opened.
 #[derive(Debug, Clone, Copy)]
@@ -58,20 +81,235 @@ pub(crate) fn enrol(work: &mut Permit<'_, '_>, customer: CustomerId) -> Result<A
     open_account(work, NewAccount { id, kind, customer: Some(customer.id), branch })
 }
 
+/// A customer who is created is a member, unless the programme wants them to be enrolled.
+pub(crate) fn on_customer(work: &mut UnitOfWork<'_>, customer: CustomerId) -> Result<()> {
+    let mut work = work.permit(ENROL, &Target::customer(customer))?;
+    let now = work.now();
+    if current(&mut work, now)?.is_some_and(|terms| terms.programme.enrolment == Enrolment::Explicit) {
+        return Ok(());
+    }
+    enrol(&mut work, customer).map(|_| ())
+}
+
 impl Club<'_, '_> {
     /// Makes a customer a member of the club; who is one already has the account they have. Customers who are created
-    /// while the club is there are members from then on.
+    /// while the club is there are members from then on, unless the programme says otherwise.
     ///
     /// # Errors
-    /// [`crm_core::Error::NotFound`] when there is no such customer within reach.
+    /// [`Error::NotFound`] when there is no such customer within reach.
     pub fn enrol(&mut self, customer: CustomerId) -> Result<Account> {
         let (mut work, customer) = self.0.permit_on::<Customer>(ENROL, customer)?;
         enrol(&mut work, customer.id)
     }
-}
 
-/// A customer who is created is a member.
-pub(crate) fn on_customer(work: &mut UnitOfWork<'_>, customer: CustomerId) -> Result<()> {
-    let mut work = work.permit(ENROL, &Target::customer(customer))?;
-    enrol(&mut work, customer).map(|_| ())
+    /// An account.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], also where the actor may not see it.
+    pub fn account(&mut self, account: AccountId) -> Result<Account> {
+        self.0.within(READ)?.get(account)
+    }
+
+    /// What is on an account now, by asset: what is due has happened (S-06, S-10).
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], also where the actor may not see it.
+    pub fn balances(&mut self, account: AccountId) -> Result<BTreeMap<Asset, Amounts>> {
+        let (mut work, account) = self.0.permit_on::<Account>(READ, account)?;
+        Ok(standing(&mut work, &account)?.all().clone())
+    }
+
+    /// What was on an account at an instant, and by what was known at another: now, if left out (S-48). Reads all entries of
+    /// the account.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::Invalid`] with `loyalty.in_the_future`.
+    pub fn balances_at(
+        &mut self,
+        account: AccountId,
+        at: Timestamp,
+        known_at: Option<Timestamp>,
+    ) -> Result<BTreeMap<Asset, Amounts>> {
+        let (mut work, account) = self.0.permit_on::<Account>(READ, account)?;
+        let now = work.now();
+        let known = known_at.unwrap_or(now);
+        if at.max(known) > now {
+            return Err(Error::invalid("at", "loyalty.in_the_future"));
+        }
+        held_at(&mut work, &account, at, known)
+    }
+
+    /// The lots of an account of which something is left now, in the order in which they are used (S-04).
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], also where the actor may not see it.
+    pub fn lots(&mut self, account: AccountId) -> Result<Vec<Lot>> {
+        let (mut work, account) = self.0.permit_on::<Account>(READ, account)?;
+        open_lots(&mut work, &account)
+    }
+
+    /// One page of the entries of an account, the latest first.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], also where the actor may not see it.
+    pub fn entries(&mut self, account: AccountId, limit: Limit, after: Option<&Cursor>) -> Result<Page<Entry>> {
+        let (mut work, account) = self.0.permit_on::<Account>(READ, account)?;
+        work.select(entry::account_id.eq(account.id)).descending().page(limit, after)
+    }
+
+    /// Freezes an account, so that it earns and nothing is redeemed, thaws it, or closes it (S-49). What is set aside is
+    /// freed. What is closed must be empty.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::Invalid`] with `loyalty.not_empty` when something is on an account that is to be
+    /// closed, `loyalty.closed` when it is closed; [`Error::IdempotencyMismatch`].
+    pub fn set_state(
+        &mut self,
+        account: AccountId,
+        state: AccountState,
+        reason: &str,
+        idempotency_key: &str,
+    ) -> Result<()> {
+        let (mut work, account) = self.0.permit_on::<Account>(MANAGE, account)?;
+        work.once("loyalty.set_state", idempotency_key, &(account.id, state, reason), |work| {
+            let reason = required_text("reason", reason, MAX_REASON)?;
+            let mut book = Book::open(work, account.id)?;
+            let from = book.account().state;
+            if from == AccountState::Closed {
+                return Err(Error::invalid("account", "loyalty.closed"));
+            }
+            if state != AccountState::Active {
+                for hold in book.account().open_holds.0.clone() {
+                    book.void(work, hold, Some(reason.clone()))?;
+                }
+            }
+            if state == AccountState::Closed && !book.is_empty(work)? {
+                return Err(Error::invalid("account", "loyalty.not_empty"));
+            }
+            book.set_state(state);
+            let (id, customer, branch) = (book.account().id, book.account().customer_id, book.account().branch_id);
+            book.close(work)?;
+            if from != state {
+                let reason = Some(reason);
+                work.emit(&AccountStateChanged { account: id, customer, branch, from, to: state, reason })?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Forgives a debt, or a part of it (S-30).
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::Invalid`] with `loyalty.amount`, `loyalty.debt` for more than is owed, and for a reason
+    /// that is missing; [`Error::IdempotencyMismatch`].
+    pub fn write_off(
+        &mut self,
+        account: AccountId,
+        asset: Asset,
+        amount: i64,
+        reason: &str,
+        idempotency_key: &str,
+    ) -> Result<EntryId> {
+        let (mut work, account) = self.0.permit_on::<Account>(ADJUST, account)?;
+        work.once("loyalty.write_off", idempotency_key, &(account.id, asset, amount, reason), |work| {
+            let reason = required_text("reason", reason, MAX_REASON)?;
+            let mut book = Book::open(work, account.id)?;
+            let entry = book.write_off(work, asset, amount, Cause { reason: Some(reason), ..Cause::default() })?;
+            book.close(work)?;
+            Ok(entry)
+        })
+    }
+
+    /// Sets an account right by hand: gives something without an end, or takes something.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::Invalid`] with `loyalty.amount` for nothing, `loyalty.not_enough`, `loyalty.closed`, and
+    /// for a reason that is missing; [`Error::IdempotencyMismatch`].
+    pub fn adjust(
+        &mut self,
+        account: AccountId,
+        asset: Asset,
+        amount: i64,
+        reason: &str,
+        idempotency_key: &str,
+    ) -> Result<EntryId> {
+        let (mut work, account) = self.0.permit_on::<Account>(ADJUST, account)?;
+        work.once("loyalty.adjust", idempotency_key, &(account.id, asset, amount, reason), |work| {
+            let reason = Some(required_text("reason", reason, MAX_REASON)?);
+            let mut book = Book::open(work, account.id)?;
+            let (kind, now) = (EntryKind::Adjust, work.now());
+            let entry = if amount > 0 {
+                let give = Give {
+                    asset,
+                    amount,
+                    kind,
+                    source: LotSource::Adjusted,
+                    occurred_at: now,
+                    available_at: now,
+                    expires_at: NEVER,
+                    purchase: None,
+                    branch: None,
+                    campaign: None,
+                    reason,
+                    repays_debt: false,
+                };
+                book.give(work, &give)?.entry
+            } else {
+                let amount = amount.checked_neg().ok_or_else(|| Error::invalid("amount", "loyalty.overflow"))?;
+                let take = Take {
+                    asset,
+                    amount,
+                    kind,
+                    to: PostingAccount::Adjustment,
+                    occurred_at: now,
+                    purchase: None,
+                    branch: None,
+                    reason,
+                    not_of: None,
+                };
+                book.take(work, &take)?.entry
+            };
+            book.close(work)?;
+            Ok(entry)
+        })
+    }
+
+    /// Writes down what is due on an account. It may run late, twice or at the same time: what it writes does not depend on
+    /// that, and nothing that is read does (S-06).
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]
+    pub fn settle(&mut self, account: AccountId) -> Result<()> {
+        let (mut work, account) = self.0.permit_on::<Account>(MAINTAIN, account)?;
+        Book::open(&mut work, account.id)?.close(&mut work)
+    }
+
+    /// The same for at most so many accounts, those first on which something is due longest. Returns how many there were:
+    /// none when nothing is due.
+    ///
+    /// # Errors
+    /// [`Error::Denied`] without [`MAINTAIN`].
+    pub fn settle_due(&mut self, limit: Limit) -> Result<usize> {
+        let now = self.0.now();
+        let within = account::due_at.le(now).and(account::merged_into.is_null());
+        let page = self.0.within(MAINTAIN)?.select(within).order_by(account::due_at).page(limit, None)?;
+        let mut due: Vec<AccountId> = page.items.into_iter().map(|account| account.id).collect();
+        // Locked in the order of their ids (S-33).
+        due.sort_unstable();
+        for id in &due {
+            let (mut work, account) = self.0.permit_on::<Account>(MAINTAIN, *id)?;
+            Book::open(&mut work, account.id)?.close(&mut work)?;
+        }
+        Ok(due.len())
+    }
+
+    /// Makes the balances and what is left of the lots of an account anew, of its entries alone (S-02, T-2), and returns how
+    /// many rows were wrong.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]
+    pub fn rebuild(&mut self, account: AccountId) -> Result<usize> {
+        let (mut work, account) = self.0.permit_on::<Account>(MAINTAIN, account)?;
+        super::rebuild::rebuild(&mut work, account.id)
+    }
 }

@@ -5,40 +5,52 @@ use crm_core::loyalty::ledger::{AccountState, EntryKind, Lot, LotId, PostingAcco
 use crm_core::work::{Permit, Version};
 use crm_core::{Error, Result};
 
-use super::book::{Book, Cause, Held, check_amount, posting};
+use super::book::{Book, Cause, Kept, check_amount, posting};
 
 impl Book {
-    /// Takes over what is left, free, of a lot of another account, under the same id and with the same dates. What was there
-    /// of it before, from an earlier merge, is there again.
+    /// Takes over what is left, free, of a lot of another account, with its dates and under its id: the purchase that earned
+    /// it still knows its own. A lot that was here before, from an earlier merge, and was smaller stays as it is: then it is
+    /// another lot. Returns its id here.
     ///
     /// # Errors
     /// `loyalty.amount` unless it is more than nothing, `loyalty.closed` when the account is closed.
-    pub(crate) fn take_over(&mut self, work: &mut Permit<'_, '_>, lot: &Lot, amount: i64, cause: &Cause) -> Result<()> {
+    pub(crate) fn take_over(
+        &mut self,
+        work: &mut Permit<'_, '_>,
+        lot: &Lot,
+        amount: i64,
+        cause: &Cause,
+    ) -> Result<LotId> {
         check_amount(amount)?;
         if self.account().state == AccountState::Closed {
             return Err(Error::invalid("account", "loyalty.closed"));
         }
         self.load(work, &[lot.id])?;
-        let account_id = self.account().id;
-        if !self.lots.contains_key(&lot.id) {
-            let (version, origin_id) = (Version::FIRST, lot.origin_id);
+        let here = self.lots.get(&lot.id).map(|here| &here.row);
+        let has_room = here.is_none_or(|row| row.remaining + row.held + row.expired + amount <= row.amount);
+        let (id, is_new) = if has_room { (lot.id, here.is_none()) } else { (work.new_id(), true) };
+        if is_new {
+            let (account_id, version) = (self.account().id, Version::FIRST);
             let (remaining, held, expired, open) = (0, 0, 0, false);
-            let new = Lot { account_id, version, amount, remaining, held, expired, open, origin_id, ..lot.clone() };
-            self.lots.insert(lot.id, Held::new(new));
+            let new = Lot { account_id, id, version, amount, remaining, held, expired, open, ..lot.clone() };
+            self.lots.insert(id, Kept::new(new));
         }
-        let row = self.lot(lot.id)?;
+        let row = self.lot(id)?;
         row.matured = lot.matured;
         row.remaining = row.remaining.saturating_add(amount);
-        row.amount = row.amount.max(row.remaining + row.held + row.expired);
         row.open = true;
         let (side, due) = (rules::free_side(row), rules::due_of(row));
         self.due_by(due);
         let postings = vec![
             posting(lot.asset, PostingAccount::Transferred, None, -amount),
-            posting(lot.asset, side, Some(lot.id), amount),
+            posting(lot.asset, side, Some(id), amount),
         ];
         let now = work.now();
-        self.post(work, EntryKind::Transfer, now, cause, postings).map(|_| ())
+        let entry = self.post(work, EntryKind::Transfer, now, cause, postings)?;
+        if is_new {
+            self.lot(id)?.origin_id = entry;
+        }
+        Ok(id)
     }
 
     /// Takes over a debt; less than nothing gives it away.

@@ -10,8 +10,8 @@ use crm_core::loyalty::merge::{MemberMerge, MovedLot, goes_back};
 use crm_core::work::{Json, Permit, UnitOfWork};
 use crm_core::{Error, Result};
 
-use crate::cards;
 use crate::ledger::{Book, Cause, enrol};
+use crate::{cards, programme, tiers};
 
 /// Permission to move what a member has to another; the club itself does when two customers become one.
 pub const MERGE: &str = "loyalty.merge";
@@ -24,7 +24,9 @@ pub(crate) fn on_merged(work: &mut UnitOfWork<'_>, event: &CustomersMerged) -> R
     let mut work = work.permit(MERGE, &Target::customer(event.survivor))?;
     let work = &mut work;
     let from: AccountId = event.loser.into();
-    let Some(loser) = work.find::<Account>(&from)? else { return Ok(()) };
+    if work.find::<Account>(&from)?.is_none() {
+        return Ok(());
+    }
     let to = enrol(work, event.survivor)?.id;
     let (mut source, mut target) = open_both(work, from, to)?;
     let cause = Cause { reason: Some(event.reason.clone()), ..Cause::default() };
@@ -35,8 +37,8 @@ pub(crate) fn on_merged(work: &mut UnitOfWork<'_>, event: &CustomersMerged) -> R
     let mut lots = Vec::with_capacity(open.len());
     for lot in open {
         let amount = source.withdraw(work, lot.id, EntryKind::Transfer, PostingAccount::Transferred, &cause)?;
-        target.take_over(work, &lot, amount, &cause)?;
-        lots.push(MovedLot { lot: lot.id, amount });
+        let there = target.take_over(work, &lot, amount, &cause)?;
+        lots.push(MovedLot { lot: lot.id, there, amount });
     }
     let mut debts = Vec::new();
     for balance in work.select(balance::account_id.eq(from)).all()? {
@@ -49,8 +51,13 @@ pub(crate) fn on_merged(work: &mut UnitOfWork<'_>, event: &CustomersMerged) -> R
     }
     source.set_merged_into(Some(to));
     source.close(work)?;
-    let survivor = target.account().clone();
     target.close(work)?;
+    let (loser, survivor): (Account, Account) = (work.get(from)?, work.get(to)?);
+    let now = work.now();
+    let tiers = match programme::current(work, now)? {
+        Some(current) => kept(&tiers::join(work, &current.programme, &survivor, &loser)?)?,
+        None => serde_json::Value::Null,
+    };
     let cards = work.select(card::account_id.eq(from)).all()?;
     let moved_cards = cards.iter().map(|card| card.id).collect();
     cards.into_iter().try_for_each(|card| cards::re_key(work, card, &survivor))?;
@@ -64,7 +71,7 @@ pub(crate) fn on_merged(work: &mut UnitOfWork<'_>, event: &CustomersMerged) -> R
         debts: Json(debts),
         cards: Json(moved_cards),
         gifts: Json(gifts),
-        state_before: loser.state,
+        tiers: Json(tiers),
     })
 }
 
@@ -86,12 +93,13 @@ pub(crate) fn on_unmerged(work: &mut UnitOfWork<'_>, event: &CustomersUnmerged) 
     work.update(&mut loser)?;
     let (mut source, mut target) = open_both(work, from, to)?;
     let cause = Cause { reason: Some(event.reason.clone()), ..Cause::default() };
-    let ids: Vec<LotId> = merge.lots.0.iter().map(|moved| moved.lot).collect();
+    let ids: Vec<LotId> = merge.lots.0.iter().map(|moved| moved.there).collect();
     let lots = source.lots_by_id(work, &ids)?;
     for (moved, lot) in merge.lots.0.iter().zip(&lots) {
         if goes_back(moved, lot)? > 0 {
             let amount = source.withdraw(work, lot.id, EntryKind::Transfer, PostingAccount::Transferred, &cause)?;
-            target.take_over(work, lot, amount, &cause)?;
+            let back = Lot { id: moved.lot, ..lot.clone() };
+            target.take_over(work, &back, amount, &cause)?;
         }
     }
     for (asset, debt) in &merge.debts.0 {
@@ -99,8 +107,14 @@ pub(crate) fn on_unmerged(work: &mut UnitOfWork<'_>, event: &CustomersUnmerged) 
         target.take_over_debt(work, *asset, *debt, &cause)?;
     }
     source.close(work)?;
-    let member = target.account().clone();
     target.close(work)?;
+    let (member, survivor): (Account, Account) = (work.get(to)?, work.get(from)?);
+    let now = work.now();
+    if let (false, Some(current)) = (merge.tiers.0.is_null(), programme::current(work, now)?) {
+        let joined = serde_json::from_value(merge.tiers.0.clone());
+        let joined = joined.map_err(|error| Error::backend("the counters of a merge", error))?;
+        tiers::part(work, &current.programme, &survivor, &joined)?;
+    }
     for card in cards_that_go_back(work, from, &merge.cards.0)? {
         cards::re_key(work, card, &member)?;
     }
@@ -108,6 +122,10 @@ pub(crate) fn on_unmerged(work: &mut UnitOfWork<'_>, event: &CustomersUnmerged) 
     let gifts: Vec<_> = merge.gifts.0.iter().copied().filter(|gift| theirs.contains(gift)).collect();
     bind(work, &gifts, event.loser)?;
     work.delete(&merge)
+}
+
+fn kept(joined: &tiers::Joined) -> Result<serde_json::Value> {
+    serde_json::to_value(joined).map_err(|error| Error::backend("the counters of a merge", error))
 }
 
 /// Both books, opened in the order of their accounts (S-33).

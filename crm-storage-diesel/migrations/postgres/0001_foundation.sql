@@ -235,8 +235,6 @@ CREATE TABLE crm_memberships (
     CONSTRAINT crm_memberships_group_id_fk FOREIGN KEY (group_id) REFERENCES crm_customer_groups (id)
 );
 
-CREATE INDEX crm_memberships_group_idx ON crm_memberships (group_id, customer_id);
-
 CREATE TABLE crm_price_rules (
     id uuid NOT NULL,
     number bigint NOT NULL,
@@ -727,7 +725,7 @@ CREATE TABLE crm_outbox (
     CONSTRAINT crm_outbox_pk PRIMARY KEY (id)
 );
 
-CREATE INDEX crm_outbox_due_idx ON crm_outbox (due_at, id);
+CREATE INDEX crm_outbox_due_idx ON crm_outbox (dead, due_at, id);
 
 CREATE TABLE crm_commands (
     id uuid NOT NULL,

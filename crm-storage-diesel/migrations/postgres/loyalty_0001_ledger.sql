@@ -63,19 +63,22 @@ CREATE TABLE crm_loyalty_holds (
     asset text COLLATE "C" NOT NULL,
     amount bigint NOT NULL,
     worth_minor bigint NOT NULL,
+    point_value text COLLATE "C",
     state text COLLATE "C" NOT NULL,
     branch_id uuid NOT NULL,
     business_date date NOT NULL,
     made_at timestamptz NOT NULL,
     lapses_at timestamptz NOT NULL,
     purchase_id uuid,
+    entry_id uuid,
     card_id uuid,
     lots jsonb NOT NULL,
     restored jsonb NOT NULL,
+    refunded_minor bigint NOT NULL,
     CONSTRAINT crm_loyalty_holds_pk PRIMARY KEY (account_id, id),
     CONSTRAINT crm_loyalty_holds_account_id_fk FOREIGN KEY (account_id) REFERENCES crm_loyalty_accounts (id),
     CONSTRAINT crm_loyalty_holds_branch_id_fk FOREIGN KEY (branch_id) REFERENCES crm_branches (id),
-    CONSTRAINT crm_loyalty_holds_amounts_check CHECK (amount > 0 AND worth_minor >= 0)
+    CONSTRAINT crm_loyalty_holds_amounts_check CHECK (amount > 0 AND refunded_minor BETWEEN 0 AND worth_minor)
 );
 
 CREATE TABLE crm_loyalty_entries (
@@ -91,4 +94,15 @@ CREATE TABLE crm_loyalty_entries (
     reason text COLLATE "C",
     postings jsonb NOT NULL,
     CONSTRAINT crm_loyalty_entries_pk PRIMARY KEY (account_id, id)
+);
+
+CREATE TABLE crm_loyalty_day_uses (
+    account_id uuid NOT NULL,
+    asset text COLLATE "C" NOT NULL,
+    business_date date NOT NULL,
+    version bigint NOT NULL,
+    used bigint NOT NULL,
+    CONSTRAINT crm_loyalty_day_uses_pk PRIMARY KEY (account_id, asset, business_date),
+    CONSTRAINT crm_loyalty_day_uses_account_id_fk FOREIGN KEY (account_id) REFERENCES crm_loyalty_accounts (id),
+    CONSTRAINT crm_loyalty_day_uses_used_check CHECK (used >= 0)
 );

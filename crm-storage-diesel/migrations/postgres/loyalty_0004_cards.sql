@@ -108,7 +108,7 @@ CREATE TABLE crm_member_merges (
     debts jsonb NOT NULL,
     cards jsonb NOT NULL,
     gifts jsonb NOT NULL,
-    state_before text COLLATE "C" NOT NULL,
+    tiers jsonb NOT NULL,
     CONSTRAINT crm_member_merges_pk PRIMARY KEY (loser_id),
     CONSTRAINT crm_member_merges_loser_id_fk FOREIGN KEY (loser_id) REFERENCES crm_loyalty_accounts (id),
     CONSTRAINT crm_member_merges_survivor_id_fk FOREIGN KEY (survivor_id) REFERENCES crm_loyalty_accounts (id)

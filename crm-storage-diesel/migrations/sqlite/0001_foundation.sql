@@ -241,8 +241,6 @@ CREATE TABLE crm_memberships (
     CONSTRAINT crm_memberships_group_id_fk FOREIGN KEY (group_id) REFERENCES crm_customer_groups (id)
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX crm_memberships_group_idx ON crm_memberships (group_id, customer_id);
-
 CREATE TABLE crm_price_rules (
     id BLOB NOT NULL,
     number INTEGER NOT NULL,
@@ -744,7 +742,7 @@ CREATE TABLE crm_outbox (
     CONSTRAINT crm_outbox_dead_check CHECK (dead IN (0, 1))
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX crm_outbox_due_idx ON crm_outbox (due_at, id);
+CREATE INDEX crm_outbox_due_idx ON crm_outbox (dead, due_at, id);
 
 CREATE TABLE crm_commands (
     id BLOB NOT NULL,

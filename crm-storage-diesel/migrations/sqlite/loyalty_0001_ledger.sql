@@ -65,19 +65,22 @@ CREATE TABLE crm_loyalty_holds (
     asset TEXT NOT NULL,
     amount INTEGER NOT NULL,
     worth_minor INTEGER NOT NULL,
+    point_value TEXT,
     state TEXT NOT NULL,
     branch_id BLOB NOT NULL,
     business_date INTEGER NOT NULL,
     made_at INTEGER NOT NULL,
     lapses_at INTEGER NOT NULL,
     purchase_id BLOB,
+    entry_id BLOB,
     card_id BLOB,
     lots TEXT NOT NULL,
     restored TEXT NOT NULL,
+    refunded_minor INTEGER NOT NULL,
     CONSTRAINT crm_loyalty_holds_pk PRIMARY KEY (account_id, id),
     CONSTRAINT crm_loyalty_holds_account_id_fk FOREIGN KEY (account_id) REFERENCES crm_loyalty_accounts (id),
     CONSTRAINT crm_loyalty_holds_branch_id_fk FOREIGN KEY (branch_id) REFERENCES crm_branches (id),
-    CONSTRAINT crm_loyalty_holds_amounts_check CHECK (amount > 0 AND worth_minor >= 0)
+    CONSTRAINT crm_loyalty_holds_amounts_check CHECK (amount > 0 AND refunded_minor BETWEEN 0 AND worth_minor)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE crm_loyalty_entries (
@@ -93,4 +96,15 @@ CREATE TABLE crm_loyalty_entries (
     reason TEXT,
     postings TEXT NOT NULL,
     CONSTRAINT crm_loyalty_entries_pk PRIMARY KEY (account_id, id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE crm_loyalty_day_uses (
+    account_id BLOB NOT NULL,
+    asset TEXT NOT NULL,
+    business_date INTEGER NOT NULL,
+    version INTEGER NOT NULL,
+    used INTEGER NOT NULL,
+    CONSTRAINT crm_loyalty_day_uses_pk PRIMARY KEY (account_id, asset, business_date),
+    CONSTRAINT crm_loyalty_day_uses_account_id_fk FOREIGN KEY (account_id) REFERENCES crm_loyalty_accounts (id),
+    CONSTRAINT crm_loyalty_day_uses_used_check CHECK (used >= 0)
 ) STRICT, WITHOUT ROWID;

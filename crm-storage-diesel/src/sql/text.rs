@@ -19,8 +19,8 @@ pub enum Dialect {
 /// What a statement does to rows of one kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Operation {
-    /// Rows by key; on PostgreSQL locked if asked.
-    Fetch { locked: bool },
+    /// Rows by key: so many on SQLite, any number on PostgreSQL, there locked if asked.
+    Fetch { keys: usize, locked: bool },
     /// New rows: so many on SQLite, any number on PostgreSQL.
     Insert { rows: usize },
     /// New values for everything but key and counters, for one version.
@@ -131,7 +131,16 @@ fn sqlite(schema: &Schema, operation: Operation) -> String {
     let key = schema.key.iter().map(|&at| format!("{} = ?", name(schema, at))).collect::<Vec<_>>().join(" AND ");
     let version = schema.version.map(|at| format!(" AND {} = ?", name(schema, at))).unwrap_or_default();
     match operation {
-        Operation::Fetch { .. } => format!("SELECT {} FROM {table} WHERE {key}", columns(schema)),
+        Operation::Fetch { keys: 1, .. } => format!("SELECT {} FROM {table} WHERE {key}", columns(schema)),
+        Operation::Fetch { keys, .. } => {
+            // A row says which key it was found by: the order is the planner's.
+            let places = list(schema.key.iter().map(|_| "?".to_owned()));
+            let values = list((0..keys).map(|number| format!("({number}, {places})")));
+            let key = (2..).zip(schema.key).map(|(part, &at)| format!("t.{} = k.column{part}", name(schema, at)));
+            let key = key.collect::<Vec<_>>().join(" AND ");
+            let columns = list(every(schema).map(|at| format!("t.{}", name(schema, at))));
+            format!("SELECT {columns}, k.column1 FROM (VALUES {values}) AS k CROSS JOIN {table} AS t WHERE {key}")
+        }
         Operation::Insert { rows } => {
             let row = format!("({})", list(every(schema).map(|_| "?".to_owned())));
             // A failed statement is undone by whoever began the transaction or the savepoint, so SQLite need not keep a
@@ -171,7 +180,7 @@ fn postgres(schema: &Schema, operation: Operation) -> String {
     let key =
         schema.key.iter().map(|&at| format!("t.{} = u.c{at}", name(schema, at))).collect::<Vec<_>>().join(" AND ");
     match operation {
-        Operation::Fetch { locked } => {
+        Operation::Fetch { locked, .. } => {
             let order = list(schema.key.iter().map(|&at| format!("t.{}", name(schema, at))));
             let mut text = format!("SELECT {}", list(every(schema).map(|at| format!("t.{}", name(schema, at)))));
             // Writing to a String cannot fail.
@@ -233,8 +242,8 @@ mod tests {
         let mut texts = Vec::new();
         for schema in all_schemas().iter() {
             let mut operations = vec![
-                Operation::Fetch { locked: false },
-                Operation::Fetch { locked: true },
+                Operation::Fetch { keys: 1, locked: false },
+                Operation::Fetch { keys: 1, locked: true },
                 Operation::Insert { rows: 1 },
                 Operation::Update,
                 Operation::Delete { versioned: true },
@@ -249,8 +258,12 @@ mod tests {
     fn sqlite_texts() {
         let text = |schema, operation| text(Dialect::Sqlite, schema, operation);
         assert_eq!(
-            text(&PAIR, Operation::Fetch { locked: true }),
+            text(&PAIR, Operation::Fetch { keys: 1, locked: true }),
             r#"SELECT "left", "right", "order", "total", "spent" FROM "crm_test_pairs" WHERE "left" = ? AND "right" = ? AND "order" = ?"#
+        );
+        assert_eq!(
+            text(&PAIR, Operation::Fetch { keys: 2, locked: false }),
+            r#"SELECT t."left", t."right", t."order", t."total", t."spent", k.column1 FROM (VALUES (0, ?, ?, ?), (1, ?, ?, ?)) AS k CROSS JOIN "crm_test_pairs" AS t WHERE t."left" = k.column2 AND t."right" = k.column3 AND t."order" = k.column4"#
         );
         assert_eq!(
             text(&PAIR, Operation::Insert { rows: 2 }),
@@ -275,7 +288,7 @@ mod tests {
             r#"INSERT INTO "crm_test_pairs" ("left", "right", "order", "total", "spent") SELECT u.c0, u.c1, u.c2, u.c3, u.c4 FROM UNNEST(?::uuid[], ?::bigint[], ?::text[], ?::bigint[], ?::bigint[]) AS u(c0, c1, c2, c3, c4) RETURNING 1"#
         );
         assert_eq!(
-            text(&PAIR, Operation::Fetch { locked: true }),
+            text(&PAIR, Operation::Fetch { keys: 1, locked: true }),
             r#"SELECT t."left", t."right", t."order", t."total", t."spent" FROM "crm_test_pairs" AS t JOIN UNNEST(?::uuid[], ?::bigint[], ?::text[]) AS u(c0, c1, c2) ON t."left" = u.c0 AND t."right" = u.c1 AND t."order" = u.c2 ORDER BY t."left", t."right", t."order" FOR UPDATE OF t"#
         );
         assert_eq!(

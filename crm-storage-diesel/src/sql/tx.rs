@@ -72,6 +72,10 @@ pub(crate) trait Tables {
 
     /// Begins a transaction.
     fn begin(&mut self, mode: Mode) -> Result<(), DieselError>;
+    /// Begins a transaction that writes, and waits for locked rows only a moment.
+    fn begin_again(&mut self) -> Result<(), DieselError> {
+        self.begin(Mode::Write)
+    }
     /// Makes the tables ready for these kinds, outside a transaction.
     fn prepare(&mut self, schemas: &Schemas, migrations: &[ModuleMigrations]) -> Result<()>;
     /// Housekeeping between transactions.
@@ -285,12 +289,12 @@ impl<T: Tables> Tx for SqlTx<T> {
     }
 }
 
-impl<T: Tables + Send> Session for SqlTx<T> {
-    fn begin(&mut self, mode: Mode) -> Result<()> {
+impl<T: Tables + Send> SqlTx<T> {
+    fn begin_by(&mut self, mode: Mode, begin: impl FnOnce(&mut T) -> Result<(), DieselError>) -> Result<()> {
         if self.mode.is_some() {
             return Err(Error::backend("begin", "a transaction is open already"));
         }
-        if let Err(error) = self.tables.begin(mode) {
+        if let Err(error) = begin(&mut self.tables) {
             let error = self.classified(error, None);
             self.abandon();
             return Err(error);
@@ -298,6 +302,16 @@ impl<T: Tables + Send> Session for SqlTx<T> {
         self.ended();
         self.mode = Some(mode);
         Ok(())
+    }
+}
+
+impl<T: Tables + Send> Session for SqlTx<T> {
+    fn begin(&mut self, mode: Mode) -> Result<()> {
+        self.begin_by(mode, |tables| tables.begin(mode))
+    }
+
+    fn begin_again(&mut self) -> Result<()> {
+        self.begin_by(Mode::Write, T::begin_again)
     }
 
     fn commit(&mut self) -> Result<()> {

@@ -256,6 +256,30 @@ fn postgres_tries_again_when_a_row_is_locked_for_a_while() {
     shop::assert_whole(&crm);
 }
 
+/// The group waits for the rows once; then each of its jobs comes again by itself, and those who want others go on.
+#[test]
+fn postgres_jobs_that_wait_for_a_row_do_not_hold_up_the_others() {
+    let database = databases::postgres();
+    let (crm, shop) = shop::open(DieselStorage::open(database.url()).unwrap(), 100);
+    let mut other = PgConnection::establish(database.url()).unwrap();
+    other.batch_execute("BEGIN; SELECT 1 FROM crm_stock FOR UPDATE").unwrap();
+    let selling: Vec<_> = (0..64)
+        .map(|n| {
+            let (crm, shop) = (crm.clone(), shop.clone());
+            thread::spawn(move || shop::sell(&crm, &shop, &format!("waits {n}")))
+        })
+        .collect();
+    // Waiting for as long as a row may be waited for by each of 64 jobs, one after the other, would end their patience.
+    for n in 0..3 {
+        open_branch(&crm, &format!("meanwhile {n}")).unwrap();
+    }
+    other.batch_execute("COMMIT").unwrap();
+    for sold in selling {
+        sold.join().unwrap().unwrap();
+    }
+    shop::assert_whole(&crm);
+}
+
 #[test]
 fn a_snapshot_does_not_see_what_is_written_meanwhile() {
     let database = databases::sqlite_file();

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crm_core::access::{Actor, Holder, NewRole, Principal, StaffGroupId, UserId};
-use crm_core::accounts::{CredentialId, Identifier};
+use crm_core::accounts::{CredentialId, Identifier, Key};
 use crm_core::branches::BranchId;
 use crm_core::catalog::{CategoryId, NewProduct, ProductId};
 use crm_core::customers::event::CUSTOMER_CREATED;
@@ -19,6 +19,7 @@ use crm_core::kernel::money::Money;
 use crm_core::kernel::page::{Cursor, Limit, Page};
 use crm_core::kernel::rate::Rate;
 use crm_core::kernel::time::{CivilDate, Timestamp};
+use crm_core::loyalty::Asset;
 use crm_core::offers::{NewOffer, OfferState};
 use crm_core::partners::Contract;
 use crm_core::pricing::{Adjustment, Assortment, Context, NewRule, PriceRuleId, RuleTerms, Stage, TaxMode};
@@ -28,6 +29,8 @@ use crm_core::returns::{NewReturn, NewReturnLine};
 use crm_core::shipping::PickQuery;
 use crm_core::work::{ColumnType, Filter, Home, Json, UnitOfWork};
 use crm_core::{Crm, Error, Result};
+use crm_loyalty::gift_cards::NewBatch;
+use crm_loyalty::{Loyalty, WorkLoyalty};
 use crm_storage_diesel::{DieselStorage, HostTransaction};
 use diesel::connection::{Connection, Instrumentation, InstrumentationEvent, SimpleConnection};
 use diesel::dsl::sql;
@@ -43,11 +46,24 @@ const GROWS: &str = "a table that only grows, written with every purchase";
 /// References without a foreign key: table, column, why.
 const EXEMPT: &[(&str, &str, &str)] = &[
     ("crm_customers", "owner_id", "a host with an authority of its own names its own users"),
+    ("crm_gift_tickets", "hold_id", "a hold of the same account, made in the same transaction"),
     ("crm_journal", "branch_id", GROWS),
     ("crm_journal", "cause_id", "an entry of the same transaction"),
     ("crm_journal", "command_id", "the record of a command may be purged"),
     ("crm_journal", "customer_id", GROWS),
     ("crm_journal", "reference_id", "names a record of any kind, as reference_kind says"),
+    ("crm_loyalty_entries", "account_id", GROWS),
+    ("crm_loyalty_entries", "branch_id", GROWS),
+    ("crm_loyalty_entries", "purchase_id", GROWS),
+    ("crm_loyalty_entries", "reverses_id", "an entry of the same account; nothing deletes entries"),
+    ("crm_loyalty_holds", "card_id", "cards of any module"),
+    ("crm_loyalty_holds", "entry_id", "an entry of the same transaction"),
+    ("crm_loyalty_holds", "purchase_id", GROWS),
+    ("crm_loyalty_lots", "account_id", GROWS),
+    ("crm_loyalty_lots", "branch_id", GROWS),
+    ("crm_loyalty_lots", "campaign_id", "names a campaign, a batch or a lot"),
+    ("crm_loyalty_lots", "origin_id", "an entry of the same transaction; verify() compares them"),
+    ("crm_loyalty_lots", "purchase_id", GROWS),
     ("crm_price_limits", "customer_id", "nil for everybody's"),
     ("crm_price_limits", "rule_id", "a rule whatever its version; verify() finds counters that nothing has used"),
     ("crm_purchase_discounts", "purchase_id", "verify() compares them with the lines of the purchase"),
@@ -59,12 +75,15 @@ const EXEMPT: &[(&str, &str, &str)] = &[
     ("crm_tenders", "purchase_id", "verify() finds tenders of no purchase"),
 ];
 
+/// The records that lead to a customer, whose histories are read with its own.
+const MERGED: &str = "crm_customers_merged_idx";
+
 /// A plan without the values may narrow by the kind alone.
 const FEW: &str = "records of one kind are few, and put in order after they were read";
 
 /// Indexes that no list is read from: why they are there.
 const UNREAD: &[(&str, &str)] = &[
-    ("crm_memberships_group_idx", "who is in a group is not listed yet"),
+    ("crm_gift_cards_owner_idx", "what is one customer's alone to spend, when two customers become one"),
     ("crm_records_key1_idx", FEW),
     ("crm_records_key2_idx", FEW),
     ("crm_records_key3_idx", FEW),
@@ -130,6 +149,14 @@ impl Tells for PgConnection {
     }
 }
 
+/// The shop with every module that has tables.
+fn open(url: &str, stock: i64) -> (Crm, shop::Shop) {
+    let key = Key::new(*b"a key of the tests of the schema").unwrap();
+    shop::open_with(DieselStorage::open(url).unwrap(), stock, |builder| {
+        builder.module(Loyalty::new().gift_card_key(key))
+    })
+}
+
 fn references_are_foreign_keys(crm: &Crm, connection: &mut impl Tells) {
     let schemas = crm.schemas();
     let tables = schemas.iter().filter_map(|schema| match schema.home {
@@ -151,7 +178,7 @@ fn references_are_foreign_keys(crm: &Crm, connection: &mut impl Tells) {
 #[test]
 fn sqlite_references_are_foreign_keys() {
     let database = databases::sqlite_file();
-    let (crm, _) = shop::open(DieselStorage::open(database.url()).unwrap(), 1);
+    let (crm, _) = open(database.url(), 1);
     let mut connection = SqliteConnection::establish(databases::sqlite_path(database.url())).unwrap();
     references_are_foreign_keys(&crm, &mut connection);
 }
@@ -159,7 +186,7 @@ fn sqlite_references_are_foreign_keys() {
 #[test]
 fn postgres_references_are_foreign_keys() {
     let database = databases::postgres();
-    let (crm, _) = shop::open(DieselStorage::open(database.url()).unwrap(), 1);
+    let (crm, _) = open(database.url(), 1);
     references_are_foreign_keys(&crm, &mut PgConnection::establish(database.url()).unwrap());
 }
 
@@ -279,6 +306,10 @@ fn fill(work: &mut UnitOfWork<'_>, shop: &shop::Shop) -> Result<Sample> {
             let friend = sample.as_ref().map_or(shop.customer, |sample: &Sample| sample.customer);
             work.customers().relate(customer.id, "friend", friend)?;
             belong(&mut work, customer.id)?;
+            for gift in 1..5 {
+                let key = format!("{n} {gift}");
+                work.loyalty().adjust(customer.id.into(), Asset::Points, gift, "welcome", &key)?;
+            }
             for offers in 0..4 {
                 let (branch, customer, inquiry) = (shop.branch, Some(customer.id), Some("Ile?".to_owned()));
                 let expires_at = work.now().checked_add(std::time::Duration::from_secs(60 + offers))?;
@@ -374,6 +405,9 @@ const LISTS: &[List] = &[
             Ok(())
         })
     },
+    list("records that lead to a customer", &[MERGED], |work, sample| {
+        work.customers().merged(sample.customer).map(|_| ())
+    }),
     list("a category with all below", &["crm_categories_path_idx"], |work, sample| {
         work.catalog().subtree(sample.category).map(|_| ())
     }),
@@ -400,9 +434,11 @@ const LISTS: &[List] = &[
     }),
     List {
         sorted: Some("what one customer bought: a plan without the values takes the kind for rare"),
-        ..list("purchases of a customer", &["crm_journal_customer_idx", "crm_journal_kind_idx"], |work, sample| {
-            two_pages(|limit, after| work.purchases().of_customer(sample.customer, limit, after))
-        })
+        ..list(
+            "purchases of a customer",
+            &["crm_journal_customer_idx", "crm_journal_kind_idx", MERGED],
+            |work, sample| two_pages(|limit, after| work.purchases().of_customer(sample.customer, limit, after)),
+        )
     },
     List {
         whole: true,
@@ -499,13 +535,13 @@ const LISTS: &[List] = &[
     list("offers of a branch", &["crm_offers_branch_idx"], |work, sample| {
         two_pages(|limit, after| work.offers().of_branch(sample.branch, OfferState::Draft, limit, after))
     }),
-    list("offers to a customer", &["crm_offers_customer_idx"], |work, sample| {
+    list("offers to a customer", &["crm_offers_customer_idx", MERGED], |work, sample| {
         two_pages(|limit, after| work.offers().of_customer(sample.customer, limit, after))
     }),
-    list("invoices of a customer", &["crm_invoices_customer_idx"], |work, sample| {
+    list("invoices of a customer", &["crm_invoices_customer_idx", MERGED], |work, sample| {
         two_pages(|limit, after| work.invoices().of_customer(sample.customer, limit, after))
     }),
-    list("invoices of a series", &["crm_invoices_number", "crm_invoices_customer_idx"], |work, sample| {
+    list("invoices of a series", &["crm_invoices_number", "crm_invoices_customer_idx", MERGED], |work, sample| {
         let year = work.invoices().of_customer(sample.customer, Limit::default(), None)?.items[0].period;
         two_pages(|limit, after| work.invoices().in_series(sample.branch, "FV", year, limit, after))
     }),
@@ -515,7 +551,7 @@ const LISTS: &[List] = &[
     list("what is due", &["crm_instalments_due_idx"], |work, sample| {
         two_pages(|limit, after| work.instalments().due(sample.branch, CivilDate::MAX, limit, after))
     }),
-    list("what a customer owes", &["crm_instalments_customer_idx"], |work, sample| {
+    list("what a customer owes", &["crm_instalments_customer_idx", MERGED], |work, sample| {
         two_pages(|limit, after| work.instalments().of_customer(sample.customer, limit, after))
     }),
     list("cheques to be cashed", &["crm_cheques_due_idx"], |work, sample| {
@@ -529,7 +565,7 @@ const LISTS: &[List] = &[
         })
     },
     List { whole: true, ..list("journal", &["crm_journal_pk"], |work, _| journal(work, &JournalQuery::default())) },
-    list("journal of a customer", &["crm_journal_customer_idx"], |work, sample| {
+    list("journal of a customer", &["crm_journal_customer_idx", MERGED], |work, sample| {
         journal(work, &JournalQuery { customer: Some(sample.customer), ..JournalQuery::default() })
     }),
     list("journal of a kind", &["crm_journal_kind_idx"], |work, _| {
@@ -562,6 +598,38 @@ const LISTS: &[List] = &[
             work.journal().seal(Duration::ZERO).map(|_| ())
         })
     },
+    list("lots of an account", &["crm_loyalty_lots_open_idx"], |work, sample| {
+        work.loyalty().lots(sample.customer.into()).map(|_| ())
+    }),
+    list("balances of an account", &["crm_loyalty_balances_pk"], |work, sample| {
+        work.loyalty().balances(sample.customer.into()).map(|_| ())
+    }),
+    list("entries of an account", &["crm_loyalty_entries_pk"], |work, sample| {
+        two_pages(|limit, after| work.loyalty().entries(sample.customer.into(), limit, after))
+    }),
+    list("cards of a member", &["crm_loyalty_cards_account_idx"], |work, sample| {
+        work.loyalty().cards_of(sample.customer).map(|_| ())
+    }),
+    List {
+        sorted: Some("there is one at most"),
+        ..list(
+            "a card, gift card or batch by what is written on it",
+            &["crm_loyalty_cards_number", "crm_gift_batches_name", "crm_gift_cards_batch_idx"],
+            |work, _| {
+                work.loyalty().card_by_number("none").err();
+                let face = Money::new(100, Currency::PLN);
+                let new = NewBatch { name: "LIST".into(), branch: None, face, size: 5 };
+                let made = work.loyalty().make_gift_batch(&new)?;
+                two_pages(|limit, after| work.loyalty().gift_cards_of(made.batch.id, limit, after))
+            },
+        )
+    },
+    list("tickets that are over", &["crm_gift_tickets_ends_idx"], |work, _| {
+        work.loyalty().forget_gift_tickets(Limit::new(2)?).map(|_| ())
+    }),
+    list("accounts on which something is due", &["crm_loyalty_accounts_due_idx"], |work, _| {
+        work.loyalty().settle_due(Limit::new(2)?).map(|_| ())
+    }),
     list("outbox", &["crm_outbox_due_idx"], |work, _| {
         work.outbox().claim(Limit::new(2)?, std::time::Duration::ZERO).map(|_| ())
     }),
@@ -622,7 +690,7 @@ fn lists_are_read_from_an_index<C: Tells>(
     connect: impl FnOnce() -> C,
     fault: impl Fn(&List, bool, &str) -> Option<&'static str>,
 ) {
-    let (crm, shop) = shop::open(DieselStorage::open(url).unwrap(), 10_000);
+    let (crm, shop) = open(url, 10_000);
     let sample = crm.blocking().run(&Actor::system(), "fill", move |work| fill(work, &shop)).unwrap();
     let mut connection = connect();
     connection.batch_execute("ANALYZE").unwrap();

@@ -1,11 +1,23 @@
 //! What is on the disk: the bytes of a SQLite file and its log, searched for what must not be in them.
 
 use std::fs;
+use std::path::Path;
 
 use crm_core::access::{Actor, Principal};
 use crm_core::accounts::{CODE_TOPIC, HashCost, Hasher, Identifier, Key, Passwords, Source};
+use crm_core::branches::NewBranch;
+use crm_core::catalog::NewProduct;
+use crm_core::kernel::currency::Currency;
+use crm_core::kernel::money::Money;
+use crm_core::kernel::time::Zone;
+use crm_core::loyalty::gift_cards::GiftCardTerms;
+use crm_core::loyalty::programme::Programme;
 use crm_core::module::{OutboxMessage, outbox_message};
+use crm_core::purchases::{NewLine, NewPurchase, NewTender};
 use crm_core::{Crm, Error};
+use crm_loyalty::gift_cards::{Activation, CrmGiftDesk as _, GIFT_CARD, GiftTender, NewBatch, ShowGift};
+use crm_loyalty::programme::NewVersion;
+use crm_loyalty::{Loyalty, WorkLoyalty as _};
 use crm_storage_diesel::DieselStorage;
 
 use crate::databases::{self, Database};
@@ -13,6 +25,18 @@ use crate::databases::{self, Database};
 const KEY: [u8; 32] = *b"canary key 0123456789 abcdefghij";
 const PASSWORDS: [&str; 4] =
     ["canary password the first", "canary password of her own", "canary password to come", "canary wrong password"];
+
+/// Everything that is in the file of a database and in its log.
+fn bytes_of(path: &Path) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let (folder, stem) = (path.parent().unwrap(), path.file_stem().unwrap().to_str().unwrap());
+    for entry in fs::read_dir(folder).unwrap().flatten() {
+        if entry.file_name().to_str().is_some_and(|file| file.starts_with(stem)) {
+            bytes.extend(fs::read(entry.path()).unwrap());
+        }
+    }
+    bytes
+}
 
 #[test]
 fn no_secret_is_on_the_disk() {
@@ -50,13 +74,7 @@ fn no_secret_is_on_the_disk() {
         .unwrap();
     blocking.wait(gate.set_password(id.parse().unwrap(), &code, PASSWORDS[2], &source)).unwrap();
 
-    let mut bytes = Vec::new();
-    let (folder, stem) = (path.parent().unwrap(), path.file_stem().unwrap().to_str().unwrap());
-    for entry in fs::read_dir(folder).unwrap().flatten() {
-        if entry.file_name().to_str().is_some_and(|file| file.starts_with(stem)) {
-            bytes.extend(fs::read(entry.path()).unwrap());
-        }
-    }
+    let bytes = bytes_of(path);
     let holds = |needle: &str| bytes.windows(needle.len()).any(|window| window == needle.as_bytes());
     assert!(holds("$argon2id$") && holds("canary@example.org"), "the bytes are those of the store");
     let tokens = [&first.token, &own.token, &elevated.token, &api].map(|token| token.expose().to_owned());
@@ -66,5 +84,69 @@ fn no_secret_is_on_the_disk() {
     }
     // The code was in the message that carried it, and its bytes may be there until they are overwritten: it is used up.
     assert!(blocking.wait(gate.set_password(id.parse().unwrap(), &code, PASSWORDS[0], &source)).is_err());
+    crm.blocking().close().unwrap();
+}
+
+/// T-18: of a gift card that was made, sold, shown, spent and tried in vain, neither the code nor the key is in the file.
+#[test]
+fn no_gift_code_is_on_the_disk() {
+    let database = databases::sqlite_file();
+    let Database::Sqlite { path, url } = &database else { panic!("a file") };
+    let loyalty = Loyalty::new().gift_card_key(Key::new(KEY).unwrap());
+    let crm = Crm::builder(DieselStorage::open(url).unwrap()).module(loyalty).build_blocking().unwrap();
+    let blocking = crm.blocking();
+    let system = Actor::system();
+    let (branch, gift, made) = blocking
+        .run(&system, "make", |work| {
+            let branch = work.branches().create(NewBranch::named("canary", "Europe/Warsaw", "PLN"))?.id;
+            let face = Money::new(5_000, Currency::PLN);
+            let gift = work.catalog().create_product(NewProduct::service("gift", "gift", face))?.id;
+            let gift_cards = GiftCardTerms { products: vec![gift], ..GiftCardTerms::default() };
+            let programme = Programme { gift_cards, ..Programme::new("Club", Zone::UTC) };
+            work.loyalty().save_programme(NewVersion::now(programme))?;
+            let new = NewBatch { name: "CANARY".into(), branch: None, face, size: 3 };
+            let made = work.loyalty().make_gift_batch(&new)?;
+            work.loyalty().release_gift_batch(made.batch.id)?;
+            Ok::<_, Error>((branch, gift, made))
+        })
+        .unwrap();
+    let codes: Vec<String> = made.cards().map(|card| card.code.expose()).collect();
+    let shown = |code: &str| {
+        let source = Source::new("canary source");
+        let show = ShowGift { code: code.to_owned(), branch, customer: None, source };
+        blocking.wait(crm.gift_desk().show(&Actor::system(), &show))
+    };
+    shown(&codes[0]).unwrap_err();
+    blocking
+        .run(&system, "sell", move |work| {
+            let new = NewPurchase::of(branch, "1", [NewLine::of(gift, 1)], [NewTender::cash_rest()]);
+            let purchase = work.purchases().record(&new, "1")?.purchase;
+            let new = Activation { serial: "CANARY-0001".into(), purchase, line_no: 1, owner: None };
+            work.loyalty().activate_gift_card(&new, "1")
+        })
+        .unwrap();
+    let ticket = shown(&codes[0]).unwrap().ticket;
+    blocking
+        .run(&system, "spend", move |work| {
+            let by_card =
+                NewTender::of(GIFT_CARD, Money::new(5_000, Currency::PLN)).with_details(&GiftTender { ticket })?;
+            let new = NewPurchase::of(branch, "2", [NewLine::of(gift, 1)], [by_card]);
+            work.purchases().record(&new, "2")
+        })
+        .unwrap();
+    shown(&codes[0]).unwrap_err();
+
+    let bytes = bytes_of(path);
+    let holds = |needle: &str| bytes.windows(needle.len()).any(|window| window == needle.as_bytes());
+    assert!(holds("CANARY-0002"), "the bytes are those of the store");
+    for code in &codes {
+        let plain = code.replace('-', "");
+        for needle in [code.as_str(), &plain, &plain.to_lowercase(), &plain[..8], &plain[4..12], &code[..9]] {
+            assert!(!holds(needle), "{needle} is on the disk");
+        }
+    }
+    for secret in ["canary key", "canary source"] {
+        assert!(!holds(secret), "{secret} is on the disk");
+    }
     crm.blocking().close().unwrap();
 }

@@ -16,7 +16,7 @@ use crm_core::module::{Manifest, Module, OutboxMessage, Permission, Registry};
 use crm_core::purchases::event::PurchaseRecorded;
 use crm_core::purchases::{NewLine, NewPurchase, NewTender, Purchase, PurchaseLine, Receipt, purchase};
 use crm_core::work::{CommandRecord, Filter};
-use crm_core::{Crm, Error, Result};
+use crm_core::{Crm, CrmBuilder, Error, Result};
 use crm_storage_diesel::DieselStorage;
 
 /// Ids of the shop, which the clean-up of a fresh process finds again by name.
@@ -48,7 +48,12 @@ impl Module for ThankYou {
 
 /// Opens the store and the shop in it, stocked if it is new.
 pub fn open(storage: DieselStorage, stock: i64) -> (Crm, Shop) {
-    let crm = Crm::builder(storage).module(ThankYou).build_blocking().unwrap();
+    open_with(storage, stock, |builder| builder)
+}
+
+/// The same with more modules.
+pub fn open_with(storage: DieselStorage, stock: i64, modules: impl FnOnce(CrmBuilder) -> CrmBuilder) -> (Crm, Shop) {
+    let crm = modules(Crm::builder(storage).module(ThankYou)).build_blocking().unwrap();
     let found = crm.blocking().run(&Actor::system(), "find the shop", |work| {
         let mut work = work.unrestricted()?;
         let Some(branch) = work.select(Filter::<crm_core::branches::Branch>::all()).first()? else { return Ok(None) };

@@ -227,8 +227,8 @@ pub(crate) enum Sentence {
     NearTier,
     /// `{total}`, `{tier}`, `{rate}`
     ReachesTier,
-    /// `{count}`, `{tier}`, `{amount}`, `{until}`
-    GiftToTier,
+    /// `{count}`, `{amount}`, `{until}`
+    GiftToBest,
     /// `{who}`, `{by}`
     IsBrought,
     /// `{total}`, `{share}`, `{by}`

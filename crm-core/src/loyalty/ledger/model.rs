@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::super::Asset;
 use crate::branches::BranchId;
 use crate::customers::CustomerId;
+use crate::kernel::rate::Rate;
 use crate::kernel::time::{CivilDate, Timestamp};
 use crate::purchases::PurchaseId;
 use crate::work::{Json, Version};
@@ -128,6 +129,8 @@ crate::text_enum! {
         Transfer = "transfer",
         /// Given back with a later end than the lot it came from (S-29).
         Restored = "restored",
+        /// Set right by hand.
+        Adjusted = "adjusted",
     }
 }
 
@@ -242,7 +245,7 @@ pub struct Posting {
     pub asset: Asset,
     /// Where.
     pub account: PostingAccount,
-    /// The lot, for all that moves what is in lots.
+    /// The lot, for all that moves what is in lots, and for what of it expires.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lot: Option<LotId>,
     /// How much, with its sign.
@@ -312,6 +315,8 @@ crate::entity! {
         amount: i64,
         /// What it pays, in minor units of money: the amount itself, or what the points are worth (S-20).
         worth_minor: i64,
+        /// Minor units for one point, as it was when the hold was made (S-20).
+        point_value: Option<Rate>,
         /// Where it stands.
         state: HoldState,
         /// Where it was made.
@@ -324,11 +329,35 @@ crate::entity! {
         lapses_at: Timestamp,
         /// The purchase it has paid.
         purchase_id: Option<PurchaseId>,
+        /// The entry by which it has.
+        entry_id: Option<EntryId>,
         /// The card it was made with (S-36).
         card_id: Option<Uuid>,
         /// How much of each lot, in the order they are used.
         lots: Json<Vec<(LotId, i64)>>,
         /// How much has been given back of each, by returns (S-29).
         restored: Json<Vec<(LotId, i64)>>,
+        /// What has been given back of what it paid, in minor units.
+        refunded_minor: i64,
+    }
+}
+
+crate::entity! {
+    /// How much of an asset was redeemed or set aside on one business day, wherever: what the daily cap is measured with
+    /// (S-22). What lapses, is voided or given back no longer counts.
+    pub struct DayUse {
+        kind: "loyalty_day_use", table: "crm_loyalty_day_uses",
+        key: (account_id: AccountId, asset: Asset, business_date: CivilDate), columns: day_use, version: version,
+    } {
+        /// The account.
+        account_id: AccountId,
+        /// The asset.
+        asset: Asset,
+        /// The business day of the holds.
+        business_date: CivilDate,
+        /// The optimistic lock.
+        version: Version,
+        /// How much.
+        used: i64,
     }
 }

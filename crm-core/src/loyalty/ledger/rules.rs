@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::model::{EntryKind, Hold, HoldId, HoldState, Lot, LotId, NEVER, Posting, PostingAccount};
+use super::model::{Entry, EntryKind, Hold, HoldId, HoldState, Lot, LotId, NEVER, Posting, PostingAccount};
 use crate::kernel::time::Timestamp;
 use crate::loyalty::Asset;
 use crate::purchases::PurchaseId;
@@ -127,7 +127,7 @@ pub fn expire(lot: &mut Lot, at: Timestamp) -> Option<Step> {
 pub fn expire_part(lot: &mut Lot, amount: i64) -> [Posting; 2] {
     let taken = withdraw(lot, amount);
     lot.expired = lot.expired.saturating_add(amount);
-    [taken, Posting { asset: lot.asset, account: PostingAccount::Breakage, lot: None, amount }]
+    [taken, Posting { asset: lot.asset, account: PostingAccount::Breakage, lot: Some(lot.id), amount }]
 }
 
 /// How much of each lot a hold gives back next, in the order in which they were used (S-29).
@@ -235,6 +235,31 @@ pub fn fold<'p>(postings: impl IntoIterator<Item = &'p Posting>) -> Result<BTree
         sums.entry(posting.asset).or_default().book(posting)?;
     }
     Ok(sums)
+}
+
+/// When an entry was known (S-48): what falls due is known at its instant, whenever it is written down.
+fn known_at(kind: EntryKind, occurred_at: Timestamp, recorded_at: Timestamp) -> Timestamp {
+    match kind {
+        EntryKind::Mature | EntryKind::Expire | EntryKind::Void => occurred_at,
+        _ => recorded_at,
+    }
+}
+
+/// What an account held at an instant, by what was known at another (S-48): of its entries, and of what is due but not
+/// written down yet.
+///
+/// # Errors
+/// `loyalty.overflow`
+pub fn held_at<'e>(
+    entries: impl IntoIterator<Item = &'e Entry>,
+    due: &[Step],
+    at: Timestamp,
+    known: Timestamp,
+) -> Result<BTreeMap<Asset, Amounts>> {
+    let entries = entries.into_iter().filter(|entry| entry.occurred_at <= at);
+    let entries = entries.filter(|entry| known_at(entry.kind, entry.occurred_at, entry.recorded_at) <= known);
+    let due = due.iter().filter(|step| step.at <= at && step.at <= known);
+    fold(entries.flat_map(|entry| &entry.postings.0).chain(due.flat_map(|step| &step.postings)))
 }
 
 /// The sum of each asset, which is nothing in every entry (S-02).

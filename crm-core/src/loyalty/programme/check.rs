@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::model::Programme;
 use crate::kernel::input::required_text;
 use crate::kernel::rate::Rate;
-use crate::loyalty::{earning, tiers};
+use crate::loyalty::{earning, redemption, tiers};
 use crate::pricing::CategoryTree;
 use crate::{Error, Result};
 
@@ -38,6 +38,7 @@ impl Finding {
 pub fn check(programme: &Programme, tree: &CategoryTree) -> Vec<Finding> {
     let mut findings = settings(programme);
     findings.extend(earning::check(programme, tree));
+    findings.extend(redemption::check(&programme.redemption, !programme.point_values.is_empty()));
     findings.extend(programme.referral.faults());
     findings.extend(programme.anniversaries.faults());
     findings.extend(programme.bonus.faults());

@@ -31,7 +31,10 @@ impl Compiled {
     /// Compiles a version.
     pub fn new(version: ProgrammeVersion, tree: Arc<CategoryTree>) -> Self {
         let programme = version.terms.0;
-        let audiences = || programme.earning.rules.iter().map(|rule| &rule.audience);
+        let audiences = || {
+            let limits = programme.redemption.limits.iter().map(|limits| &limits.audience);
+            programme.earning.rules.iter().map(|rule| &rule.audience).chain(limits)
+        };
         let groups: BTreeSet<_> = audiences().flat_map(|audience| audience.customer_groups.iter().copied()).collect();
         let partners = audiences().any(|audience| !audience.partner_groups.is_empty());
         Self {

@@ -15,6 +15,7 @@ use crate::loyalty::bonus::BonusTerms;
 use crate::loyalty::cards::CardTerms;
 use crate::loyalty::earning::EarningTerms;
 use crate::loyalty::gift_cards::GiftCardTerms;
+use crate::loyalty::redemption::RedemptionTerms;
 use crate::loyalty::referral::ReferralTerms;
 use crate::loyalty::statements::ReminderTerms;
 use crate::loyalty::tiers::TierLadder;
@@ -111,6 +112,9 @@ pub struct Programme {
     /// What purchases earn.
     #[serde(default)]
     pub earning: EarningTerms,
+    /// How one pays with what it has given.
+    #[serde(default)]
+    pub redemption: RedemptionTerms,
     /// What members get for those they bring.
     #[serde(default)]
     pub referral: ReferralTerms,
@@ -145,6 +149,7 @@ impl Programme {
             enrolment: Enrolment::default(),
             point_values: Vec::new(),
             earning: EarningTerms::default(),
+            redemption: RedemptionTerms::default(),
             referral: ReferralTerms::default(),
             anniversaries: AnniversaryTerms::default(),
             bonus: BonusTerms::default(),

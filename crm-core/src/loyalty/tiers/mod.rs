@@ -5,18 +5,21 @@
 //! fixed day and decides by what was counted, so it may be done late, twice or by the next purchase, and comes to the same.
 
 mod check;
+mod counts;
 pub mod event;
 mod model;
+mod moves;
 mod rules;
 mod terms;
 mod window;
 
 pub use check::TierFault;
 pub(super) use check::check;
+pub use counts::{Day, DaysOf};
 pub use model::{
     Cause, Counted, Pin, PinKind, Promotion, QualifyingDay, Standing, TierChange, TierChangeId, qualifying_day,
     standing, tier_change,
 };
-pub use rules::{Change, Day, DaysOf, Progress, Rules};
+pub use rules::{Change, Progress, Rules};
 pub use terms::{Downgrade, LadderId, Missing, Need, Sums, TierLadder, TierTerms, Validity};
 pub use window::{Anchors, Anniversary, Days, Window};

@@ -72,7 +72,7 @@ impl Days {
     pub const ALL: Self = Self { from: CivilDate::MIN, through: CivilDate::MAX };
 
     /// Whether a day is one of them.
-    pub fn contains(&self, day: CivilDate) -> bool {
+    pub fn contains(self, day: CivilDate) -> bool {
         (self.from..=self.through).contains(&day)
     }
 }
@@ -88,7 +88,7 @@ pub struct Anchors {
 
 impl Window {
     /// The window a day is in.
-    pub fn around(&self, day: CivilDate, anchors: &Anchors) -> Result<Days> {
+    pub fn around(&self, day: CivilDate, anchors: Anchors) -> Result<Days> {
         match self {
             Self::Lifetime => Ok(Days::ALL),
             Self::Rolling { span, calendar } => {
@@ -100,7 +100,7 @@ impl Window {
             Self::Anniversary { of, months, calendar } => {
                 let first = of.first(anchors);
                 // On the day of a promotion its own time has not begun yet.
-                let day = if of == &Anniversary::TierEntry { day.max(first) } else { day };
+                let day = if *of == Anniversary::TierEntry { day.max(first) } else { day };
                 let length = i32::from(*months).max(1);
                 let (day_of, first_of) = (calendar.of(day), calendar.of(first));
                 let passed =
@@ -118,7 +118,7 @@ impl Window {
     }
 
     /// The window before this one; none where there is none, or where windows have no end.
-    pub(super) fn before(&self, days: &Days, anchors: &Anchors) -> Result<Option<Days>> {
+    pub(super) fn before(&self, days: Days, anchors: Anchors) -> Result<Option<Days>> {
         let first = match self {
             Self::Lifetime | Self::Rolling { .. } => return Ok(None),
             Self::Anniversary { of: Anniversary::TierEntry, .. } => anchors.counts_from,
@@ -128,7 +128,7 @@ impl Window {
     }
 
     /// The last day on which a tier is valid that was earned in this window: `None` for windows without an end.
-    pub(super) fn valid_through(&self, days: &Days, valid: Validity, anchors: &Anchors) -> Result<Option<CivilDate>> {
+    pub(super) fn valid_through(&self, days: Days, valid: Validity, anchors: Anchors) -> Result<Option<CivilDate>> {
         let on = match self {
             Self::Lifetime | Self::Rolling { .. } => return Ok(None),
             // What is earned in the time of a tier is its next time.
@@ -142,7 +142,7 @@ impl Window {
     }
 
     /// From when on a rolling window no longer contains a day.
-    pub(super) fn leaves(&self, day: CivilDate, anchors: &Anchors) -> Result<CivilDate> {
+    pub(super) fn leaves(&self, day: CivilDate, anchors: Anchors) -> Result<CivilDate> {
         let Self::Rolling { span, calendar } = self else { return Ok(CivilDate::MAX) };
         let Ok(mut on) = calendar.add(day, *span) else { return Ok(CivilDate::MAX) };
         // Months are of different lengths: the day is at most a few after.
@@ -173,7 +173,7 @@ impl Window {
 }
 
 impl Anniversary {
-    fn first(self, anchors: &Anchors) -> CivilDate {
+    fn first(self, anchors: Anchors) -> CivilDate {
         match self {
             Self::Joining => anchors.joined_on,
             Self::TierEntry => anchors.counts_from,
@@ -200,4 +200,9 @@ pub(super) fn next(day: CivilDate) -> CivilDate {
 /// The day before; the first one there is stays.
 pub(super) fn before(day: CivilDate) -> CivilDate {
     day.add_days(-1).unwrap_or(CivilDate::MIN)
+}
+
+/// So many days later; the last day there is, at most.
+pub(super) fn later(day: CivilDate, days: u16) -> CivilDate {
+    day.add_days(i32::from(days)).unwrap_or(CivilDate::MAX)
 }

@@ -38,7 +38,8 @@ impl WriteBuffer<'_> {
         let layer = &mut self.layers[at];
         for kind in layer.values().rev() {
             let gone = kind.slots.iter().filter(|(_, slot)| slot.dirty && slot.stored && slot.current.is_none());
-            let keys: Vec<_> = gone.map(|(key, slot)| (key.clone(), slot.stored_version)).collect();
+            let mut keys: Vec<_> = gone.map(|(key, slot)| (key.clone(), slot.stored_version)).collect();
+            keys.sort_unstable();
             if !keys.is_empty() {
                 self.tx.delete(kind.schema, keys)?;
             }
@@ -46,10 +47,9 @@ impl WriteBuffer<'_> {
         for kind in layer.values_mut() {
             let schema = kind.schema;
             let (mut inserts, mut updates, mut additions) = (Vec::new(), Vec::new(), Vec::new());
-            for (key, slot) in &mut kind.slots {
-                if slot.is_clean() {
-                    continue;
-                }
+            let mut pending: Vec<_> = kind.slots.iter_mut().filter(|(_, slot)| !slot.is_clean()).collect();
+            pending.sort_unstable_by_key(|(key, _)| *key);
+            for (key, slot) in pending {
                 let row = if forget { slot.current.take() } else { slot.current.clone() };
                 if let Some(row) = row {
                     if slot.dirty && !slot.stored {

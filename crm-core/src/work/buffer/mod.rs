@@ -8,7 +8,7 @@ mod flush;
 mod rows;
 mod tx;
 
-use std::collections::btree_map::Entry;
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use self::rows::{Layer, Place, Slot, slots_of};

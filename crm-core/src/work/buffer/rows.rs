@@ -1,6 +1,6 @@
 //! What is known of rows, and in which layer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::work::schema::Schema;
 use crate::work::value::{Key, Row};
@@ -8,12 +8,12 @@ use crate::work::value::{Key, Row};
 /// A kind's place in the order of writing: its rank, and its name, for kinds that nobody declared share a rank.
 pub(super) type Place = (usize, &'static str);
 
-/// Rows by place of their kind, then by key: the order in which they are written.
+/// Rows by place of their kind, in which they are written, then by key, in whose order they are put when they are.
 pub(super) type Layer = BTreeMap<Place, Kind>;
 
 pub(super) struct Kind {
     pub(super) schema: &'static Schema,
-    pub(super) slots: BTreeMap<Key, Slot>,
+    pub(super) slots: HashMap<Key, Slot>,
 }
 
 impl Kind {
@@ -23,8 +23,8 @@ impl Kind {
 }
 
 /// The slots of a kind in a layer.
-pub(super) fn slots_of<'l>(layer: &'l mut Layer, place: Place, schema: &'static Schema) -> &'l mut BTreeMap<Key, Slot> {
-    &mut layer.entry(place).or_insert_with(|| Kind { schema, slots: BTreeMap::new() }).slots
+pub(super) fn slots_of<'l>(layer: &'l mut Layer, place: Place, schema: &'static Schema) -> &'l mut HashMap<Key, Slot> {
+    &mut layer.entry(place).or_insert_with(|| Kind { schema, slots: HashMap::new() }).slots
 }
 
 /// What is known of one row.

@@ -1,6 +1,6 @@
 //! The buffer as the transaction that jobs see.
 
-use std::collections::btree_map::Entry;
+use std::collections::hash_map::Entry;
 
 use super::rows::{Layer, Slot, slots_of};
 use super::{MAX_KNOWN_ROWS, MAX_WAITING_ROWS, WriteBuffer};

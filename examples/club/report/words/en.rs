@@ -102,7 +102,7 @@ fn title(title: Title) -> &'static str {
         Title::LostCard => "A card is lost",
         Title::Cheque => "A cheque bounces",
         Title::Tier => "A tier is reached",
-        Title::Gift => "A gift for everybody in a tier",
+        Title::Gift => "A gift for the best",
         Title::Referral => "A friend was brought along",
         Title::Reminder => "A reminder falls due",
     }
@@ -130,7 +130,7 @@ fn sentence(sentence: Sentence) -> &'static str {
         Sentence::ReachesTier => {
             "With a purchase of {total}, {tier} is reached. From the next purchase on, {rate} is earned."
         }
-        Sentence::GiftToTier => "{count} members of {tier} get {amount} each, valid through {until}.",
+        Sentence::GiftToBest => "The {count} members who bought most get {amount} each, valid through {until}.",
         Sentence::IsBrought => "{who} joins, brought along by {by}.",
         Sentence::ReferrerEarns => "Of a first purchase of {total}, {share} of credit goes to {by}.",
         Sentence::WillExpire => {

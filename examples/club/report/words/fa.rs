@@ -79,7 +79,7 @@ fn title(title: Title) -> &'static str {
         Title::LostCard => "کارتی گم می‌شود",
         Title::Cheque => "چکی برگشت می‌خورد",
         Title::Tier => "رسیدن به سطح تازه",
-        Title::Gift => "هدیه به همهٔ یک سطح",
+        Title::Gift => "هدیه به برترین‌ها",
         Title::Referral => "دوستی معرفی شده است",
         Title::Reminder => "زمان یادآوری می‌رسد",
     }
@@ -109,7 +109,9 @@ fn sentence(sentence: Sentence) -> &'static str {
         Sentence::ReachesTier => {
             "با خریدی به مبلغ {total} سطح {tier} به دست می‌آید. از خرید بعدی {rate} اعتبار داده می‌شود."
         }
-        Sentence::GiftToTier => "{count} عضو سطح {tier} هر کدام {amount} هدیه می‌گیرند، با اعتبار تا {until}.",
+        Sentence::GiftToBest => {
+            "به {count} عضوی که بیشتر از همه خریده‌اند هر کدام {amount} هدیه داده می‌شود، با اعتبار تا {until}."
+        }
         Sentence::IsBrought => "{who} با معرفی {by} عضو می‌شود.",
         Sentence::ReferrerEarns => "از نخستین خرید به مبلغ {total}، {share} اعتبار به {by} می‌رسد.",
         Sentence::WillExpire => "{credit} اعتبار {who} در {until} پایان می‌یابد ({jalali}).",

@@ -102,7 +102,7 @@ fn title(title: Title) -> &'static str {
         Title::LostCard => "כרטיס אבד",
         Title::Cheque => "המחאה חזרה",
         Title::Tier => "דרגה חדשה",
-        Title::Gift => "מתנה לכל בעלי הדרגה",
+        Title::Gift => "מתנה לחברים המובילים",
         Title::Referral => "חבר מביא חבר",
         Title::Reminder => "הגיע מועד התזכורת",
     }
@@ -126,7 +126,7 @@ fn sentence(sentence: Sentence) -> &'static str {
         Sentence::ChequeBounces => "הבנק החזיר אותה: שוב מגיעים {owed}, והזיכוי של {credit} מבוטל.",
         Sentence::NearTier => "{who}: עוד {missing} עד דרגת {tier}.",
         Sentence::ReachesTier => "עם רכישה של {total} מושגת דרגת {tier}. מהרכישה הבאה הצבירה היא {rate}.",
-        Sentence::GiftToTier => "{count} חברים בדרגת {tier} מקבלים {amount} כל אחד, בתוקף עד {until}.",
+        Sentence::GiftToBest => "{count} החברים שקנו יותר מכול מקבלים {amount} כל אחד, בתוקף עד {until}.",
         Sentence::IsBrought => "{who} – הצטרפות בהמלצה של {by}.",
         Sentence::ReferrerEarns => "מרכישה ראשונה של {total} מועבר זיכוי של {share} אל {by}.",
         Sentence::WillExpire => "{who}: זיכוי של {credit} פוקע {until}, שהוא {jalali} בלוח הפרסי.",

@@ -128,7 +128,7 @@ mod tests {
         (Sentence::ChequeBounces, &["owed", "credit"]),
         (Sentence::NearTier, &["who", "missing", "tier"]),
         (Sentence::ReachesTier, &["total", "tier", "rate"]),
-        (Sentence::GiftToTier, &["count", "tier", "amount", "until"]),
+        (Sentence::GiftToBest, &["count", "amount", "until"]),
         (Sentence::IsBrought, &["who", "by"]),
         (Sentence::ReferrerEarns, &["total", "share", "by"]),
         (Sentence::WillExpire, &["who", "credit", "until", "jalali"]),

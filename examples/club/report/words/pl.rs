@@ -102,7 +102,7 @@ fn title(title: Title) -> &'static str {
         Title::LostCard => "Zgubiona karta",
         Title::Cheque => "Czek bez pokrycia",
         Title::Tier => "Nowy poziom",
-        Title::Gift => "Prezent dla całego poziomu",
+        Title::Gift => "Prezent dla najlepszych",
         Title::Referral => "Ktoś z polecenia",
         Title::Reminder => "Nadchodzi przypomnienie",
     }
@@ -128,7 +128,7 @@ fn sentence(sentence: Sentence) -> &'static str {
         Sentence::ChequeBounces => "Bank go cofa: znów do zapłaty jest {owed}, a {credit} środków zostaje cofnięte.",
         Sentence::NearTier => "{who}: do poziomu {tier} brakuje {missing}.",
         Sentence::ReachesTier => "Zakup za {total} daje poziom {tier}. Od następnego zakupu naliczane jest {rate}.",
-        Sentence::GiftToTier => "Klubowicze poziomu {tier} ({count}) dostają po {amount}, ważne do {until}.",
+        Sentence::GiftToBest => "Klubowicze, którzy kupili najwięcej ({count}), dostają po {amount}, ważne do {until}.",
         Sentence::IsBrought => "{who} dołącza z polecenia; poleca {by}.",
         Sentence::ReferrerEarns => "Z pierwszego zakupu za {total} środki w kwocie {share} trafiają do: {by}.",
         Sentence::WillExpire => "{who}: {credit} środków wygasa {until}, czyli {jalali} w kalendarzu perskim.",

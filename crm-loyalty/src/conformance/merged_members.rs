@@ -1,0 +1,283 @@
+//! Two members become one, and two again (S-44, T-13, threat 61).
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crm_core::conformance::{Bench, Factory};
+use crm_core::customers::{Customer, CustomerId, Merge, NewCustomer};
+use crm_core::kernel::currency::Currency;
+use crm_core::loyalty::Asset;
+use crm_core::loyalty::cards::Card;
+use crm_core::loyalty::ledger::rules::{Amounts, sums};
+use crm_core::loyalty::ledger::{
+    Account, AccountId, Balance, Entry, EntryKind, Lot, LotId, LotSource, NEVER, PostingAccount, balance,
+};
+use crm_core::loyalty::merge::MemberMerge;
+use crm_core::work::{Filter, Permit, Version};
+use crm_core::{Error, Result};
+
+use super::{give, open};
+use crate::WorkLoyalty as _;
+use crate::cards::NewCard;
+use crate::ledger::{Book, Cause, ClawBack, Give, Policy, Take};
+
+const POINTS: Asset = Asset::Points;
+const CREDIT: Asset = Asset::Credit(Currency::PLN);
+const DAY: Duration = Duration::from_secs(86_400);
+
+fn merge(shop: &Bench, survivor: CustomerId, loser: CustomerId, key: &str) -> Result<Customer> {
+    let (merge, key) = (Merge { survivor, loser, take: Vec::new(), reason: "one".into() }, key.to_owned());
+    shop.run(move |work| work.customers().merge(&merge, &key))
+}
+
+fn unmerge(shop: &Bench, loser: CustomerId, key: &str) -> Result<Customer> {
+    let key = key.to_owned();
+    shop.run(move |work| work.customers().unmerge(loser, "two", &key))
+}
+
+fn rule<T: std::fmt::Debug>(result: Result<T>) -> &'static str {
+    match result {
+        Err(Error::Invalid { rule, .. }) => rule,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn with_book<T: Send + 'static>(
+    shop: &Bench,
+    account: CustomerId,
+    doing: impl Fn(&mut Book, &mut Permit<'_, '_>) -> Result<T> + Send + 'static,
+) -> Result<T> {
+    shop.run(move |work| {
+        let mut book = Book::open(work, account.into())?;
+        let done = doing(&mut book, work)?;
+        book.close(work)?;
+        Ok(done)
+    })
+}
+
+fn spend(shop: &Bench, account: CustomerId, asset: Asset, amount: i64) -> Result<()> {
+    with_book(shop, account, move |book, work| {
+        let (kind, to, occurred_at) = (EntryKind::Redeem, PostingAccount::Redeemed, work.now());
+        let (purchase, branch, reason, not_of) = (None, None, None, None);
+        book.take(work, &Take { asset, amount, kind, to, occurred_at, purchase, branch, reason, not_of }).map(|_| ())
+    })
+}
+
+/// A lot of an asset that is available after so many days, and ends after so many more.
+fn lot(shop: &Bench, account: CustomerId, asset: Asset, amount: i64, after: u32, valid: Option<u32>) -> Option<LotId> {
+    let given = with_book(shop, account, move |book, work| {
+        let now = work.now();
+        let available_at = now.checked_add(DAY * after)?;
+        let expires_at = valid.map_or(Ok(NEVER), |days| available_at.checked_add(DAY * days))?;
+        book.give(
+            work,
+            &Give {
+                asset,
+                amount,
+                kind: EntryKind::Give,
+                source: LotSource::Bonus,
+                occurred_at: now,
+                available_at,
+                expires_at,
+                purchase: None,
+                branch: None,
+                campaign: None,
+                reason: None,
+                repays_debt: false,
+            },
+        )
+    });
+    given.unwrap().lot
+}
+
+fn owe(shop: &Bench, account: CustomerId, amount: i64) {
+    with_book(shop, account, move |book, work| {
+        let (cause, policy) = (Cause::default(), Policy::Debt);
+        book.claw_back(work, &ClawBack { asset: CREDIT, amount, owed: 0, own_lots: Vec::new(), cause, policy })
+    })
+    .unwrap();
+}
+
+/// What the members have: accounts, balances, what is left of their lots, and cards; not versions, and not what is empty.
+type Holdings = (Vec<Account>, BTreeMap<(AccountId, Asset), Amounts>, Vec<Lot>, Vec<Card>);
+
+fn holdings(shop: &Bench) -> Holdings {
+    shop.read(|work| {
+        let mut accounts: Vec<Account> = work.select(Filter::all()).all()?;
+        accounts.iter_mut().for_each(|account| (account.version, account.due_at) = (Version::FIRST, NEVER));
+        let mut balances = BTreeMap::new();
+        for Balance { account_id, asset, available, pending, held, debt, .. } in work.select(Filter::all()).all()? {
+            let amounts = Amounts { available, pending, held, debt };
+            if !amounts.is_empty() {
+                balances.insert((account_id, asset), amounts);
+            }
+        }
+        let mut lots: Vec<Lot> = work.select(Filter::all()).all()?;
+        lots.retain(|lot| lot.open);
+        lots.iter_mut().for_each(|lot| lot.version = Version::FIRST);
+        let mut cards: Vec<Card> = work.select(Filter::all()).all()?;
+        cards.iter_mut().for_each(|card| card.version = Version::FIRST);
+        Ok((accounts, balances, lots, cards))
+    })
+    .unwrap()
+}
+
+/// The sum of all accounts, by asset.
+fn total(holdings: &Holdings) -> BTreeMap<Asset, i64> {
+    let mut total = BTreeMap::new();
+    for ((_, asset), amounts) in &holdings.1 {
+        *total.entry(*asset).or_default() += amounts.available + amounts.pending + amounts.held - amounts.debt;
+    }
+    total
+}
+
+/// T-1: every entry sums to nothing.
+fn entries_balance(shop: &Bench) {
+    let entries: Vec<Entry> = shop.read(|work| work.select(Filter::all()).all()).unwrap();
+    assert!(entries.iter().all(|entry| sums(&entry.postings.0).values().all(|sum| *sum == 0)), "{entries:?}");
+}
+
+/// Lots keep their dates, debts and cards go along, both old ways in lead to the survivor, and sums are the same.
+pub fn everything_goes_along(factory: Factory<'_>) {
+    let shop = open(factory);
+    let [ala, ola] = ["Ala Kot", "Ola Kot"].map(|name| shop.customer(NewCustomer::person(name)).id);
+    let soon = lot(&shop, ola, POINTS, 30, 0, Some(3)).unwrap();
+    lot(&shop, ala, POINTS, 50, 0, Some(10));
+    let pending = lot(&shop, ola, POINTS, 7, 5, None).unwrap();
+    owe(&shop, ola, 40);
+    lot(&shop, ala, CREDIT, 100, 0, None);
+    let card = shop.run(move |work| work.loyalty().issue_card(&NewCard::active(ola), "ola")).unwrap();
+    let own = shop.run(move |work| work.loyalty().issue_card(&NewCard::active(ala), "ala")).unwrap();
+    let before = holdings(&shop);
+    merge(&shop, ala, ola, "m").unwrap();
+    let merged = holdings(&shop);
+    assert_eq!(total(&merged), total(&before));
+    let of = |asset| merged.1.get(&(AccountId::from(ala), asset)).copied().unwrap_or_default();
+    assert_eq!(of(POINTS), Amounts { available: 80, pending: 7, held: 0, debt: 0 });
+    assert_eq!(of(CREDIT), Amounts { available: 100, pending: 0, held: 0, debt: 40 });
+    let moved = merged.2.iter().find(|lot| lot.id == soon).unwrap();
+    let origin = before.2.iter().find(|lot| lot.id == soon).unwrap();
+    assert_eq!(moved.account_id, AccountId::from(ala));
+    assert_eq!(
+        (moved.earned_at, moved.available_at, moved.expires_at),
+        (origin.earned_at, origin.available_at, origin.expires_at)
+    );
+    let cards = shop.read(move |work| work.loyalty().cards_of(ola)).unwrap();
+    assert_eq!(cards.iter().map(|card| card.customer_id).collect::<Vec<_>>(), [ala, ala]);
+    for number in [card.number, own.number] {
+        assert_eq!(shop.read(move |work| work.loyalty().card_by_number(&number)).unwrap().customer_id, ala);
+    }
+    // Who still names the old account means the other: the lot of Ola's that ends first is used first.
+    spend(&shop, ola, POINTS, 20).unwrap();
+    assert_eq!(rule(unmerge(&shop, ola, "u")), "merge.lots_used");
+    shop.clock.advance(DAY * 6);
+    with_book(&shop, ala, |_, _| Ok(())).unwrap();
+    let later = holdings(&shop);
+    let points = later.1.get(&(AccountId::from(ala), POINTS)).copied().unwrap_or_default();
+    assert_eq!(points, Amounts { available: 57, pending: 0, held: 0, debt: 0 }, "10 have expired, 7 have matured");
+    assert!(later.2.iter().any(|lot| lot.id == pending));
+    entries_balance(&shop);
+    shop.verify();
+}
+
+/// T-13: merged and taken back, everybody has what they had, whatever is due meanwhile; sums never change.
+pub fn taken_back_is_as_before(factory: Factory<'_>) {
+    for seed in 0..10_u32 {
+        let shop = open(factory);
+        let members: Vec<CustomerId> = (0..4).map(|n| shop.customer(NewCustomer::person(format!("M{n}"))).id).collect();
+        for (n, member) in members.iter().enumerate() {
+            let turn = seed + n as u32 * 3;
+            for k in 0..turn % 4 {
+                let asset = if (turn + k) % 2 == 0 { POINTS } else { CREDIT };
+                lot(
+                    &shop,
+                    *member,
+                    asset,
+                    i64::from(10 + turn * 7 + k),
+                    (turn + k) % 3,
+                    ((turn + k) % 4 > 0).then_some(20 + k),
+                );
+            }
+            if turn % 3 == 1 {
+                let _ = spend(&shop, *member, POINTS, 5);
+                let _ = spend(&shop, *member, CREDIT, 5);
+            }
+            if turn % 5 == 2 {
+                owe(&shop, *member, 1_000);
+            }
+            if turn % 2 == 0 {
+                let (who, key) = (*member, n.to_string());
+                shop.run(move |work| work.loyalty().issue_card(&NewCard::active(who), &key)).unwrap();
+            }
+        }
+        let before = holdings(&shop);
+        let [a, b, c, d] = [members[0], members[1], members[2], members[3]];
+        let merges = match seed % 3 {
+            0 => vec![(a, b), (a, c), (a, d)],
+            1 => vec![(b, a), (c, d), (b, c)],
+            _ => vec![(a, b), (c, a), (d, c)],
+        };
+        for (n, (survivor, loser)) in merges.iter().enumerate() {
+            merge(&shop, *survivor, *loser, &format!("m{n}")).unwrap();
+            assert_eq!(total(&holdings(&shop)), total(&before), "seed {seed}");
+            entries_balance(&shop);
+        }
+        shop.verify();
+        for (n, (_, loser)) in merges.iter().enumerate().rev() {
+            unmerge(&shop, *loser, &format!("u{n}")).unwrap();
+        }
+        assert_eq!(holdings(&shop), before, "seed {seed}");
+        // Again, with what falls due in between, against members who were never merged.
+        merge(&shop, a, b, "again").unwrap();
+        shop.clock.advance(DAY * 4);
+        with_book(&shop, a, |_, _| Ok(())).unwrap();
+        unmerge(&shop, b, "again").unwrap();
+        let after = holdings(&shop);
+        let what = |holdings: &Holdings| {
+            let lots = holdings.2.iter().map(|lot| (lot.account_id, lot.id, lot.remaining, lot.expires_at));
+            lots.collect::<Vec<_>>()
+        };
+        assert_eq!(what(&after), what(&before), "seed {seed}");
+        let left: u64 = shop.read(|work| work.count(Filter::<MemberMerge>::all())).unwrap();
+        assert_eq!(left, 0);
+        entries_balance(&shop);
+        shop.verify();
+    }
+}
+
+/// What keeps a merge from being made or taken back leaves nothing behind.
+pub fn refusals_leave_nothing(factory: Factory<'_>) {
+    let shop = open(factory);
+    let [ala, ola] = ["Ala", "Ola"].map(|name| shop.customer(NewCustomer::person(name)).id);
+    owe(&shop, ola, 100);
+    merge(&shop, ala, ola, "m").unwrap();
+    // Earning repays the debt that came along.
+    with_book(&shop, ala, |book, work| {
+        let now = work.now();
+        let give = Give {
+            asset: CREDIT,
+            amount: 30,
+            kind: EntryKind::Earn,
+            source: LotSource::Purchase,
+            occurred_at: now,
+            available_at: now,
+            expires_at: NEVER,
+            purchase: None,
+            branch: None,
+            campaign: None,
+            reason: None,
+            repays_debt: true,
+        };
+        book.give(work, &give)
+    })
+    .unwrap();
+    let before = holdings(&shop);
+    assert_eq!(rule(unmerge(&shop, ola, "u")), "merge.debt_repaid");
+    assert_eq!(holdings(&shop), before);
+    assert_eq!(shop.read(move |work| work.customers().get(ola)).unwrap().id, ala);
+    let debts =
+        shop.read(move |work| work.select::<Balance>(balance::account_id.eq(AccountId::from(ala))).all()).unwrap();
+    assert_eq!(debts.iter().map(|balance| balance.debt).collect::<Vec<_>>(), [70]);
+    give(&shop, ala, 1);
+    shop.verify();
+}

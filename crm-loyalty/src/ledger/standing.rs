@@ -1,0 +1,90 @@
+//! What is on an account, read without writing: what is due has happened, whether or not it is written down (S-06, S-10).
+
+use std::collections::BTreeMap;
+
+use crm_core::Result;
+use crm_core::kernel::time::{CivilDate, Timestamp};
+use crm_core::loyalty::Asset;
+use crm_core::loyalty::ledger::rules::{self, Amounts, Step};
+use crm_core::loyalty::ledger::{Account, Balance, Entry, Hold, HoldId, HoldState, Lot, LotId, balance, entry, lot};
+use crm_core::work::Permit;
+
+/// An account as it is now.
+pub(crate) struct Standing {
+    amounts: BTreeMap<Asset, Amounts>,
+    /// What is due and not written down.
+    pub(crate) due: Vec<Step>,
+    /// The holds that were open when something was written last.
+    holds: BTreeMap<HoldId, Hold>,
+}
+
+impl Standing {
+    /// What there is of an asset.
+    pub(crate) fn amounts(&self, asset: Asset) -> Amounts {
+        self.amounts.get(&asset).copied().unwrap_or_default()
+    }
+
+    /// What there is of each asset that ever was on the account.
+    pub(crate) fn all(&self) -> &BTreeMap<Asset, Amounts> {
+        &self.amounts
+    }
+
+    /// What was set aside on a day and has lapsed since, unnoticed.
+    pub(crate) fn lapsed_of(&self, asset: Asset, date: CivilDate) -> i64 {
+        let lapsed = self.holds.values().filter(|hold| hold.state == HoldState::Lapsed);
+        lapsed.filter(|hold| (hold.asset, hold.business_date) == (asset, date)).map(|hold| hold.amount).sum()
+    }
+}
+
+/// The account now.
+pub(crate) fn standing(work: &mut Permit<'_, '_>, account: &Account) -> Result<Standing> {
+    let mut amounts = BTreeMap::new();
+    for Balance { asset, available, pending, held, debt, .. } in
+        work.select(balance::account_id.eq(account.id)).all()?
+    {
+        amounts.insert(asset, Amounts { available, pending, held, debt });
+    }
+    let mut standing = Standing { amounts, due: Vec::new(), holds: BTreeMap::new() };
+    if account.due_at <= work.now() {
+        let (_, holds, due) = settled(work, account)?;
+        for posting in due.iter().flat_map(|step| &step.postings) {
+            standing.amounts.entry(posting.asset).or_default().book(posting)?;
+        }
+        (standing.holds, standing.due) = (holds, due);
+    }
+    Ok(standing)
+}
+
+/// The open lots now.
+pub(crate) fn open_lots(work: &mut Permit<'_, '_>, account: &Account) -> Result<Vec<Lot>> {
+    let (lots, ..) = settled(work, account)?;
+    let mut lots: Vec<_> = lots.into_values().filter(|lot| lot.open).collect();
+    lots.sort_by_key(rules::place);
+    Ok(lots)
+}
+
+/// What the account held at an instant, by what was known at another (S-48).
+pub(crate) fn held_at(
+    work: &mut Permit<'_, '_>,
+    account: &Account,
+    at: Timestamp,
+    known: Timestamp,
+) -> Result<BTreeMap<Asset, Amounts>> {
+    let (_, _, due) = settled(work, account)?;
+    let entries: Vec<Entry> = work.select(entry::account_id.eq(account.id)).all()?;
+    rules::held_at(&entries, &due, at, known)
+}
+
+#[expect(clippy::type_complexity, reason = "taken apart at once")]
+fn settled(
+    work: &mut Permit<'_, '_>,
+    account: &Account,
+) -> Result<(BTreeMap<LotId, Lot>, BTreeMap<HoldId, Hold>, Vec<Step>)> {
+    let open = work.select(lot::account_id.eq(account.id).and(lot::open.eq(true))).all()?;
+    let mut lots: BTreeMap<_, _> = open.into_iter().map(|lot| (lot.id, lot)).collect();
+    let keys: Vec<_> = account.open_holds.0.iter().map(|id| (account.id, *id)).collect();
+    let holds = work.get_many::<Hold>(&keys)?.into_iter().flatten();
+    let mut holds: BTreeMap<_, _> = holds.map(|hold| (hold.id, hold)).collect();
+    let steps = rules::settle(&mut lots, &mut holds, work.now())?;
+    Ok((lots, holds, steps))
+}

@@ -1,0 +1,247 @@
+//! How much can be used, and setting it aside.
+
+use std::time::Duration;
+
+use crm_core::branches::BranchId;
+use crm_core::customers::CustomerId;
+use crm_core::kernel::money::Money;
+use crm_core::kernel::time::Timestamp;
+use crm_core::loyalty::Asset;
+use crm_core::loyalty::ledger::{Account, AccountId, AccountState, DayUse, Hold, HoldId};
+use crm_core::loyalty::redemption::{Asked, Bound, Usable, usable};
+use crm_core::purchases::PurchaseId;
+use crm_core::work::Permit;
+use crm_core::{Error, Result};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::terms::{Terms, terms};
+use crate::ledger::{Book, NewHold, READ, standing};
+use crate::{Club, cards};
+
+/// Permission to set aside and free what is on an account, at the till.
+pub const REDEEM: &str = "loyalty.redeem";
+
+/// What somebody asks how much of it can be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Query {
+    /// The account: a member's has the id of the customer.
+    pub account: AccountId,
+    /// Of what.
+    pub asset: Asset,
+    /// Where.
+    pub branch: BranchId,
+    /// What is due.
+    pub due: Money,
+    /// How much is asked for; everything that can be used, if left out.
+    #[serde(default)]
+    pub requested: Option<i64>,
+}
+
+/// Something to be set aside (S-08).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewHolding {
+    /// The account: a member's has the id of the customer.
+    pub account: AccountId,
+    /// Of what.
+    pub asset: Asset,
+    /// Where.
+    pub branch: BranchId,
+    /// What is due.
+    pub due: Money,
+    /// How much of that it is to pay.
+    pub amount: Money,
+    /// For how many minutes; as the programme says, if left out.
+    #[serde(default)]
+    pub minutes: Option<u32>,
+    /// The card it is made with (S-36).
+    #[serde(default)]
+    pub card: Option<Uuid>,
+}
+
+/// What was set aside. A purchase pays with it by its id, see [`with_hold`](super::with_hold).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holding {
+    /// Its id.
+    pub hold: HoldId,
+    /// The account.
+    pub account: AccountId,
+    /// How much of the asset.
+    pub amount: i64,
+    /// What it pays.
+    pub worth: Money,
+    /// When it lapses.
+    pub lapses_at: Timestamp,
+}
+
+impl Club<'_, '_> {
+    /// How much of an asset can be used for what is due, and which term said so (S-22). Changes nothing.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when there is no such account within reach; `redeem.currency` when the asset is of another
+    /// currency, `programme.no_point_value` when points are worth nothing in it; `redeem.frozen`, `redeem.closed`,
+    /// `redeem.debt`.
+    pub fn usable(&mut self, query: &Query) -> Result<Usable> {
+        let (mut work, account) = self.0.permit_on::<Account>(READ, query.account)?;
+        let terms = terms(&mut work, query.asset, query.due.currency(), query.branch, account.customer_id)?;
+        let now = standing(&mut work, &account)?;
+        let amounts = now.amounts(query.asset);
+        may_redeem(account.state, &terms, amounts.debt)?;
+        let day = work.find::<DayUse>(&(account.id, query.asset, terms.today))?;
+        // What has lapsed since does not count.
+        let lapsed = now.lapsed_of(query.asset, terms.today);
+        usable(
+            &terms.limits,
+            &Asked {
+                requested: query.requested,
+                due: query.due,
+                paid_otherwise: 0,
+                available: amounts.available,
+                used_today: day.map_or(0, |day| day.used).saturating_sub(lapsed),
+                used_here: 0,
+                point_value: terms.point_value,
+            },
+        )
+    }
+
+    /// Sets something aside, so that nobody else can use it until it is paid with, freed, or lapses (S-08).
+    ///
+    /// # Errors
+    /// As [`usable`](Self::usable); [`Error::Invalid`] with the rule that says why it is not so much: `redeem.not_enough`,
+    /// `redeem.invoice_cap`, `redeem.daily_cap`, `redeem.cash_part`, `redeem.minimum`; `card.refused` for a card that is not
+    /// good (S-36); [`Error::IdempotencyMismatch`].
+    pub fn hold(&mut self, new: &NewHolding, idempotency_key: &str) -> Result<Holding> {
+        let (mut work, account) = self.0.permit_on::<Account>(REDEEM, new.account)?;
+        work.once("loyalty.hold", idempotency_key, new, |work| {
+            let mut book = Book::open(work, account.id)?;
+            let asking = Asking {
+                asset: new.asset,
+                branch: new.branch,
+                due: new.due,
+                amount: new.amount,
+                paid_otherwise: 0,
+                used_here: 0,
+                card: new.card,
+                minutes: new.minutes,
+                pays: None,
+            };
+            let holding = redeem(work, &mut book, &asking)?;
+            book.close(work)?;
+            Ok(holding)
+        })
+    }
+
+    /// Frees what was set aside.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::Invalid`] with `redeem.hold_over` when it has lapsed, was freed or paid with;
+    /// [`Error::IdempotencyMismatch`].
+    pub fn void_hold(&mut self, account: AccountId, hold: HoldId, idempotency_key: &str) -> Result<()> {
+        let (mut work, account) = self.0.permit_on::<Account>(REDEEM, account)?;
+        work.once("loyalty.void_hold", idempotency_key, &(account.id, hold), |work| {
+            let mut book = Book::open(work, account.id)?;
+            book.void(work, hold, None)?;
+            book.close(work)
+        })
+    }
+
+    /// A hold.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], also where the actor may not see it.
+    pub fn held(&mut self, account: AccountId, hold: HoldId) -> Result<Hold> {
+        let (mut work, account) = self.0.permit_on::<Account>(READ, account)?;
+        work.get((account.id, hold))
+    }
+}
+
+/// What is to be redeemed.
+pub(super) struct Asking {
+    pub(super) asset: Asset,
+    pub(super) branch: BranchId,
+    pub(super) due: Money,
+    pub(super) amount: Money,
+    /// What is paid of it with credit or points otherwise.
+    pub(super) paid_otherwise: i64,
+    /// What other tenders of the purchase take of the asset, in units of it.
+    pub(super) used_here: i64,
+    pub(super) card: Option<Uuid>,
+    pub(super) minutes: Option<u32>,
+    /// The purchase that is paid at once.
+    pub(super) pays: Option<PurchaseId>,
+}
+
+/// Sets aside, or pays at once, what is asked for, or says why not.
+pub(super) fn redeem(work: &mut Permit<'_, '_>, book: &mut Book, asking: &Asking) -> Result<Holding> {
+    let Asking { asset, branch, due, amount, .. } = *asking;
+    if amount.currency() != due.currency() {
+        return Err(Error::invalid("amount", "redeem.currency"));
+    }
+    if let Some(card) = asking.card {
+        cards::may_spend(work, card.into(), book.account().id)?;
+    }
+    let customer: Option<CustomerId> = book.account().customer_id;
+    let terms = terms(work, asset, due.currency(), branch, customer)?;
+    let amounts = book.amounts(work, asset)?;
+    may_redeem(book.account().state, &terms, amounts.debt)?;
+    let found = usable(
+        &terms.limits,
+        &Asked {
+            requested: Some(amount.minor()),
+            due,
+            paid_otherwise: asking.paid_otherwise,
+            available: amounts.available,
+            used_today: book.used_on(work, asset, terms.today)?,
+            used_here: asking.used_here,
+            point_value: terms.point_value,
+        },
+    )?;
+    refuse_less(&found, amount)?;
+    let minutes = asking.minutes.unwrap_or(terms.terms.hold_minutes);
+    let lapses_at = work.now().checked_add(Duration::from_secs(u64::from(minutes) * 60))?;
+    let hold = book
+        .hold(
+            work,
+            &NewHold {
+                asset,
+                amount: found.amount,
+                worth_minor: amount.minor(),
+                point_value: terms.point_value,
+                branch,
+                business_date: terms.today,
+                lapses_at,
+                card: asking.card,
+                pays: asking.pays,
+                reason: terms.reason,
+            },
+        )
+        .map_err(|error| match error {
+            // The rest is what the purchase itself has earned.
+            Error::Invalid { rule: "loyalty.not_enough", .. } => Error::invalid("amount", "redeem.not_enough"),
+            other => other,
+        })?;
+    Ok(Holding { hold, account: book.account().id, amount: found.amount, worth: amount, lapses_at })
+}
+
+/// Says why it is not as much as was asked for.
+pub(super) fn refuse_less(found: &Usable, amount: Money) -> Result<()> {
+    if amount.minor() <= 0 {
+        return Err(Error::invalid("amount", "redeem.amount"));
+    }
+    if found.worth.minor() < amount.minor() || found.bound == Bound::Minimum {
+        return Err(Error::invalid("amount", found.bound.refusal()));
+    }
+    Ok(())
+}
+
+fn may_redeem(state: AccountState, terms: &Terms, debt: i64) -> Result<()> {
+    let rule = match state {
+        AccountState::Frozen => "redeem.frozen",
+        AccountState::Closed => "redeem.closed",
+        AccountState::Active if debt > 0 && terms.terms.debt_blocks => "redeem.debt",
+        AccountState::Active => return Ok(()),
+    };
+    Err(Error::invalid("account", rule))
+}
