@@ -158,15 +158,15 @@ pub fn caps_are_exact_among_many(factory: Factory<'_>) {
     let floor = Floor::new(
         factory,
         with(|term| {
-            term.registration = 300;
+            term.registration = 30;
             term.total = Some(1_000);
         }),
     );
     let ala = floor.member("Ala");
-    let rounds = race(20, 1, |turn| {
+    let rounds = race(200, 1, |turn| {
         floor.register(NewCustomer { referrer: Some(ala), ..NewCustomer::person(format!("Friend {}", turn.worker)) })
     });
-    assert_eq!(rounds[0].won.len(), 20, "{:?}", rounds[0].lost);
+    assert_eq!(rounds[0].won.len(), 200, "{:?}", rounds[0].lost);
     assert_eq!(credited(&floor, ala), (0, 1_000, 0));
     floor.bench.verify();
 

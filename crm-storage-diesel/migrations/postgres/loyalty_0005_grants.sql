@@ -118,8 +118,6 @@ CREATE TABLE crm_loyalty_bonuses (
 
 CREATE INDEX crm_loyalty_bonuses_state_idx ON crm_loyalty_bonuses (state, asked_at, id);
 
-CREATE INDEX crm_loyalty_bonuses_account_idx ON crm_loyalty_bonuses (account_id, asked_at, id);
-
 CREATE TABLE crm_loyalty_bonus_days (
     giver text COLLATE "C" NOT NULL,
     asset text COLLATE "C" NOT NULL,

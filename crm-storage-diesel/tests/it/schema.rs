@@ -20,6 +20,8 @@ use crm_core::kernel::page::{Cursor, Limit, Page};
 use crm_core::kernel::rate::Rate;
 use crm_core::kernel::time::{CivilDate, Timestamp};
 use crm_core::loyalty::Asset;
+use crm_core::loyalty::bonus::BonusState;
+use crm_core::loyalty::grants::{GrantId, MemberState};
 use crm_core::loyalty::ledger::account;
 use crm_core::offers::{NewOffer, OfferState};
 use crm_core::partners::Contract;
@@ -53,10 +55,13 @@ const EXEMPT: &[(&str, &str, &str)] = &[
     ("crm_journal", "command_id", "the record of a command may be purged"),
     ("crm_journal", "customer_id", GROWS),
     ("crm_journal", "reference_id", "names a record of any kind, as reference_kind says"),
+    ("crm_loyalty_bonuses", "lot_id", "a lot of the same transaction"),
+    ("crm_loyalty_celebrations", "lot_id", "a lot of the same transaction"),
     ("crm_loyalty_entries", "account_id", GROWS),
     ("crm_loyalty_entries", "branch_id", GROWS),
     ("crm_loyalty_entries", "purchase_id", GROWS),
     ("crm_loyalty_entries", "reverses_id", "an entry of the same account; nothing deletes entries"),
+    ("crm_loyalty_grant_members", "lot_id", "a lot of the same transaction"),
     ("crm_loyalty_holds", "card_id", "cards of any module"),
     ("crm_loyalty_holds", "entry_id", "an entry of the same transaction"),
     ("crm_loyalty_holds", "purchase_id", GROWS),
@@ -65,6 +70,13 @@ const EXEMPT: &[(&str, &str, &str)] = &[
     ("crm_loyalty_lots", "campaign_id", "names a campaign, a batch or a lot"),
     ("crm_loyalty_lots", "origin_id", "an entry of the same transaction; verify() compares them"),
     ("crm_loyalty_lots", "purchase_id", GROWS),
+    ("crm_loyalty_referral_rewards", "branch_id", GROWS),
+    ("crm_loyalty_referral_rewards", "purchase_id", "nil for the registration"),
+    ("crm_loyalty_referral_rewards", "referee_id", GROWS),
+    ("crm_loyalty_referral_rewards", "referrer_id", GROWS),
+    ("crm_loyalty_referrals", "first_purchase_id", "nil for one before the referral"),
+    ("crm_loyalty_reminded", "account_id", "nothing deletes accounts, and a message was sent"),
+    ("crm_loyalty_reminded", "lot_id", "nothing deletes lots, and a message was sent"),
     ("crm_price_limits", "customer_id", "nil for everybody's"),
     ("crm_price_limits", "rule_id", "a rule whatever its version; verify() finds counters that nothing has used"),
     ("crm_purchase_discounts", "purchase_id", "verify() compares them with the lines of the purchase"),
@@ -632,6 +644,25 @@ const LISTS: &[List] = &[
         let mut work = work.unrestricted()?;
         let due = account::due_at.le(work.now());
         work.select(due).order_by(account::due_at).page(Limit::new(2)?, None).map(|_| ())
+    }),
+    list("days that come back", &["crm_loyalty_special_days_due_idx"], |work, _| {
+        work.loyalty().celebrate(Limit::new(2)?).map(|_| ())
+    }),
+    list("whom a member has brought", &["crm_loyalty_referrals_referrer_idx"], |work, sample| {
+        work.loyalty().referrals(sample.customer, Limit::new(2)?, None).map(|_| ())
+    }),
+    list("bonuses that wait", &["crm_loyalty_bonuses_state_idx"], |work, _| {
+        work.loyalty().bonuses(BonusState::Waiting, Limit::new(2)?, None).map(|_| ())
+    }),
+    List {
+        whole: true,
+        ..list("gifts to groups", &["crm_loyalty_grants_planned_idx"], |work, _| {
+            work.loyalty().grants(Limit::new(2)?, None).map(|_| ())
+        })
+    },
+    list("members of a gift", &["crm_loyalty_grant_members_state_idx"], |work, sample| {
+        let none = GrantId::from(uuid::Uuid::from(sample.purchase));
+        work.loyalty().grant_members(none, MemberState::Listed, Limit::new(2)?, None).map(|_| ())
     }),
     list("outbox", &["crm_outbox_due_idx"], |work, _| {
         work.outbox().claim(Limit::new(2)?, std::time::Duration::ZERO).map(|_| ())

@@ -30,8 +30,8 @@ const RELEASED: &[(&str, u32, Dialect, &str)] = &[
     ("loyalty", 3, Dialect::Postgres, "1d2cea1ac8878e78b04ed28b06ac403d592fd792a8e2bcf7c24fbd2f5b39c432"),
     ("loyalty", 4, Dialect::Sqlite, "62847f217fcc2bebcb32bde6ca0b214376fadabb9b58232295b80fd31d7666bf"),
     ("loyalty", 4, Dialect::Postgres, "19ccec3745951ee56c840fddc02f08db25b7b6a380d85f1ab41434159d6f6525"),
-    ("loyalty", 5, Dialect::Sqlite, "8991464b4db2d42fe347056eaf0ae41b05acce55be17bd554b11250ecc37aebf"),
-    ("loyalty", 5, Dialect::Postgres, "a4b62da03fc74c89386d5796ba7f315b41b464617cb917193f031c9e82f0b903"),
+    ("loyalty", 5, Dialect::Sqlite, "e023d160496bec7908b5d1abfc97fa11dccfc5da9240976f83e3ed048280f55a"),
+    ("loyalty", 5, Dialect::Postgres, "c94039337fe2141821890b45e43cc80368366ec139d18e960dc36cedaf0a59a5"),
 ];
 
 /// Modules that were never released: theirs may still change.

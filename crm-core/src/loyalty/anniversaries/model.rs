@@ -78,7 +78,7 @@ crate::entity! {
     /// celebrated twice in a year by taking it away and telling it anew.
     pub struct SpecialDay {
         kind: "loyalty_special_day", table: "crm_loyalty_special_days", key: (customer_id: CustomerId, kind: String),
-        columns: special_day, version: version, personal: [date], scoped: { customer: customer_id },
+        columns: special_day, version: version, personal: [date, next_on, celebrated_on], scoped: { customer: customer_id },
     } {
         /// Whose.
         customer_id: CustomerId,
@@ -106,7 +106,7 @@ crate::entity! {
     pub struct Celebration {
         kind: "loyalty_celebration", table: "crm_loyalty_celebrations",
         key: (customer_id: CustomerId, kind: String, calendar: Calendar, year: i32), columns: celebration,
-        scoped: { customer: customer_id },
+        personal: [fell_on], scoped: { customer: customer_id },
     } {
         /// Whose.
         customer_id: CustomerId,
