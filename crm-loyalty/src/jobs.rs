@@ -67,19 +67,13 @@ const JOBS: &[Job] = &[
 ];
 
 /// How to run what is due.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RunDue {
     /// How many things at most in one unit of work.
     pub chunk: Limit,
     /// Only these jobs, by name; all of them if it is empty.
     pub only: BTreeSet<String>,
-}
-
-impl Default for RunDue {
-    fn default() -> Self {
-        Self { chunk: Limit::default(), only: BTreeSet::new() }
-    }
 }
 
 /// How far a job has come.
