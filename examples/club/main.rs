@@ -78,7 +78,8 @@ async fn run(options: Options) -> Result<()> {
     let millis = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
 
     let desk_opens = gather::opening(last, &zone)?;
-    programme::run_due(&front, desk_opens).await?;
+    let jobs = Till::for_jobs(&storage).await?;
+    programme::run_due(&jobs, desk_opens).await?;
     let best = front.read(gather::sold).await?.top.into_iter();
     let best = best.map(|(id, member)| Player { id, name: member.name, card: member.card }).collect();
     let desk = desk::play(&front, &shop, &zone, desk_opens, best).await?;

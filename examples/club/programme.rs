@@ -1,6 +1,7 @@
 //! What the club gives, and what it has given: the one place that knows the module of the club.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::ControlFlow;
 
 use crm_core::customers::CustomerId;
 use crm_core::kernel::calendar::{Calendar, Span, Unit};
@@ -12,10 +13,14 @@ use crm_core::loyalty::Asset;
 use crm_core::loyalty::earning::{AssetCap, Available, Earn, EarnLimit, EarnRule, EarningTerms, LimitCap};
 use crm_core::loyalty::ledger::{AccountId, Balance, Entry, Lot, NEVER, PostingAccount, lot};
 use crm_core::loyalty::programme::{PointValue, Programme, Validity};
-use crm_core::loyalty::tiers::{LadderId, Need, Standing, TierLadder, TierTerms, Window, standing};
+use crm_core::loyalty::redemption::{Limits, LimitsFor, RedemptionTerms};
+use crm_core::loyalty::referral::{ReferralTerm, ReferralTerms};
+use crm_core::loyalty::statements::ReminderTerms;
+use crm_core::loyalty::tiers::{LadderId, Need, Standing, TierLadder, TierTerms, Window};
 use crm_core::pricing::{Audience, Days, LimitPer, LimitPeriod, TierId};
 use crm_core::work::{Filter, UnitOfWork};
-use crm_core::{CrmBuilder, Result};
+use crm_core::{CrmBuilder, Error, Result};
+use crm_loyalty::jobs::{self, RunDue};
 use crm_loyalty::programme::NewVersion;
 use crm_loyalty::{Loyalty, WorkLoyalty as _};
 use uuid::Uuid;
@@ -29,8 +34,6 @@ pub(crate) const TIERS: [(&str, i64); 3] = [("bronze", 2), ("silver", 5), ("gold
 pub(crate) const CALENDAR: Calendar = Calendar::Jalali;
 /// Members are reminded so many days before the last day on which something is good.
 pub(crate) const REMINDED: u16 = 7;
-/// So many accounts are looked after in one transaction.
-const TOGETHER: usize = 100;
 
 /// Adds the club to a store.
 pub(crate) fn install(builder: CrmBuilder) -> CrmBuilder {
@@ -108,6 +111,40 @@ fn programme(zone: &Zone, currency: Currency, unit: i64) -> Programme {
             caps: vec![AssetCap { asset: credit, at_most: Some(80 * unit), limits: vec![daily] }],
             ..EarningTerms::default()
         },
+        redemption: RedemptionTerms {
+            limits: vec![LimitsFor {
+                asset: credit,
+                audience: Audience::default(),
+                limits: Limits {
+                    per_invoice: Some(100 * unit),
+                    per_invoice_rate: Some(Rate::percent(50)),
+                    per_day: Some(150 * unit),
+                    minimum: Some(unit),
+                    cash_part: Vec::new(),
+                },
+            }],
+            ..RedemptionTerms::default()
+        },
+        referral: ReferralTerms {
+            terms: vec![ReferralTerm {
+                name: "Friends".into(),
+                audience: Audience::default(),
+                asset: credit,
+                currency,
+                registration: 0,
+                first_purchase: 0,
+                share: Rate::percent(5),
+                min_base: 0,
+                delay_days: 14,
+                validity: Validity::For(Span::Months(6)),
+                purchases: Some(3),
+                months: None,
+                per_referee: None,
+                per_period: None,
+                total: None,
+            }],
+        },
+        reminders: ReminderTerms { days_before: [REMINDED].into() },
         tiers: vec![TierLadder::new(ladder(), "club", year, tiers.collect::<Vec<_>>())],
         ..Programme::new("Club", zone.clone())
     }
@@ -124,30 +161,12 @@ pub(crate) fn save(work: &mut UnitOfWork<'_>, zone: &Zone, currency: Currency, u
 /// Does what is due until an instant. May be called at any time.
 ///
 /// # Errors
-/// What the store meets.
+/// What the store meets; [`Error::Setup`] for something that could not be done.
 pub(crate) async fn run_due(till: &Till, now: Timestamp) -> Result<()> {
-    let due = till
-        .run(now, "due", move |work| {
-            let mut due = Vec::new();
-            work.unrestricted()?.select(standing::due_at.le(now)).for_each(|standing: Standing| {
-                due.push(standing.account_id);
-                Ok(())
-            })?;
-            Ok(due)
-        })
-        .await?;
-    for accounts in due.chunks(TOGETHER) {
-        let accounts = accounts.to_vec();
-        let name = format!("review {now} {}", accounts.first().map_or_else(String::new, ToString::to_string));
-        till.run(now, &name, move |work| {
-            for account in &accounts {
-                work.loyalty().review_tiers(*account)?;
-            }
-            Ok(())
-        })
-        .await?;
-    }
-    Ok(())
+    till.set(now);
+    let report = jobs::run_due(&till.crm, &till.actor, &RunDue::default(), |_| ControlFlow::Continue(())).await?;
+    let failure = report.failures.first();
+    failure.map_or(Ok(()), |failure| Err(Error::Setup(format!("{}: {}", failure.job, failure.error))))
 }
 
 /// What the books of the club say.

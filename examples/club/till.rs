@@ -6,7 +6,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crm_core::access::Actor;
-use crm_core::kernel::id::{IdSource, SeededIds};
+use crm_core::kernel::id::{IdSource, SeededIds, SystemIds};
 use crm_core::kernel::random::SeededRandomness;
 use crm_core::kernel::time::{ManualClock, Timestamp};
 use crm_core::work::{Storage, UnitOfWork};
@@ -29,15 +29,33 @@ impl Till {
     /// # Errors
     /// What the store meets.
     pub(crate) async fn open(storage: &Arc<dyn Storage>) -> Result<Self> {
-        let clock = Arc::new(ManualClock::new(Timestamp::UNIX_EPOCH));
         let ids = Arc::new(JobIds(Mutex::new(SeededIds::new(0))));
+        Self::with(storage, ids.clone(), Shared(ids)).await
+    }
+
+    /// Opens one for jobs, which do what is due and have no names: their ids are new ones each time.
+    ///
+    /// # Errors
+    /// What the store meets.
+    pub(crate) async fn for_jobs(storage: &Arc<dyn Storage>) -> Result<Self> {
+        let unused = Arc::new(JobIds(Mutex::new(SeededIds::new(0))));
+        Self::with(storage, unused, SystemIds::default()).await
+    }
+
+    async fn with(storage: &Arc<dyn Storage>, ids: Arc<JobIds>, source: impl IdSource) -> Result<Self> {
+        let clock = Arc::new(ManualClock::new(Timestamp::UNIX_EPOCH));
         let crm = programme::install(Crm::builder_on(storage.clone()))
             .clock(clock.clone())
-            .ids(Shared(ids.clone()))
+            .ids(source)
             .randomness(SeededRandomness::new(0))
             .build()
             .await?;
         Ok(Self { crm, clock, ids, actor: Actor::system() })
+    }
+
+    /// Sets its clock.
+    pub(crate) fn set(&self, now: Timestamp) {
+        self.clock.set(now);
     }
 
     /// Does something at an instant. Its ids follow from the name of what is done.

@@ -182,7 +182,7 @@ impl Desk<'_> {
             .step("reminder", at, move |work| {
                 let end = zone.start_of_day(until.add_days(1)?);
                 let expiring = work.loyalty().upcoming_expiry(who.account(), end)?;
-                Ok(expiring.iter().filter(|one| one.asset == asset && one.on == until).map(|one| one.amount).sum())
+                Ok(expiring.iter().filter(|one| one.asset == asset && one.last_day == until).map(|one| one.amount).sum())
             })
             .await?;
         Ok(Scene::new(Title::Reminder, on)
