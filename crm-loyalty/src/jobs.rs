@@ -13,9 +13,8 @@ use crm_core::access::{Actor, Target};
 use crm_core::kernel::page::{Cursor, Limit, Page};
 use crm_core::loyalty::grants::{GrantState, GroupGrant, group_grant};
 use crm_core::loyalty::ledger::{Account, AccountId, account};
-use crm_core::loyalty::tiers::{Standing, standing};
 use crm_core::reexport::Uuid;
-use crm_core::work::{Permit, UnitOfWork};
+use crm_core::work::UnitOfWork;
 use crm_core::{Crm, Error, ErrorKind, Result};
 use serde::{Deserialize, Serialize};
 
@@ -67,19 +66,13 @@ const JOBS: &[Job] = &[
 ];
 
 /// How to run what is due.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RunDue {
     /// How many things at most in one unit of work.
     pub chunk: Limit,
     /// Only these jobs, by name; all of them if it is empty.
     pub only: BTreeSet<String>,
-}
-
-impl Default for RunDue {
-    fn default() -> Self {
-        Self { chunk: Limit::default(), only: BTreeSet::new() }
-    }
 }
 
 /// How far a job has come.
@@ -318,16 +311,13 @@ fn settle_account(work: &mut UnitOfWork<'_>, id: Uuid) -> Result<usize> {
     Ok(usize::from(due))
 }
 
-/// Accounts with a tier that is to be reviewed or pinned no longer, or of whose end somebody is to be told.
 fn tiers_due(work: &mut UnitOfWork<'_>, limit: Limit, after: Option<&Cursor>) -> Result<Page<Uuid>> {
-    let mut work = work.permit(tiers::REVIEW, &Target::ANY)?;
-    let now = work.now();
-    let page = work.select::<Standing>(standing::due_at.le(now)).order_by(standing::due_at).page(limit, after)?;
-    Ok(page.map(|standing| standing.account_id.into()))
+    let page = tiers::due(&mut work.permit(tiers::REVIEW, &Target::ANY)?, limit, after)?;
+    Ok(page.map(Uuid::from))
 }
 
 fn review_tiers(work: &mut UnitOfWork<'_>, id: Uuid) -> Result<usize> {
-    let mut work: Permit<'_, '_> = work.permit(tiers::REVIEW, &Target::ANY)?;
+    let mut work = work.permit(tiers::REVIEW, &Target::ANY)?;
     tiers::review_due(&mut work, AccountId::from(id))
 }
 

@@ -11,4 +11,4 @@ pub(crate) use invariants::{counts_agree, standings_agree};
 pub(crate) use join::{Joined, join, part};
 pub(crate) use post::{Posting, expect, post, tiers_at};
 pub use service::{Interval, PIN, READ, REVIEW, TierView};
-pub(crate) use service::{complete, review_due};
+pub(crate) use service::{complete, due, review_due};

@@ -1,5 +1,7 @@
 //! Seeing, pinning and reviewing tiers.
 
+use std::collections::BTreeSet;
+
 use crm_core::access::Target;
 use crm_core::customers::CustomerId;
 use crm_core::kernel::input::required_text;
@@ -8,7 +10,9 @@ use crm_core::kernel::time::{CivilDate, Timestamp};
 use crm_core::loyalty::ledger::{Account, AccountId};
 use crm_core::loyalty::programme::Compiled;
 use crm_core::loyalty::tiers::event::{TierEnding, TierPinned};
-use crm_core::loyalty::tiers::{Cause, LadderId, Pin, Progress, Rules, Standing, TierChange, TierLadder, tier_change};
+use crm_core::loyalty::tiers::{
+    Cause, LadderId, Pin, Progress, Rules, Standing, TierChange, TierLadder, standing, tier_change,
+};
 use crm_core::pricing::{Context, TierId};
 use crm_core::work::{Permit, UnitOfWork};
 use crm_core::{Error, Result};
@@ -185,6 +189,45 @@ impl Club<'_, '_> {
         let (mut work, account) = self.0.permit_on::<Account>(REVIEW, account)?;
         review_due(&mut work, account.id)
     }
+
+    /// The same for the next so many members with whom something is due, and says how many those were: nobody is left when
+    /// it says none. For hosts with a runner of their own; [`jobs`](crate::jobs) does it in chunks.
+    ///
+    /// # Errors
+    /// [`Error::Denied`] without [`REVIEW`].
+    pub fn review_next_tiers(&mut self, limit: Limit) -> Result<usize> {
+        let mut work = self.0.permit(REVIEW, &Target::ANY)?;
+        let page = due(&mut work, limit, None)?;
+        // Accounts are locked in the order of their ids (S-33).
+        let accounts: BTreeSet<AccountId> = page.items.into_iter().collect();
+        for account in &accounts {
+            review_due(&mut work, *account)?;
+        }
+        Ok(accounts.len())
+    }
+
+    /// The accounts within reach of those who have a tier now, as far as reviews were done, in the order of their ids.
+    ///
+    /// # Errors
+    /// [`Error::Denied`] without [`READ`].
+    pub fn tier_members(
+        &mut self,
+        ladder: LadderId,
+        tier: TierId,
+        limit: Limit,
+        after: Option<&Cursor>,
+    ) -> Result<Page<Account>> {
+        let with_tier = standing::ladder_id.eq(ladder).and(standing::tier_id.eq(tier));
+        self.0.within(READ)?.led_to(with_tier, limit, after, |standing: Standing| Some(standing.account_id))
+    }
+}
+
+/// The next accounts with a tier that is to be reviewed or pinned no longer, or of whose end somebody is to be told. An
+/// account with several such ladders stands there as often.
+pub(crate) fn due(work: &mut Permit<'_, '_>, limit: Limit, after: Option<&Cursor>) -> Result<Page<AccountId>> {
+    let now = work.now();
+    let page = work.select::<Standing>(standing::due_at.le(now)).order_by(standing::due_at).page(limit, after)?;
+    Ok(page.map(|standing| standing.account_id))
 }
 
 /// Does what is due on the ladders of an account, and says how many changes of tier that were.

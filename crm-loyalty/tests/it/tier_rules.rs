@@ -26,7 +26,13 @@ impl InMemory {
         let day = business_day();
         let fresh = |n| Rules::new(ladder, &day).fresh(uuid(n).into(), now);
         let standings = [fresh(0), fresh(1)];
-        Self { ladder: ladder.clone(), standings, days: Default::default(), changes: Default::default(), day }
+        Self {
+            ladder: ladder.clone(),
+            standings,
+            days: [const { Vec::new() }; 2],
+            changes: [const { Vec::new() }; 2],
+            day,
+        }
     }
 }
 

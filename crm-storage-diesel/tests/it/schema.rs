@@ -46,6 +46,9 @@ use crate::{databases, shop};
 /// 55 % of the writes, as measured. What these name was read by the transaction that wrote them, and nothing deletes it.
 const GROWS: &str = "a table that only grows, written with every purchase";
 
+/// Ladders and tiers have no rows.
+const PROGRAMME: &str = "named by the programme, which is a document";
+
 /// References without a foreign key: table, column, why.
 const EXEMPT: &[(&str, &str, &str)] = &[
     ("crm_customers", "owner_id", "a host with an authority of its own names its own users"),
@@ -77,6 +80,12 @@ const EXEMPT: &[(&str, &str, &str)] = &[
     ("crm_loyalty_referrals", "first_purchase_id", "nil for one before the referral"),
     ("crm_loyalty_reminded", "account_id", "nothing deletes accounts, and a message was sent"),
     ("crm_loyalty_reminded", "lot_id", "nothing deletes lots, and a message was sent"),
+    ("crm_loyalty_qualifying_days", "account_id", GROWS),
+    ("crm_loyalty_standings", "earned_tier_id", PROGRAMME),
+    ("crm_loyalty_standings", "ladder_id", PROGRAMME),
+    ("crm_loyalty_standings", "tier_id", PROGRAMME),
+    ("crm_loyalty_tier_changes", "ladder_id", PROGRAMME),
+    ("crm_loyalty_tier_changes", "tier_id", PROGRAMME),
     ("crm_price_limits", "customer_id", "nil for everybody's"),
     ("crm_price_limits", "rule_id", "a rule whatever its version; verify() finds counters that nothing has used"),
     ("crm_purchase_discounts", "purchase_id", "verify() compares them with the lines of the purchase"),
@@ -97,6 +106,7 @@ const FEW: &str = "records of one kind are few, and put in order after they were
 /// Indexes that no list is read from: why they are there.
 const UNREAD: &[(&str, &str)] = &[
     ("crm_gift_cards_owner_idx", "what is one customer's alone to spend, when two customers become one"),
+    ("crm_loyalty_standings_tier_idx", "who has a tier; a store that has no ladder may read it from the key as well"),
     ("crm_records_key1_idx", FEW),
     ("crm_records_key2_idx", FEW),
     ("crm_records_key3_idx", FEW),
@@ -663,6 +673,9 @@ const LISTS: &[List] = &[
     list("members of a gift", &["crm_loyalty_grant_members_state_idx"], |work, sample| {
         let none = GrantId::from(uuid::Uuid::from(sample.purchase));
         work.loyalty().grant_members(none, MemberState::Listed, Limit::new(2)?, None).map(|_| ())
+    }),
+    list("members with a tier that is due", &["crm_loyalty_standings_due_idx"], |work, _| {
+        work.loyalty().review_next_tiers(Limit::new(2)?).map(|_| ())
     }),
     list("outbox", &["crm_outbox_due_idx"], |work, _| {
         work.outbox().claim(Limit::new(2)?, std::time::Duration::ZERO).map(|_| ())
