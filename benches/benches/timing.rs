@@ -97,8 +97,9 @@ fn refusals(samples: usize) -> Result<()> {
     let warm_up = samples / 10;
     for round in 0..samples + warm_up {
         for turn in 0..REASONS.len() {
-            // Each is as often after each other one.
-            let at = (turn * (1 + round % (REASONS.len() - 1)) + round) % REASONS.len();
+            // Each in each place, and as often after its neighbour as before it.
+            let place = if round.is_multiple_of(2) { turn } else { REASONS.len() - 1 - turn };
+            let at = (place + round / 2) % REASONS.len();
             // What was guessed before is forgotten.
             clock.advance(Duration::from_secs(2 * 86_400));
             if REASONS[at].0 == "not heard" {

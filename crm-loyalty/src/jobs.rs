@@ -7,9 +7,11 @@
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
+use std::time::Duration;
 
 use crm_core::access::{Actor, Target};
 use crm_core::kernel::page::{Cursor, Limit, Page};
+use crm_core::loyalty::grants::{GrantState, GroupGrant, group_grant};
 use crm_core::loyalty::ledger::{Account, AccountId, account};
 use crm_core::loyalty::tiers::{Standing, standing};
 use crm_core::reexport::Uuid;
@@ -18,7 +20,7 @@ use crm_core::{Crm, Error, ErrorKind, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::ledger::{Book, MAINTAIN};
-use crate::tiers;
+use crate::{WorkLoyalty, grants, tiers};
 
 /// The most failures a run remembers; the others are only counted.
 const MAX_FAILURES: usize = 100;
@@ -41,7 +43,6 @@ pub(crate) enum How {
         run: fn(&mut UnitOfWork<'_>, Uuid) -> Result<usize>,
     },
     /// Each step does a bounded part, and says where the next begins.
-    #[expect(dead_code, reason = "the rooms that come with steps register them here")]
     Steps(fn(&mut UnitOfWork<'_>, Limit, Option<&str>) -> Result<Step>),
 }
 
@@ -60,6 +61,9 @@ pub(crate) struct Step {
 const JOBS: &[Job] = &[
     Job { name: "accounts", how: How::Each { due: accounts_due, run: settle_account } },
     Job { name: "tiers", how: How::Each { due: tiers_due, run: review_tiers } },
+    Job { name: "days", how: How::Steps(celebrate) },
+    Job { name: "grants", how: How::Steps(give_to_groups) },
+    Job { name: "reminders", how: How::Steps(remind) },
 ];
 
 /// How to run what is due.
@@ -325,4 +329,36 @@ fn tiers_due(work: &mut UnitOfWork<'_>, limit: Limit, after: Option<&Cursor>) ->
 fn review_tiers(work: &mut UnitOfWork<'_>, id: Uuid) -> Result<usize> {
     let mut work: Permit<'_, '_> = work.permit(tiers::REVIEW, &Target::ANY)?;
     tiers::review_due(&mut work, AccountId::from(id))
+}
+
+/// Days that come back and have come.
+fn celebrate(work: &mut UnitOfWork<'_>, limit: Limit, _: Option<&str>) -> Result<Step> {
+    let celebrated = work.loyalty().celebrate(limit)?;
+    // What was celebrated is no longer due, so the next step begins at the beginning.
+    let next = celebrated.more.then(String::new);
+    Ok(Step { seen: celebrated.days, done: celebrated.celebrated, next })
+}
+
+/// One chunk of the first gift to a group that is under way after a place; those that were given look once a day who has
+/// joined since.
+fn give_to_groups(work: &mut UnitOfWork<'_>, limit: Limit, after: Option<&str>) -> Result<Step> {
+    let mut permit = work.permit(grants::RUN, &Target::ANY)?;
+    let yesterday = permit.now().checked_sub(Duration::from_secs(24 * 3600))?;
+    let under_way = group_grant::state.is_in([GrantState::Listing, GrantState::Giving, GrantState::Revoking]);
+    let given = group_grant::state.eq(GrantState::Given).and(group_grant::late_joiners_until.is_null().not());
+    let open = under_way.or(given.and(group_grant::as_of.lt(yesterday)));
+    let place = after.filter(|place| !place.is_empty()).map(Cursor::decode).transpose()?;
+    let page: Page<GroupGrant> =
+        permit.select(open).order_by(group_grant::planned_at).page(Limit::new(1)?, place.as_ref())?;
+    let Some(grant) = page.items.first() else { return Ok(Step { seen: 0, done: 0, next: None }) };
+    let progress = work.loyalty().run_grant(grant.id, limit)?;
+    let next =
+        if progress.more { Some(after.unwrap_or_default().to_owned()) } else { page.next.map(|next| next.encode()) };
+    Ok(Step { seen: progress.chunk, done: progress.chunk, next })
+}
+
+/// Messages about what ends soon.
+fn remind(work: &mut UnitOfWork<'_>, limit: Limit, after: Option<&str>) -> Result<Step> {
+    let reminded = work.loyalty().remind(limit, after)?;
+    Ok(Step { seen: reminded.accounts, done: reminded.messages, next: reminded.next })
 }

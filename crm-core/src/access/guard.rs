@@ -110,8 +110,8 @@ fn check_growth(before: &Policy, after: &Policy, writer: &Actor) -> Result<()> {
         let was = before.reaches(&principal).unwrap_or_default();
         let now = after.reaches(&principal).unwrap_or_default();
         for permission in &after.permissions {
-            let Some(reach) = now.get(*permission) else { continue };
-            let more = gained(was.get(*permission).unwrap_or(&Reach::none()), reach);
+            let Some(reach) = now.get(permission) else { continue };
+            let more = gained(was.get(permission).unwrap_or(&Reach::none()), reach);
             if !more.is_empty() {
                 holds(writer, permission, &more, &reach.forbidden)?;
             }

@@ -6,6 +6,7 @@
 
 pub mod event;
 mod explain;
+mod grants;
 mod guard;
 mod model;
 mod policy;
@@ -16,12 +17,13 @@ mod state;
 mod templates;
 
 use std::borrow::Cow;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 pub use explain::{Access, Decision, Explanation, GrantMatch, GroupStep, RolePath, Whom};
+pub use grants::Grants;
 pub use model::{
     AccessState, Effect, Extent, Grant, GroupMember, HiddenField, Holder, HolderKind, PolicyStamp, Role,
     RoleAssignment, RoleAssignmentId, RoleId, Snapshot, StaffGroup, StaffGroupId, User, access_state, group_member,
@@ -86,9 +88,6 @@ impl std::fmt::Display for Principal {
     }
 }
 
-/// Permissions by name, and how far each reaches.
-pub type Grants = HashMap<Cow<'static, str>, Reach>;
-
 /// A principal with its grants: every unit of work carries one. Cheap to clone.
 ///
 /// ```
@@ -143,7 +142,7 @@ impl Actor {
         let rights = match self.rights {
             Rights::Everything => Rights::Everything,
             Rights::Granted(mut grants) => {
-                Arc::make_mut(&mut grants).insert(permission.into(), reach.into());
+                Arc::make_mut(&mut grants).insert(permission, reach.into());
                 Rights::Granted(grants)
             }
         };
@@ -188,11 +187,8 @@ impl Actor {
     #[must_use]
     pub fn limited_to(self, permissions: &BTreeSet<String>) -> Self {
         let grants: Grants = match &self.rights {
-            Rights::Everything => permissions.iter().map(|name| (Cow::Owned(name.clone()), Reach::all())).collect(),
-            Rights::Granted(grants) => {
-                let kept = grants.iter().filter(|(name, _)| permissions.contains(name.as_ref()));
-                kept.map(|(name, reach)| (name.clone(), reach.clone())).collect()
-            }
+            Rights::Everything => permissions.iter().map(|name| (name.clone(), Reach::all())).collect(),
+            Rights::Granted(grants) => grants.kept(|name| permissions.contains(name)),
         };
         Self { rights: Rights::Granted(Arc::new(grants)), ..self }
     }
@@ -209,7 +205,7 @@ impl Actor {
     pub fn reach(&self, permission: &'static str) -> Result<&Reach> {
         let reach = match &self.rights {
             Rights::Everything => Some(&EVERYTHING),
-            Rights::Granted(grants) => grants.get(permission).filter(|reach| !reach.is_empty()),
+            Rights::Granted(grants) => grants.get(permission),
         };
         reach.ok_or(Error::Denied { permission: Cow::Borrowed(permission) })
     }

@@ -1,8 +1,9 @@
 //! The policy: users, groups, roles and assignments compiled into what each principal may do. Pure.
 
-use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
+use super::grants::Names;
 use super::model::{Effect, Extent, HiddenField, Holder, Role, RoleAssignment, RoleId, Snapshot, StaffGroupId};
 use super::reach::{Reach, Region};
 use super::{Actor, Grants, LOGIN, Principal, UserId};
@@ -15,6 +16,8 @@ use crate::{Error, Result};
 #[derive(Debug, Clone, Default)]
 pub struct Policy {
     pub(super) permissions: Vec<&'static str>,
+    /// The same, as every actor's grants name them.
+    names: Arc<Names>,
     pub(super) users: HashMap<UserId, bool>,
     pub(super) groups: HashMap<StaffGroupId, Node>,
     memberships: HashMap<UserId, Vec<StaffGroupId>>,
@@ -54,7 +57,8 @@ impl Policy {
     /// Compiles a snapshot for these permissions. Groups in a circle and assignments of roles that are not there do no harm:
     /// they add nothing.
     pub fn compile(snapshot: Snapshot, permissions: &[&'static str]) -> Self {
-        let mut policy = Self { permissions: permissions.to_vec(), ..Self::default() };
+        let names = Arc::new(Names::new(permissions));
+        let mut policy = Self { permissions: permissions.to_vec(), names, ..Self::default() };
         policy.users = snapshot.users.iter().map(|user| (user.id, user.active)).collect();
         for group in snapshot.groups {
             let node = Node { name: group.name, parent: group.parent_id, ..Node::default() };
@@ -100,12 +104,12 @@ impl Policy {
     /// As [`actor`](Self::actor).
     pub fn reaches(&self, principal: &Principal) -> Result<Grants> {
         let held = self.held(principal)?;
-        let mut reaches = Grants::new();
+        let mut reaches = HashMap::<&'static str, Reach>::new();
         for held in &held {
             for (permission, grant) in held.named {
                 let Some(grant) = held.role.grants.0.get(*grant) else { continue };
                 let region = self.region(principal, held.assignment, grant.extent);
-                reaches.entry(Cow::Borrowed(permission)).or_default().add(grant.effect, region);
+                reaches.entry(permission).or_default().add(grant.effect, region);
             }
         }
         for region in reaches.values_mut().flat_map(|reach| [&mut reach.allowed, &mut reach.forbidden]) {
@@ -113,8 +117,11 @@ impl Policy {
                 *region = Region::all();
             }
         }
-        reaches.retain(|_, reach| !reach.is_empty());
-        Ok(reaches)
+        let mut grants = Grants::of(self.names.clone());
+        for (permission, reach) in reaches {
+            grants.insert(permission, reach);
+        }
+        Ok(grants)
     }
 
     /// The columns a principal does not see: all that one of their roles hides.

@@ -243,7 +243,7 @@ fn copy_relations(
 pub fn merges_agree(work: &mut Permit<'_, '_>) -> Result<Vec<Violation>> {
     let mut violations = Vec::new();
     let mut report = |id: CustomerId, what: &str| {
-        violations.push(Violation { invariant: "customers.merges", what: format!("{id}: {what}") })
+        violations.push(Violation { invariant: "customers.merges", what: format!("{id}: {what}") });
     };
     let mut merges = 0;
     work.select(Filter::<CustomerMerge>::all()).for_each(|_| {

@@ -1,9 +1,9 @@
 //! Reaches and actors, as pure values, and the list of operations against the source.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use crm_core::access::{Actor, Principal, Reach, Region, Scoped, Target, UserId};
+use crm_core::access::{Actor, Grants, Principal, Reach, Region, Scoped, Target, UserId};
 use crm_core::branches::{Branch, BranchId};
 use crm_core::conformance::operations::{FOR_THE_SYSTEM, OPERATIONS};
 use crm_core::customers::{Customer, CustomerId, CustomerKind, Stage};
@@ -117,7 +117,7 @@ fn only_no_bounds_cover_what_belongs_to_nobody() {
 #[test]
 fn a_second_grant_replaces_the_first() {
     let here = Target::branch(id(1));
-    let grants = HashMap::from([("p".into(), Reach::all())]);
+    let grants = Grants::from_iter([("p", Reach::all())]);
     let actor = Actor::with_grants(Principal::Anonymous, grants);
     assert!(actor.may("p", &here) && !actor.may("q", &here) && !actor.may("p.q", &here) && !actor.may("", &here));
     let narrowed = actor.clone().granted("p", Region::branches([id(2)]));

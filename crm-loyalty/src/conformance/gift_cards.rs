@@ -13,6 +13,7 @@ use crm_core::customers::{CustomerId, NewCustomer};
 use crm_core::kernel::calendar::Span;
 use crm_core::kernel::currency::Currency;
 use crm_core::kernel::money::Money;
+use crm_core::kernel::page::Limit;
 use crm_core::kernel::time::Zone;
 use crm_core::loyalty::gift_cards::{
     AttemptLimits, ExpiredGifts, GiftCard, GiftCardState, GiftCardTerms, GiftCode, GiftTicketId,
@@ -226,7 +227,11 @@ pub fn are_looked_after(factory: Factory<'_>) {
     assert_eq!(shop.left(&other.serial), (GiftCardState::Refunded, 0));
 
     let (late, _) = shop.sold("E");
+    shop.show(&code).unwrap();
+    let forget = || shop.bench.run(|work| work.loyalty().forget_gift_tickets(Limit::default())).unwrap();
+    assert_eq!(forget(), 0, "it is still good");
     shop.bench.clock.advance(Duration::from_secs(366 * 86_400));
+    assert_eq!((forget(), forget()), (1, 0), "what has paid is kept");
     assert_eq!(rule(shop.show(&code)), "gift_card.refused");
     assert_eq!(shop.left(&card.serial), (GiftCardState::Active, 0));
     assert_eq!(pay_out(id, "c").unwrap(), zloty(4_000), "what had expired");

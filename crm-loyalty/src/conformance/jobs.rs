@@ -119,7 +119,8 @@ pub fn what_is_due_is_done_once(factory: Factory<'_>) {
     assert!(stopped.unwrap().stopped);
     assert_eq!(told, [("accounts", 1, 5), ("accounts", 2, 10), ("accounts", 3, 13), ("tiers", 1, 5)]);
     let rest = run(&bench, 5).unwrap();
-    assert_eq!(rest.jobs.iter().map(|job| (job.job, job.done)).collect::<Vec<_>>(), [("accounts", 0), ("tiers", 8)]);
+    let done: Vec<_> = rest.jobs.iter().map(|job| (job.job, job.done)).collect();
+    assert_eq!(done, [("accounts", 0), ("tiers", 8), ("days", 0), ("grants", 0), ("reminders", 0)]);
     assert!(!rest.stopped && rest.failures.is_empty());
     assert!(run(&bench, 5).unwrap().jobs.iter().all(|job| job.seen == 0));
     let gold = Some(Uuid::from_u128(2));
@@ -160,7 +161,8 @@ pub fn a_failure_stops_no_other(factory: Factory<'_>) {
     let report = run(&bench, 3).unwrap();
     let failed: Vec<_> = report.failures.iter().map(|failure| (failure.job, failure.id)).collect();
     assert_eq!(failed, [("tiers", Some(members[4].into()))]);
-    assert_eq!(report.jobs.iter().map(|job| (job.done, job.failed)).collect::<Vec<_>>(), [(9, 0), (8, 1)]);
+    let done: Vec<_> = report.jobs.iter().map(|job| (job.done, job.failed)).collect();
+    assert_eq!(done[..2], [(9, 0), (8, 1)]);
     let lowered = |of: AccountId| written(&bench, of).1.len() == 2;
     assert_eq!(members.iter().filter(|one| lowered(**one)).count(), 8);
     GRUMBLED_OF.lock().unwrap().remove(&members[4]);

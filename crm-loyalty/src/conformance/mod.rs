@@ -20,6 +20,7 @@
 
 pub mod anniversaries;
 pub mod cards;
+pub mod earning;
 mod floor;
 pub mod gift_cards;
 pub mod grants;
@@ -28,7 +29,7 @@ pub mod ledger;
 pub mod ledger_histories;
 mod ledger_model;
 pub mod loyal;
-pub mod merges;
+pub mod merged_members;
 pub mod redemption;
 pub mod referral;
 mod shop;
@@ -51,6 +52,10 @@ macro_rules! loyalty_conformance_tests {
             }
             ledger_histories { equal_the_model }
             loyal { are_listed_by_their_scores }
+            earning {
+                purchases_earn_and_returns_take_back, who_earns, versions_and_days,
+                what_is_paid_later_is_earned_later, what_is_counted, returns_in_parts_end_alike, what_if,
+            }
             redemption {
                 terms_are_told_and_kept, points_pay_by_their_value, holds_are_captured_voided_or_lapse,
                 accounts_are_frozen_and_closed, payments_come_back, nothing_is_spent_twice, caps_are_exact,
@@ -81,7 +86,7 @@ macro_rules! loyalty_conformance_tests {
                 are_sold_and_spent, go_back_with_their_line, are_looked_after, fail_all_alike, stop_guessers, need_a_key,
                 race_for_one_card,
             }
-            merges { everything_goes_along, taken_back_is_as_before, refusals_leave_nothing }
+            merged_members { everything_goes_along, taken_back_is_as_before, refusals_leave_nothing }
         }
     };
     (@expand $factory:expr; $($module:ident { $($check:ident),* $(,)? })*) => {$(

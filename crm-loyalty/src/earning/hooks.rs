@@ -8,9 +8,13 @@ use crm_core::branches::Branch;
 use crm_core::customers::CustomerId;
 use crm_core::instalments::event::{Cause as ClearedBy, InstalmentsCleared};
 use crm_core::kernel::time::Timestamp;
-use crm_core::loyalty::earning::{CounterKey, Occasion, Paid, Plan, PurchaseSheet, Sheet, Snapshot, base_lines};
-use crm_core::loyalty::ledger::{Account, AccountId, AccountState};
+use crm_core::loyalty::Asset;
+use crm_core::loyalty::earning::{
+    CounterKey, Occasion, Paid, Plan, PurchaseSheet, Qualifying, Sheet, Snapshot, base_lines,
+};
+use crm_core::loyalty::ledger::{Account, AccountId, AccountState, Balance};
 use crm_core::loyalty::programme::Compiled;
+use crm_core::loyalty::tiers::{Cause, Sums};
 use crm_core::partners::{Membership, Partner, PartnerGroupId};
 use crm_core::purchases::PurchaseId;
 use crm_core::purchases::event::PurchaseRecorded;
@@ -20,27 +24,34 @@ use crm_core::work::{Json, Permit, UnitOfWork, Version};
 use super::posting::{Poster, Reason};
 use super::{EARN, counters};
 use crate::ledger::Book;
-use crate::programme;
+use crate::tiers::Posting;
+use crate::{programme, tiers};
 
 /// A purchase of a member earns by the programme of its time (S-11 to S-16, S-46).
 pub(crate) fn on_purchase(work: &mut UnitOfWork<'_>, event: &PurchaseRecorded) -> Result<()> {
     let Some(customer) = event.customer.filter(|_| !event.history_only) else { return Ok(()) };
     let target = Target { branch: Some(event.branch), customer: Some(customer), owner: None };
     let mut work = work.permit(EARN, &target)?;
+    let (account, credit) = (AccountId::from(customer), Asset::Credit(event.total.currency()));
+    work.expect::<Account>(&[account]);
+    work.expect::<Balance>(&[(account, Asset::Points), (account, credit)]);
+    work.expect::<Branch>(&[event.branch]);
     let Some(programme) = programme::current(&mut work, event.occurred_at)? else { return Ok(()) };
     // Who is no member earns nothing.
-    if work.find::<Account>(&AccountId::from(customer))?.is_none() {
+    if work.find::<Account>(&account)?.is_none() {
         return Ok(());
     }
     let branch: Branch = work.get(event.branch)?;
-    let mut book = Book::open(&mut work, AccountId::from(customer))?;
+    let date = branch.business_day().date_of(event.occurred_at);
+    tiers::expect(&mut work, &programme.programme, account, date);
+    let mut book = Book::open(&mut work, account)?;
     if book.account().state == AccountState::Closed {
         return Ok(());
     }
     let account = book.account().id;
-    let snapshot = snapshot(&mut work, &programme, &branch, customer, event.occurred_at)?;
+    let snapshot = snapshot(&mut work, &programme, &branch, (account, customer), event.occurred_at)?;
     let terms = &programme.programme.earning;
-    let lines = base_lines(&event.lines, &event.tenders, &terms.base, &programme.tree);
+    let lines = base_lines(&event.lines, &event.tenders, &programme.programme, &programme.tree);
     let occasion =
         Occasion { branch: branch.id, customer, currency: event.total.currency(), snapshot: &snapshot, lines: &lines };
     let due = event.total.minor();
@@ -61,6 +72,7 @@ pub(crate) fn on_purchase(work: &mut UnitOfWork<'_>, event: &PurchaseRecorded) -
     let poster = Poster::new(&programme, &branch, event.occurred_at, Reason::of(&sheet, &branch));
     poster.counted_at_purchase(&mut work, &mut book, &mut sheet.document.0)?;
     poster.bring(&mut work, &mut book, &mut sheet.document.0)?;
+    qualify(&mut work, &book, &sheet, Qualifying::default())?;
     book.close(&mut work)?;
     work.insert(&sheet)
 }
@@ -101,12 +113,14 @@ fn change(
     // The account before the sheet, in the order of their kinds (S-33).
     let mut book = Book::open(work, found.account_id)?;
     let mut sheet: PurchaseSheet = work.lock(purchase)?;
+    let before = sheet.document.0.qualifying()?;
     if change(&mut sheet.document.0) {
         let programme = programme::numbered(work, sheet.programme)?;
         let branch: Branch = work.get(sheet.branch_id)?;
         let poster = Poster::new(&programme, &branch, at, Reason::of(&sheet, &branch));
         count_again(work, &poster, &mut book, &mut sheet.document.0)?;
         poster.bring(work, &mut book, &mut sheet.document.0)?;
+        qualify(work, &book, &sheet, before)?;
         book.close(work)?;
     }
     work.update(&mut sheet)
@@ -137,23 +151,40 @@ fn count_again(work: &mut Permit<'_, '_>, poster: &Poster<'_>, book: &mut Book, 
     counters::move_by(work, account, moves)
 }
 
+/// Counts what a purchase counts more, or less, than before, on the ladders of today (S-17).
+fn qualify(work: &mut Permit<'_, '_>, book: &Book, sheet: &PurchaseSheet, before: Qualifying) -> Result<()> {
+    let at = work.now();
+    let Some(programme) = programme::current(work, at)? else { return Ok(()) };
+    let now = sheet.document.0.qualifying()?;
+    let sums = Sums {
+        amount: now.amount_minor.saturating_sub(before.amount_minor),
+        count: now.purchases.saturating_sub(before.purchases),
+        points: now.points.saturating_sub(before.points),
+    };
+    let cause = if before == Qualifying::default() { Cause::Purchase } else { Cause::Return };
+    let posting =
+        Posting { on: sheet.document.0.snapshot.date, sums, cause, cause_ref: Some(sheet.purchase_id.into()) };
+    tiers::post(work, &programme.programme, book.account(), &posting)
+}
+
 /// As what the member buys, before the purchase (S-16). Memberships are asked for by their keys: those the rules name.
 fn snapshot(
     work: &mut Permit<'_, '_>,
     programme: &Compiled,
     branch: &Branch,
-    customer: CustomerId,
+    (account, customer): (AccountId, CustomerId),
     at: Timestamp,
 ) -> Result<Snapshot> {
+    let tiers = tiers::tiers_at(work, &programme.programme, account, at)?;
     let date = branch.business_day().date_of(at);
     let memberships: Vec<_> = programme.groups.iter().map(|group| (customer, *group)).collect();
     let memberships = work.get_many::<Membership>(&memberships)?.into_iter().flatten();
-    let customer_groups = memberships.map(|member| member.group_id).collect();
+    let customer_groups = memberships.filter(|member| member.since <= at).map(|member| member.group_id).collect();
     let mut partner_groups: Vec<PartnerGroupId> = Vec::new();
     if programme.partners
         && let Some(partner) = work.find::<Partner>(&customer)?.filter(|partner| partner.is_valid_on(date))
     {
         partner_groups = partner.groups.0;
     }
-    Ok(Snapshot { tiers: Vec::new(), customer_groups, partner_groups, date, time: branch.zone.local(at).1 })
+    Ok(Snapshot { tiers, customer_groups, partner_groups, date, time: branch.zone.local(at).1 })
 }

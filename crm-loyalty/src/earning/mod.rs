@@ -2,10 +2,12 @@
 
 mod counters;
 mod hooks;
+mod invariants;
 mod posting;
 mod service;
 mod what_if;
 
 pub(crate) use hooks::{on_cleared, on_purchase, on_return};
+pub(crate) use invariants::sheets_agree;
 pub use service::{EARN, READ};
 pub use what_if::{Difference, MemberDifference, Report, WHAT_IF, WhatIf};

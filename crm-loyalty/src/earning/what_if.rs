@@ -204,10 +204,11 @@ impl Replay<'_> {
     ) -> Result<()> {
         let old = programme::numbered(work, recorded.number)?;
         let mut snapshot = recorded.sheet.snapshot.clone();
-        // Of groups that nobody asked for then it is known who is in them now.
+        // Of groups that nobody asked for then it is known who is in them now, and since when.
         let unknown: Vec<_> = self.compiled.groups.iter().filter(|group| !old.groups.contains(group)).collect();
         let unknown: Vec<_> = unknown.into_iter().map(|group| (customer, *group)).collect();
         let found = work.get_many::<Membership>(&unknown)?.into_iter().flatten();
+        let found = found.filter(|member| member.since <= recorded.purchase.occurred_at);
         snapshot.customer_groups.extend(found.map(|member| member.group_id));
 
         let was = earn(&old, customer, &recorded, &recorded.sheet.snapshot, |_| 0)?;
@@ -302,7 +303,7 @@ fn earn(
     further: impl Fn(&CounterKey) -> i64,
 ) -> Result<(Vec<crm_core::loyalty::earning::BaseLine>, Earned)> {
     let Recorded { purchase, sheet, lines, tenders, .. } = recorded;
-    let lines = base_lines(lines, tenders, &programme.programme.earning.base, &programme.tree);
+    let lines = base_lines(lines, tenders, &programme.programme, &programme.tree);
     let occasion =
         Occasion { branch: purchase.branch_id, customer, currency: purchase.currency, snapshot, lines: &lines };
     let later = tenders.iter().filter(|tender| tender.paid_later).map(|tender| tender.amount_minor);

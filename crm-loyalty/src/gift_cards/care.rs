@@ -1,8 +1,10 @@
 //! What staff do with gift cards of which they know the serial number, never the code.
 
+use crm_core::access::Target;
 use crm_core::kernel::input::required_text;
 use crm_core::kernel::money::Money;
-use crm_core::loyalty::gift_cards::{GiftCard, GiftCardId, GiftStep, gift_card, gift_step};
+use crm_core::kernel::page::Limit;
+use crm_core::loyalty::gift_cards::{GiftCard, GiftCardId, GiftStep, GiftTicket, gift_card, gift_step, gift_ticket};
 use crm_core::loyalty::ledger::{AccountId, Lot, lot};
 use crm_core::work::Permit;
 use crm_core::{Error, Result};
@@ -107,6 +109,20 @@ impl Club<'_, '_> {
             work.emit(&GiftCardChanged { reason: Some(reason), paid_out: Some(paid_out), ..told })?;
             Ok(paid_out)
         })
+    }
+}
+
+impl Club<'_, '_> {
+    /// Clears tickets away that are over and that nobody has paid with, up to so many, and returns how many there were.
+    ///
+    /// # Errors
+    /// [`Error::Denied`] without [`CARE`].
+    pub fn forget_gift_tickets(&mut self, limit: Limit) -> Result<usize> {
+        let mut work = self.0.permit(CARE, &Target::ANY)?;
+        let over = gift_ticket::used.eq(false).and(gift_ticket::ends_at.le(work.now()));
+        let page = work.select(over).order_by(gift_ticket::ends_at).page(limit, None)?;
+        page.items.iter().try_for_each(|ticket: &GiftTicket| work.delete(ticket))?;
+        Ok(page.items.len())
     }
 }
 

@@ -11,10 +11,9 @@ use crm_core::branches::{Branch, BranchId};
 use crm_core::customers::CustomerId;
 use crm_core::kernel::currency::Currency;
 use crm_core::kernel::money::Money;
-use crm_core::kernel::page::Limit;
 use crm_core::kernel::time::Timestamp;
 use crm_core::loyalty::Asset;
-use crm_core::loyalty::gift_cards::{Attempt, GiftCard, GiftCode, GiftTicket, GiftTicketId, gift_ticket};
+use crm_core::loyalty::gift_cards::{Attempt, GiftCard, GiftCode, GiftTicket, GiftTicketId};
 use crm_core::loyalty::ledger::{Account, AccountState, Balance};
 use crm_core::reexport::Uuid;
 use crm_core::work::{Permit, UnitOfWork, Version};
@@ -105,22 +104,6 @@ impl GiftDesk<'_> {
                 Err(error) => return Err(error),
             }
         }
-    }
-
-    /// Clears tickets away that nobody has paid with, up to so many, and returns how many there were.
-    ///
-    /// # Errors
-    /// What the storage meets.
-    pub async fn forget_tickets(&self, actor: &Actor, limit: Limit) -> Result<usize> {
-        self.0
-            .run(actor, "forget gift tickets", move |work| {
-                let mut work = work.permit(SHOW, &Target::ANY)?;
-                let over = gift_ticket::used.eq(false).and(gift_ticket::ends_at.le(work.now()));
-                let page = work.select(over).order_by(gift_ticket::ends_at).page(limit, None)?;
-                page.items.iter().try_for_each(|ticket| work.delete(ticket))?;
-                Ok(page.items.len())
-            })
-            .await
     }
 }
 

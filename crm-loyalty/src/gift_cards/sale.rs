@@ -158,10 +158,15 @@ fn paid_piece(work: &mut Permit<'_, '_>, purchase: PurchaseId, line_no: u16) -> 
     });
     let of_line = return_line::purchase_id.eq(purchase.id).and(return_line::line_no.eq(line_no));
     let returned: i64 = work.select(of_line).all()?.iter().map(|line| line.quantity).sum();
-    if row.sold.0.len() as i64 >= line.quantity - returned {
+    if alive(&row) >= line.quantity - returned {
         return Err(Error::invalid("line_no", "gift_card.no_piece"));
     }
     Ok((purchase, Sale { row, is_new }))
+}
+
+/// How many pieces of a line are on cards.
+fn alive(sale: &GiftSale) -> i64 {
+    i64::try_from(sale.sold.0.len()).unwrap_or(i64::MAX)
 }
 
 /// The card with this serial number.
@@ -232,8 +237,7 @@ pub(crate) fn on_return(work: &mut UnitOfWork<'_>, event: &PurchaseReturned) -> 
     let sales = work.get_many::<GiftSale>(&keys)?;
     for (line, sale) in event.lines.iter().zip(sales) {
         let Some(mut sale) = sale else { continue };
-        let (alive, left) = (sale.sold.0.len() as i64, line.quantity - line.after);
-        let mut back = alive - left;
+        let mut back = alive(&sale) - (line.quantity - line.after);
         if back <= 0 {
             continue;
         }

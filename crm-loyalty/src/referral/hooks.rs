@@ -68,8 +68,7 @@ pub(crate) fn on_purchase(work: &mut UnitOfWork<'_>, event: &PurchaseRecorded) -
     }
     let Some(programme) = programme::current(&mut work, event.occurred_at)? else { return Ok(()) };
     let customer: Customer = work.get(referee)?;
-    let terms = &programme.programme.earning.base;
-    let lines: Vec<Bought> = base_lines(&event.lines, &event.tenders, terms, &programme.tree)
+    let lines: Vec<Bought> = base_lines(&event.lines, &event.tenders, &programme.programme, &programme.tree)
         .into_iter()
         .map(|line| Bought { line_no: line.line_no, base: line.base_minor, quantity: line.quantity })
         .collect();

@@ -244,7 +244,11 @@ pub(crate) fn complete(work: &mut UnitOfWork<'_>, customer: CustomerId, context:
     if compiled.programme.tiers.is_empty() {
         return Ok(());
     }
-    if let Some(account) = work.find::<Account>(&AccountId::from(customer))? {
+    let mut found = work.find::<Account>(&AccountId::from(customer))?;
+    while let Some(survivor) = found.as_ref().and_then(|account| account.merged_into) {
+        found = work.find::<Account>(&survivor)?;
+    }
+    if let Some(account) = found {
         context.tiers.extend(tiers_at(&mut work, &compiled.programme, account.id, context.at)?);
     }
     Ok(())

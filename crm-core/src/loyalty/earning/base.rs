@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::model::{BaseTerms, Goods};
+use super::model::Goods;
 use crate::catalog::{CategoryId, ProductId};
+use crate::loyalty::programme::Programme;
 use crate::pricing::CategoryTree;
 use crate::purchases::{PurchaseLine, Tender};
 
@@ -29,10 +30,13 @@ pub struct BaseLine {
 }
 
 /// Of what each line earns: what is paid for it after all discounts, less the tax if it is left out, less the stored shares
-/// that are paid with credit or points; never less than nothing (S-11).
+/// that are paid with credit or points; never less than nothing. What is left out earns nothing, nor does the sale of a gift
+/// card (S-11).
 ///
 /// ```
-/// use crm_core::loyalty::earning::{BaseTerms, base_lines};
+/// use crm_core::kernel::time::Zone;
+/// use crm_core::loyalty::earning::base_lines;
+/// use crm_core::loyalty::programme::Programme;
 /// # use crm_core::kernel::rate::Rate;
 /// # use crm_core::pricing::CategoryTree;
 /// # use crm_core::purchases::{PurchaseLine, Tender};
@@ -48,16 +52,24 @@ pub struct BaseLine {
 /// #   unit_price_minor: 123, discount_minor: 0, order_discount_minor: 0, tax_rate: Rate::percent(23), tax_included: true,
 /// };
 /// let tenders = [tender(1, "credit", 40), tender(2, "cash", 83)];
-/// let lines = base_lines(&[line], &tenders, &BaseTerms::default(), &CategoryTree::default());
+/// let club = Programme::new("Club", Zone::UTC);
+/// let lines = base_lines(&[line], &tenders, &club, &CategoryTree::default());
 /// assert_eq!(lines[0].base_minor, 123 - 23 - 40);
 /// ```
-pub fn base_lines(lines: &[PurchaseLine], tenders: &[Tender], terms: &BaseTerms, tree: &CategoryTree) -> Vec<BaseLine> {
+pub fn base_lines(
+    lines: &[PurchaseLine],
+    tenders: &[Tender],
+    programme: &Programme,
+    tree: &CategoryTree,
+) -> Vec<BaseLine> {
+    let terms = &programme.earning.base;
     let redeemed: Vec<bool> = tenders.iter().map(|tender| REDEEMED.contains(&tender.method.as_str())).collect();
     let of_line = |line: &PurchaseLine| {
         let paid = if terms.excludes_tax { line.net_minor() } else { line.total_minor };
         let shares = line.tender_shares.0.iter().zip(&redeemed).filter(|(_, redeemed)| **redeemed);
         let with_credit = shares.fold(0_i64, |sum, (share, _)| sum.saturating_add(*share));
         let out = terms.excluded_products.contains(&line.product_id)
+            || programme.gift_cards.products.contains(&line.product_id)
             || within(&terms.excluded_categories, line.category_id, tree);
         BaseLine {
             line_no: line.line_no,

@@ -25,4 +25,4 @@ pub use model::{
 };
 pub use paid::Paid;
 pub use plan::{CountedKeys, Lost, Occasion, Plan, Snapshot, Why};
-pub use sheet::{Portion, PurchaseSheet, Sheet, SheetLine, everybody, purchase_sheet};
+pub use sheet::{Portion, PurchaseSheet, Qualifying, Sheet, SheetLine, everybody, purchase_sheet};

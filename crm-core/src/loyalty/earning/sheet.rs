@@ -252,6 +252,23 @@ impl Sheet {
         assets
     }
 
+    /// What it counts towards tiers (S-17).
+    ///
+    /// # Errors
+    /// `allocate.returned` for more pieces than there are.
+    pub fn qualifying(&self) -> Result<Qualifying> {
+        let mut sums = Qualifying::default();
+        for line in &self.lines {
+            sums.amount_minor = sums.amount_minor.saturating_add(line.kept_base()?);
+        }
+        sums.purchases = i64::from(self.lines.iter().any(|line| line.returned < line.quantity));
+        for contribution in self.contributions.iter().filter(|one| one.asset == Asset::Points) {
+            let counted = contribution.basis == Basis::Counted;
+            sums.points = sums.points.saturating_add(if counted { 0 } else { self.kept(contribution)? });
+        }
+        Ok(sums)
+    }
+
     /// Takes note of what has come back in all, by line.
     pub fn came_back(&mut self, lines: impl IntoIterator<Item = (u16, i64)>) {
         for (line_no, returned) in lines {
@@ -285,6 +302,17 @@ impl Sheet {
         }
         Ok(used)
     }
+}
+
+/// What a purchase counts towards tiers (S-17): what is kept of it, whether it is paid or not.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Qualifying {
+    /// The base of what is kept, in minor units.
+    pub amount_minor: i64,
+    /// One, unless all of it came back.
+    pub purchases: i64,
+    /// Points that its rules gave for what is kept, but for those that are counted over purchases (S-38).
+    pub points: i64,
 }
 
 /// The account of everybody's counters.

@@ -47,15 +47,12 @@ pub fn gift_step(card: &GiftCard, step: GiftStep, now: Timestamp) -> Result<Gift
         return Err(Error::invalid("gift_card", "gift_card.expired"));
     }
     match (card.state, step) {
-        (Draft, GiftStep::Release) => Ok(Issued),
-        (Issued, GiftStep::Activate) => Ok(Active),
+        // Money that comes back to a card that was paid out is new money; to one that is blocked, it stays where it is.
+        (Issued, GiftStep::Activate) | (Active | Exhausted | Refunded, GiftStep::Refill) => Ok(Active),
         (Active, GiftStep::Spend { empty }) => Ok(left(empty)),
-        // Money that comes back to a card that was paid out is new money.
-        (Active | Exhausted | Refunded, GiftStep::Refill) => Ok(Active),
-        // What comes back while it is blocked stays where it is.
         (Draft | Issued | Active | Exhausted, GiftStep::Block) | (Blocked, GiftStep::Refill) => Ok(Blocked),
         (Blocked, GiftStep::Unblock { empty }) if card.activated_at.is_some() => Ok(left(empty)),
-        (Blocked, GiftStep::Unblock { .. }) => Ok(Issued),
+        (Draft, GiftStep::Release) | (Blocked, GiftStep::Unblock { .. }) => Ok(Issued),
         (Active | Exhausted | Blocked, GiftStep::Refund) if card.activated_at.is_some() => Ok(Refunded),
         _ => Err(Error::invalid("gift_card", "gift_card.step")),
     }

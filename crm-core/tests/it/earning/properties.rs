@@ -25,6 +25,7 @@ proptest! {
         parts in prop::collection::vec(0..100_i64, 4),
         excludes_tax: bool,
         excluded in 1..9_u128,
+        gift in 1..9_u128,
     ) {
         let totals: Vec<i64> = paid.iter().map(|(total, _)| *total).collect();
         let total: i64 = totals.iter().sum();
@@ -44,12 +45,15 @@ proptest! {
                 tender_shares: Json(shares.clone()),
             }
         }).collect();
-        let terms = BaseTerms { excludes_tax, excluded_products: vec![id(excluded)], ..BaseTerms::default() };
-        for (line, base) in lines.iter().zip(base_lines(&lines, &tenders, &terms, &CategoryTree::default())) {
+        let base = BaseTerms { excludes_tax, excluded_products: vec![id(excluded)], ..BaseTerms::default() };
+        let mut programme = Programme::new("Club", Zone::UTC);
+        programme.earning.base = base;
+        programme.gift_cards.products = vec![id(gift)];
+        for (line, base) in lines.iter().zip(base_lines(&lines, &tenders, &programme, &CategoryTree::default())) {
             let tax = if excludes_tax { line.tax_minor } else { 0 };
             let with_credit = line.tender_shares.0[0] + line.tender_shares.0[2];
             let expected = (line.total_minor - tax - with_credit).max(0);
-            let out = u128::from(line.line_no) == excluded;
+            let out = [excluded, gift].contains(&line.line_no.into());
             prop_assert_eq!((base.earns, base.base_minor), (!out, if out { 0 } else { expected }));
         }
     }
