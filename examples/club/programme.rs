@@ -75,7 +75,13 @@ fn programme(zone: &Zone, currency: Currency, unit: i64) -> Programme {
         .enumerate()
         .map(|(step, (name, percent))| EarnRule {
             name: format!("Credit of {name}"),
-            audience: Audience { tiers: vec![tier(step)], ..Audience::default() },
+            // What the lowest tier gives everybody gets; of several rates the highest counts.
+            audience: if step == 0 {
+                Audience::default()
+            } else {
+                Audience { tiers: vec![tier(step)], ..Audience::default() }
+            },
+            stack: "credit".into(),
             available: Available::After(Span::Days(14)),
             valid: Validity::For(Span::Months(6)),
             ..EarnRule::new(format!("credit-{name}"), credit, Earn::Percent(Rate::percent(*percent)))
@@ -108,6 +114,7 @@ fn programme(zone: &Zone, currency: Currency, unit: i64) -> Programme {
         point_values: vec![PointValue { currency, worth: Rate::new(unit, 100).unwrap_or(Rate::ZERO) }],
         earning: EarningTerms {
             rules,
+            exclusive: vec!["credit".into()],
             caps: vec![AssetCap { asset: credit, at_most: Some(80 * unit), limits: vec![daily] }],
             ..EarningTerms::default()
         },

@@ -32,11 +32,11 @@ impl Desk<'_> {
         let (old, new, credit, refused): (String, String, i64, bool) = self
             .step("lost card", at, move |work| {
                 // Printed before: the old number and the new one follow from the member's number.
-                let number = |series: &str| format!("{series}{}", who.card);
-                let card = NewCard { customer: who.id, number: Some(number("81")), active: true };
+                let number = |last: &str| format!("8{}{last}", who.card);
+                let card = NewCard { customer: who.id, number: Some(number("41")), active: true };
                 let old = work.loyalty().issue_card(&card, "desk card")?;
                 work.loyalty().block_card(old.id, BlockReason::Lost, None)?;
-                let new = work.loyalty().replace_card(old.id, Some(&number("82")), "desk replace")?;
+                let new = work.loyalty().replace_card(old.id, Some(&number("72")), "desk replace")?;
                 let shown = work.loyalty().show_card(&old.number, shop.main)?;
                 let balances = work.loyalty().balances(who.account())?;
                 let credit = balances.get(&Asset::Credit(shop.currency)).map_or(0, |amounts| amounts.available);
