@@ -120,7 +120,7 @@ impl Plan<'_> {
                 lose(Why::UsedUp);
                 continue;
             };
-            let lines = self.lines_of(met, &by_piece);
+            let lines = lines_of(met, &by_piece);
             if lines.is_empty() {
                 lose(Why::PiecePoints);
                 continue;
@@ -132,7 +132,7 @@ impl Plan<'_> {
                 counted.push(one);
             }
             candidate.bind(met.rule.at_most, Bound::AtMost);
-            candidate.bind(left, Bound::Limit);
+            candidate.bind(Some(left), Bound::Limit);
             candidates.push(candidate);
         }
         self.only_the_most(&mut candidates, &mut lost);
@@ -157,19 +157,12 @@ impl Plan<'_> {
         let mut places = Vec::new();
         if !self.compiled.programme.earning.piece_points_and_general {
             for met in self.met.iter().filter(|met| is_piece_points(met.rule)) {
-                if self.left(met.rule, counters)?.is_none_or(|left| left.is_none_or(|left| left > 0)) {
+                if self.left(met.rule, counters)?.is_some() {
                     places.extend_from_slice(&met.lines);
                 }
             }
         }
         Ok(places)
-    }
-
-    /// The lines a rule gives something for.
-    fn lines_of(&self, met: &Met<'_>, by_piece: &[usize]) -> Vec<usize> {
-        let by_amount = matches!(met.rule.earn, Earn::Percent(_) | Earn::Rate { .. } | Earn::Step { .. });
-        let general = by_amount && met.rule.asset == Asset::Points;
-        met.lines.iter().copied().filter(|place| !general || !by_piece.contains(place)).collect()
     }
 
     fn candidate<'c>(&'c self, rule: &'c EarnRule, lines: Vec<usize>) -> Result<Candidate<'c>> {
@@ -240,8 +233,8 @@ impl Plan<'_> {
         if asset == Asset::Points { rounding.points } else { rounding.credit }
     }
 
-    /// How much the strict limits of a rule leave: nothing at all if one is reached.
-    fn left(&self, rule: &EarnRule, counters: &Counters) -> Result<Option<Option<i64>>> {
+    /// How much the strict limits of a rule leave; nothing if one is reached.
+    fn left(&self, rule: &EarnRule, counters: &Counters) -> Result<Option<i64>> {
         left(&owner(rule), &rule.limits, self, counters)
     }
 
@@ -267,9 +260,8 @@ impl Plan<'_> {
     /// The most of each asset: what came last is cut first.
     fn cap(&self, candidates: &mut [Candidate<'_>], counters: &Counters) -> Result<()> {
         for cap in &self.compiled.programme.earning.caps {
-            let of_limits = left(&cap_owner(cap), &cap.limits, self, counters)?.unwrap_or(Some(0));
-            let Some(most) = [cap.at_most, of_limits].into_iter().flatten().min() else { continue };
-            let mut left = most.max(0);
+            let of_limits = left(&cap_owner(cap), &cap.limits, self, counters)?.unwrap_or(0);
+            let mut left = cap.at_most.map_or(of_limits, |most| most.min(of_limits)).max(0);
             for candidate in candidates.iter_mut().filter(|one| one.rule.asset == cap.asset) {
                 candidate.bind(Some(left), Bound::AssetCap);
                 left -= candidate.amount;
@@ -354,13 +346,20 @@ impl Candidate<'_> {
     }
 }
 
+/// The lines a rule gives something for.
+fn lines_of(met: &Met<'_>, by_piece: &[usize]) -> Vec<usize> {
+    let by_amount = matches!(met.rule.earn, Earn::Percent(_) | Earn::Rate { .. } | Earn::Step { .. });
+    let general = by_amount && met.rule.asset == Asset::Points;
+    met.lines.iter().copied().filter(|place| !general || !by_piece.contains(place)).collect()
+}
+
 fn is_piece_points(rule: &EarnRule) -> bool {
     rule.asset == Asset::Points && matches!(rule.earn, Earn::Piece(_))
 }
 
-/// How much strict limits leave: `None` if one is reached, `Some(None)` if none of them counts amounts.
-fn left(owner: &str, all: &[EarnLimit], plan: &Plan<'_>, counters: &Counters) -> Result<Option<Option<i64>>> {
-    let mut least = None;
+/// How much strict limits leave, the most there is if none of them counts amounts; nothing if one is reached.
+fn left(owner: &str, all: &[EarnLimit], plan: &Plan<'_>, counters: &Counters) -> Result<Option<i64>> {
+    let mut least = i64::MAX;
     for (key, limit) in limits(owner, all, plan.occasion.snapshot.date)? {
         if limit.soft {
             continue;
@@ -370,10 +369,7 @@ fn left(owner: &str, all: &[EarnLimit], plan: &Plan<'_>, counters: &Counters) ->
             LimitCap::Uses(cap) if used >= cap => return Ok(None),
             LimitCap::Uses(_) => {}
             LimitCap::Amount(cap) if used >= cap => return Ok(None),
-            LimitCap::Amount(cap) => {
-                let left = cap.saturating_sub(used);
-                least = Some(least.map_or(left, |least: i64| least.min(left)));
-            }
+            LimitCap::Amount(cap) => least = least.min(cap.saturating_sub(used)),
         }
     }
     Ok(Some(least))

@@ -123,7 +123,7 @@ impl<'p> Plan<'p> {
             for limit in &rule.limits {
                 keys.push(CounterKey::of(&owner(rule), limit, date)?);
             }
-            keys.extend(counted(rule, &self.occasion).into_iter().flat_map(|counted| counted.keys()));
+            keys.extend(counted(rule, &self.occasion).into_iter().flat_map(CountedKeys::keys));
         }
         for cap in &self.compiled.programme.earning.caps {
             for limit in &cap.limits {
