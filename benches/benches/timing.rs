@@ -84,7 +84,7 @@ fn refusals(samples: usize) -> Result<()> {
     let names = REASONS.map(|(_, name)| identifier(name));
     let source = Source::new("198.51.100.7");
     let refuse = |at: usize| -> Result<Duration> {
-        let name = names[at].as_ref().map_err(|error| error.to_string())?;
+        let name = names[at].as_ref().map_err(ToString::to_string)?;
         let start = Instant::now();
         let refused = crm.blocking().wait(crm.accounts().sign_in(name, WRONG, &source));
         let took = start.elapsed();

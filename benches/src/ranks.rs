@@ -27,7 +27,7 @@ pub fn mann_whitney(first: &[u64], second: &[u64]) -> RankTest {
     for equal in all.chunk_by(|a, b| a.0 == b.0) {
         let count = equal.len() as f64;
         // Equal samples share the mean of their ranks.
-        let rank = before + (count + 1.0) / 2.0;
+        let rank = before + f64::midpoint(count, 1.0);
         ranks_of_second += rank * equal.iter().filter(|(_, is_second)| *is_second).count() as f64;
         ties += count * (count * count - 1.0);
         before += count;
