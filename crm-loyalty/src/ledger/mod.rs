@@ -10,11 +10,11 @@ mod service;
 mod standing;
 mod transfer;
 
-pub(crate) use book::{Book, Cause, Give, Given, Take, Taken};
+pub(crate) use book::{Book, Cause, Give, Take};
+pub(crate) use corrections::ClawBack;
 pub use corrections::Policy;
-pub(crate) use corrections::{ClawBack, ClawedBack, Restored};
 pub(crate) use holds::NewHold;
 pub(crate) use invariants::accounts_agree;
 pub use service::{ADJUST, ENROL, MAINTAIN, MANAGE, READ};
 pub(crate) use service::{NewAccount, enrol, on_customer, open_account};
-pub(crate) use standing::{Standing, held_at, open_lots, standing};
+pub(crate) use standing::standing;
