@@ -11,9 +11,6 @@ macro_rules! reasons {
         }
 
         impl Reason {
-            /// All of them.
-            pub(crate) const ALL: &[Self] = &[$(Self::$name),+];
-
             /// What is written into the list of rejected rows.
             pub(crate) const fn code(self) -> &'static str {
                 match self {
