@@ -220,7 +220,7 @@ mod tests {
     proptest! {
         /// A number lies between the limits of its place, which are equal below 128 and at most a 64th apart above.
         #[test]
-        fn places_are_narrow(value in prop_oneof![0..200_i64, 0..1_000_000, 0..i64::MAX / 2]) {
+        fn places_are_narrow(value in prop_oneof![0..200_i64, 0..1_000_000_i64, 0..i64::MAX / 2]) {
             let place = Histogram::place(value.try_into().unwrap());
             prop_assert!(place < Histogram::default().0.len());
             let (first, next) = (Histogram::first_of(place), Histogram::first_of(place + 1));
