@@ -193,7 +193,9 @@ async fn sell(till: &Till, common: &Arc<Common>, mut receipts: mpsc::Receiver<Re
                 let again = matches!(&error, Error::AlreadyExists { kind, .. } if *kind == "purchase");
                 let reason = if again { Reason::ReceiptAgain } else { Reason::Refused };
                 let mut tally = common.tally();
-                rows.iter().for_each(|row| tally.reject(*row, reason));
+                for row in rows {
+                    tally.reject(row, reason);
+                }
             }
             Err(error) => {
                 common.tally().failed.get_or_insert(error);
@@ -371,13 +373,13 @@ fn make(work: &mut UnitOfWork<'_>, shop: &Shop, zone: &Zone, new: &New) -> Resul
         let mut category = shop.everything;
         for name in goods.category.iter().flat_map(|way| way.split('>')).map(str::trim).filter(|name| !name.is_empty())
         {
-            category = match categories.get(&(category, name.to_owned())) {
-                Some(id) => *id,
-                None => {
-                    let made = work.catalog().create_category(Some(category), name)?.id;
-                    categories.insert((category, name.to_owned()), made);
-                    made
-                }
+            let place = (category, name.to_owned());
+            category = if let Some(id) = categories.get(&place) {
+                *id
+            } else {
+                let made = work.catalog().create_category(Some(category), name)?.id;
+                categories.insert(place, made);
+                made
             };
         }
         let price = Money::new(goods.unit_minor, shop.currency);

@@ -64,6 +64,6 @@ fn what_cannot_be_done_is_said_and_nothing_is_made() {
     let run = club(&folder.0, "x").args(["--history", "h.csv"]).stderr(Stdio::piped()).output().unwrap();
     assert!(!run.status.success());
     let said = String::from_utf8(run.stderr).unwrap();
-    assert!(said.contains("--customer") && said.contains("who, when"), "{said}");
+    assert!(said.contains("--amount") && said.contains("who, when"), "{said}");
     assert!(!folder.0.join("x.db").exists() && !folder.0.join("x.html").exists());
 }

@@ -18,6 +18,9 @@ use super::{DAY, Desk, HOUR, Player, given};
 use crate::report::summary::{Bound, Fact, Scene, Sentence, Title};
 use crate::shop::PARTNERS_OFF;
 
+/// The purchase, its figures, and what has bound the credit.
+type Paid = (PurchaseId, [i64; 6], Term);
+
 impl Desk<'_> {
     /// A customer signs a contract, and buys at the terms of partners.
     pub(super) async fn partner(&self, player: &Player) -> Result<Scene> {
@@ -59,8 +62,7 @@ impl Desk<'_> {
     pub(super) async fn credit(&self, player: &Player) -> Result<(Scene, PurchaseId)> {
         let (shop, who) = (self.shop.clone(), player.clone());
         let asset = Asset::Credit(shop.currency);
-        type Told = (PurchaseId, [i64; 6], Term);
-        let (purchase, [total, available, used, rest, credit, points], term): Told = self
+        let (purchase, [total, available, used, rest, credit, points], term): Paid = self
             .step("credit", HOUR, move |work| {
                 let goods = [(shop.goods.samovar, 1, 250), (shop.goods.tea, 2, 12)];
                 let total = goods.iter().map(|(_, pieces, units)| pieces * units * shop.unit).sum::<i64>();

@@ -33,7 +33,8 @@ pub(crate) fn digest(mut input: impl Read) -> Result<Digest> {
         hash.update(&buffer[..read]);
     }
     let bytes = hash.finalize();
-    Ok(Digest(bytes.iter().take(8).map(|byte| format!("{byte:02x}")).collect()))
+    let first = bytes.iter().take(8).fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+    Ok(Digest(format!("{first:016x}")))
 }
 
 /// A history that is being read.
@@ -74,7 +75,7 @@ pub(crate) fn unpacked(input: impl Read + 'static) -> Result<Opened> {
 /// The delimiter is whichever is most often in the heading.
 fn delimiter(beginning: &[u8]) -> u8 {
     let heading = beginning.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    let times = |delimiter: u8| heading.iter().filter(|byte| **byte == delimiter).count();
+    let times = |delimiter: u8| heading.split(|byte| *byte == delimiter).count();
     // The last of equals wins: the comma.
     b"|\t;,".iter().copied().max_by_key(|delimiter| times(*delimiter)).unwrap_or(b',')
 }

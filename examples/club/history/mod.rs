@@ -197,9 +197,9 @@ impl<R: Read> Reader<R> {
             back: Vec::new(),
         };
         if read.back {
-            receipt.back.push(read.line)
+            receipt.back.push(read.line);
         } else {
-            receipt.sold.push(read.line)
+            receipt.sold.push(read.line);
         }
         debug_assert!(!read.cancels || receipt.sold.is_empty());
         self.open.replace(receipt).map(Found::Receipt)

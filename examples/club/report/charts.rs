@@ -123,8 +123,8 @@ impl Page<'_> {
 
     pub(super) fn accounts(&mut self) {
         let (summary, words) = (self.summary, self.words);
-        self.account(words.where_credit_went, &summary.credit, |page, minor| page.money(minor));
-        self.account(words.where_points_went, &summary.points, |page, points| page.count(points));
+        self.account(words.where_credit_went, &summary.credit, Page::money);
+        self.account(words.where_points_went, &summary.points, Page::count);
     }
 
     fn account(&mut self, title: &str, account: &Account, say: impl Fn(&Self, i64) -> String) {
