@@ -238,7 +238,9 @@ mod tests {
                 amount_minor: *n,
             };
             let mut spread = Spread::new(on);
-            purchases.iter().for_each(|n| spread.add(&of(n)));
+            for n in &purchases {
+                spread.add(&of(n));
+            }
             let bounds = spread.bounds(scores);
             bounds.check().unwrap();
             let mut sorted = purchases.clone();

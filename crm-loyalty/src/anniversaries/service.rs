@@ -113,9 +113,9 @@ fn tell(
     day.tell(date, calendar, today, terms)?;
     day.noted_at = now;
     if changed {
-        work.update(&mut day)?
+        work.update(&mut day)?;
     } else {
-        work.insert(&day)?
+        work.insert(&day)?;
     }
     work.emit(&DayTold { customer, kind: kind.to_owned(), changed })?;
     Ok(day)

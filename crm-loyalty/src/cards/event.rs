@@ -59,15 +59,20 @@ pub struct CardRefused {
     pub state: CardState,
 }
 
-fn card(id: CardId) -> Option<Reference> {
-    Some(Reference { kind: Card::SCHEMA.kind, id: id.into() })
+fn card(id: CardId) -> Reference {
+    Reference { kind: Card::SCHEMA.kind, id: id.into() }
 }
 
 impl Event for CardChanged {
     const KIND: &'static str = CARD_CHANGED;
 
     fn about(&self) -> About {
-        About { customer: Some(self.customer), branch: self.branch, reference: card(self.card), ..About::default() }
+        About {
+            customer: Some(self.customer),
+            branch: self.branch,
+            reference: Some(card(self.card)),
+            ..About::default()
+        }
     }
 }
 
@@ -78,7 +83,7 @@ impl Event for CardRefused {
         About {
             customer: Some(self.customer),
             branch: Some(self.branch),
-            reference: card(self.card),
+            reference: Some(card(self.card)),
             ..About::default()
         }
     }

@@ -80,7 +80,7 @@ impl Shop {
         self.bench.run(move |work| work.loyalty().save_programme(NewVersion::now(programme.clone()))).unwrap();
     }
 
-    fn new(&self, receipt: &str, lines: &[(ProductId, i64)]) -> NewPurchase {
+    fn sale(&self, receipt: &str, lines: &[(ProductId, i64)]) -> NewPurchase {
         let lines: Vec<_> = lines.iter().map(|(product, quantity)| NewLine::of(*product, *quantity)).collect();
         NewPurchase::of(self.branch, receipt, lines, [NewTender::cash_rest()]).by(self.ala)
     }
@@ -91,7 +91,7 @@ impl Shop {
     }
 
     fn buy(&self, receipt: &str, lines: &[(ProductId, i64)]) -> PurchaseId {
-        self.record(&self.new(receipt, lines))
+        self.record(&self.sale(receipt, lines))
     }
 
     fn bring_back(&self, purchase: PurchaseId, lines: &[(u16, i64)], key: &str) {
@@ -181,10 +181,10 @@ pub fn who_earns(factory: Factory<'_>) {
     shop.bench.run(move |work| work.partners().join(ala, vip)).unwrap();
     let second = shop.buy("2", &[(shop.tea, 1)]);
     assert_eq!((shop.has(shop.ala, CREDIT), shop.sheet(second).document.0.earned(CREDIT)), ((120, 0, 0), 110));
-    shop.record(&NewPurchase { customer: None, ..shop.new("3", &[(shop.tea, 1)]) });
-    shop.record(&NewPurchase { history_only: true, ..shop.new("4", &[(shop.tea, 1)]) });
+    shop.record(&NewPurchase { customer: None, ..shop.sale("3", &[(shop.tea, 1)]) });
+    shop.record(&NewPurchase { history_only: true, ..shop.sale("4", &[(shop.tea, 1)]) });
     assert_eq!(shop.has(shop.ala, CREDIT), (120, 0, 0));
-    let open = shop.record(&NewPurchase { open: true, ..shop.new("5", &[(shop.tea, 1), (shop.cup, 1)]) });
+    let open = shop.record(&NewPurchase { open: true, ..shop.sale("5", &[(shop.tea, 1), (shop.cup, 1)]) });
     assert_eq!(shop.has(shop.ala, CREDIT), (120 + 146, 0, 0));
     shop.bench.run(move |work| work.returns().void(open, 1, "wrong", "void")).unwrap();
     assert_eq!(shop.has(shop.ala, CREDIT), (120 + 146 - 110, 0, 0));
@@ -213,7 +213,7 @@ pub fn versions_and_days(factory: Factory<'_>) {
     shop.later(3 * 24 * 3600);
     let at = |receipt: &str, time: &str| {
         let occurred_at = Some(time.parse().unwrap());
-        let sold = shop.record(&NewPurchase { occurred_at, ..shop.new(receipt, &[(shop.tea, 1)]) });
+        let sold = shop.record(&NewPurchase { occurred_at, ..shop.sale(receipt, &[(shop.tea, 1)]) });
         let sheet = shop.sheet(sold);
         (sheet.programme, sheet.document.0.earned(CREDIT))
     };
@@ -236,7 +236,7 @@ pub fn what_is_paid_later_is_earned_later(factory: Factory<'_>) {
     ]));
     let terms = Terms { first_due: "2025-04-21".parse().unwrap(), count: 2, every: Span::Months(1) };
     let later = vec![NewTender::instalments(pln(2_000), &terms).unwrap(), NewTender::cash_rest()];
-    let sold = shop.record(&NewPurchase { tenders: later, ..shop.new("1", &[(shop.tea, 3)]) });
+    let sold = shop.record(&NewPurchase { tenders: later, ..shop.sale("1", &[(shop.tea, 3)]) });
     assert_eq!(shop.has(shop.ala, CREDIT), (100, 0, 0));
     let pay = |amount: i64, key: &'static str| {
         let new = NewPayment { purchase: sold, amount: pln(amount), method: CASH.to_owned(), occurred_at: None };
@@ -254,7 +254,7 @@ pub fn what_is_paid_later_is_earned_later(factory: Factory<'_>) {
 
     let cheque = ChequeTerms { number: "7".into(), due_on: "2025-04-01".parse().unwrap(), bank: None, sayad_id: None };
     let by_cheque = vec![NewTender::cheque(pln(1_000), &cheque).unwrap()];
-    let second = shop.record(&NewPurchase { tenders: by_cheque, ..shop.new("2", &[(shop.tea, 1)]) });
+    let second = shop.record(&NewPurchase { tenders: by_cheque, ..shop.sale("2", &[(shop.tea, 1)]) });
     let tenders = shop.bench.read(move |work| work.purchases().get(second)).unwrap().2;
     let cheque = tenders[0].reference.unwrap();
     let go = |action, key: &'static str| {
@@ -281,7 +281,7 @@ pub fn what_is_counted(factory: Factory<'_>) {
         [third, EarnRule { limits: vec![budget], ..percent("ten", 10) }, EarnRule::new("steps", POINTS, carried)];
     shop.save(&programme(rules));
     let first = shop.buy("1", &[(shop.tea, 1)]);
-    shop.record(&NewPurchase { customer: Some(ola), ..shop.new("2", &[(shop.tea, 1)]) });
+    shop.record(&NewPurchase { customer: Some(ola), ..shop.sale("2", &[(shop.tea, 1)]) });
     let second = shop.buy("3", &[(shop.tea, 1)]);
     assert_eq!((shop.has(shop.ala, CREDIT), shop.has(ola, CREDIT)), ((150, 0, 0), (100, 0, 0)));
     assert_eq!(shop.has(shop.ala, POINTS), (10, 0, 0));
@@ -326,7 +326,7 @@ pub fn returns_in_parts_end_alike(factory: Factory<'_>) {
             let bought = [shop.ala, ola].map(|customer| {
                 shop.record(&NewPurchase {
                     customer: Some(customer),
-                    ..shop.new(&format!("{number}{customer}"), &lines)
+                    ..shop.sale(&format!("{number}{customer}"), &lines)
                 })
             });
             let mut back = BTreeMap::<u16, i64>::new();
@@ -376,7 +376,7 @@ pub fn what_if(factory: Factory<'_>) {
     let mut terms = programme([EarnRule { limits, ..percent("ten", 10) }, every, points(100)]);
     shop.save(&terms);
     let first = shop.buy("1", &[(shop.tea, 1), (shop.cup, 3)]);
-    shop.record(&NewPurchase { customer: Some(ola), ..shop.new("2", &[(shop.tea, 2)]) });
+    shop.record(&NewPurchase { customer: Some(ola), ..shop.sale("2", &[(shop.tea, 2)]) });
     shop.bring_back(first, &[(2, 2)], "a");
     let last = shop.buy("3", &[(shop.tea, 1)]);
     shop.buy("4", &[(shop.tea, 1)]);

@@ -157,7 +157,7 @@ impl Lived<'_> {
                 self.book(move |book, work| book.revoke(work, lot, &Cause::default()).map(drop))
             }
             What::WriteOff { asset, amount } => {
-                self.book(move |book, work| book.write_off(work, ASSETS[asset], amount, Cause::default()).map(drop))
+                self.book(move |book, work| book.write_off(work, ASSETS[asset], amount, &Cause::default()).map(drop))
             }
             What::Settle => {
                 let account = self.account;

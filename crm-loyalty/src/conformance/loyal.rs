@@ -24,7 +24,7 @@ fn members(bench: &Bench, count: u16) -> Vec<AccountId> {
         (0..count).map(|_| bench.customer(NewCustomer::person("Ala")).id.into()).collect();
     members.sort_unstable();
     for (account_id, n) in members.iter().copied().zip(1..) {
-        let bought = (0..i32::from(n)).map(|on| {
+        let bought = (0..n).map(|on| {
             let amount_minor = i64::from(n);
             QualifyingDay { account_id, business_date: day(on * 2), amount_minor, purchases: 1, points: 0 }
         });

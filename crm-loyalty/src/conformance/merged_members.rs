@@ -104,7 +104,9 @@ type Holdings = (Vec<Account>, BTreeMap<(AccountId, Asset), Amounts>, Vec<Lot>, 
 fn holdings(shop: &Bench) -> Holdings {
     shop.read(|work| {
         let mut accounts: Vec<Account> = work.select(Filter::all()).all()?;
-        accounts.iter_mut().for_each(|account| (account.version, account.due_at) = (Version::FIRST, NEVER));
+        for account in &mut accounts {
+            (account.version, account.due_at) = (Version::FIRST, NEVER);
+        }
         let mut balances = BTreeMap::new();
         for Balance { account_id, asset, available, pending, held, debt, .. } in work.select(Filter::all()).all()? {
             let amounts = Amounts { available, pending, held, debt };
@@ -114,9 +116,13 @@ fn holdings(shop: &Bench) -> Holdings {
         }
         let mut lots: Vec<Lot> = work.select(Filter::all()).all()?;
         lots.retain(|lot| lot.open);
-        lots.iter_mut().for_each(|lot| lot.version = Version::FIRST);
+        for lot in &mut lots {
+            lot.version = Version::FIRST;
+        }
         let mut cards: Vec<Card> = work.select(Filter::all()).all()?;
-        cards.iter_mut().for_each(|card| card.version = Version::FIRST);
+        for card in &mut cards {
+            card.version = Version::FIRST;
+        }
         Ok((accounts, balances, lots, cards))
     })
     .unwrap()
@@ -188,14 +194,14 @@ pub fn taken_back_is_as_before(factory: Factory<'_>) {
         for (n, member) in members.iter().enumerate() {
             let turn = seed + n as u32 * 3;
             for k in 0..turn % 4 {
-                let asset = if (turn + k) % 2 == 0 { POINTS } else { CREDIT };
+                let asset = if (turn + k).is_multiple_of(2) { POINTS } else { CREDIT };
                 lot(
                     &shop,
                     *member,
                     asset,
                     i64::from(10 + turn * 7 + k),
                     (turn + k) % 3,
-                    ((turn + k) % 4 > 0).then_some(20 + k),
+                    (!(turn + k).is_multiple_of(4)).then_some(20 + k),
                 );
             }
             if turn % 3 == 1 {
@@ -205,7 +211,7 @@ pub fn taken_back_is_as_before(factory: Factory<'_>) {
             if turn % 5 == 2 {
                 owe(&shop, *member, 1_000);
             }
-            if turn % 2 == 0 {
+            if turn.is_multiple_of(2) {
                 let (who, key) = (*member, n.to_string());
                 shop.run(move |work| work.loyalty().issue_card(&NewCard::active(who), &key)).unwrap();
             }

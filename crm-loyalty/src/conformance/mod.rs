@@ -13,7 +13,9 @@
     clippy::panic,
     clippy::missing_panics_doc,
     clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
     clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
     clippy::items_after_statements,
     reason = "a check that fails panics: that is its report"
 )]

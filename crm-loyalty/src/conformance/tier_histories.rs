@@ -135,7 +135,9 @@ pub fn live(
     let (mut joined, mut now) = (false, joined_at);
     for step in steps {
         now = advance(step.hours);
-        models.iter_mut().for_each(|model| model.pass(now));
+        for model in &mut models {
+            model.pass(now);
+        }
         let who = |member: usize| if joined { 0 } else { member };
         match &step.what {
             What::Buy { member, days_ago, amount, points } => {
@@ -157,7 +159,6 @@ pub fn live(
                     models[who(purchase.member)].post(now, purchase.on, back);
                 }
             }
-            What::Return { .. } => {}
             What::Pin { member, step, at_least, hours } => {
                 let kind = if *at_least { PinKind::AtLeast } else { PinKind::Exactly };
                 let later = |hours: u32| now.checked_add_micros(i64::from(hours) * 3_600_000_000).unwrap();
@@ -177,10 +178,10 @@ pub fn live(
                 let [survivor, other] = &mut models;
                 survivor.join(now, other);
             }
-            What::Join => {}
+            What::Return { .. } | What::Join => {}
         }
-        for member in 0..if joined { 1 } else { 2 } {
-            let (standing, model) = (keeper.standing(member, now), &models[member]);
+        for (member, model) in models.iter().enumerate().take(if joined { 1 } else { 2 }) {
+            let standing = keeper.standing(member, now);
             let said = (ladder.step_of(standing.tier_id), standing.valid_through);
             assert_eq!(said, (model.shown(), model.valid), "member {member} after {step:?} at {now}");
         }

@@ -102,13 +102,12 @@ impl TierModel {
     }
 
     fn promote(&mut self, best: usize) {
-        let days = match self.ladder.window {
-            Window::Rolling { .. } => Earned::Until(self.today),
-            _ => {
-                let now = self.number_of(self.today);
-                let number = (0..4).map(|back| now - back).find(|number| self.is_met(best, *number)).unwrap();
-                Earned::Numbered(number, self.counts_from)
-            }
+        let days = if let Window::Rolling { .. } = self.ladder.window {
+            Earned::Until(self.today)
+        } else {
+            let now = self.number_of(self.today);
+            let number = (0..4).map(|back| now - back).find(|number| self.is_met(best, *number)).unwrap();
+            Earned::Numbered(number, self.counts_from)
         };
         let (step, valid, held, counts_from) = (self.step, self.valid, self.held, self.counts_from);
         self.promoted = Some(Promoted { on: self.today, earned_in: days, step, valid, held, counts_from });

@@ -246,7 +246,9 @@ pub fn are_reviewed_late_or_twice(factory: Factory<'_>) {
     let programme = save(&bench, &[ladder]);
     // 1 Farvardin is the day on which the clock stands.
     let members: [AccountId; 3] = std::array::from_fn(|_| member(&bench));
-    members.iter().for_each(|one| buy(&bench, &programme, *one, 250));
+    for one in members {
+        buy(&bench, &programme, one, 250);
+    }
     let end = Calendar::Jalali.date(1404, 1, 31).unwrap();
     let day = business_day();
     let review_at = day.start(end.add_days(6).unwrap());

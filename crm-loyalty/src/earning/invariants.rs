@@ -25,7 +25,7 @@ pub(crate) fn sheets_agree(work: &mut Permit<'_, '_>) -> Result<Vec<Violation>> 
         let page = work.select::<Entry>(kinds).page(Limit::MAX, after.as_ref())?;
         for entry in page.items {
             if account != Some(entry.account_id) {
-                compare(work, account, std::mem::take(&mut issued), &mut violations)?;
+                compare(work, account, &std::mem::take(&mut issued), &mut violations)?;
                 account = Some(entry.account_id);
             }
             let Some(purchase) = entry.purchase_id else { continue };
@@ -36,7 +36,7 @@ pub(crate) fn sheets_agree(work: &mut Permit<'_, '_>) -> Result<Vec<Violation>> 
         }
         after = page.next;
         if after.is_none() {
-            compare(work, account, issued, &mut violations)?;
+            compare(work, account, &issued, &mut violations)?;
             return Ok(violations);
         }
     }
@@ -46,7 +46,7 @@ pub(crate) fn sheets_agree(work: &mut Permit<'_, '_>) -> Result<Vec<Violation>> 
 fn compare(
     work: &mut Permit<'_, '_>,
     account: Option<AccountId>,
-    issued: Issued,
+    issued: &Issued,
     violations: &mut Vec<Violation>,
 ) -> Result<()> {
     let purchases: Vec<_> = issued.keys().copied().collect();

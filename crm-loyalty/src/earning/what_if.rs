@@ -178,7 +178,7 @@ impl Replay<'_> {
             let ids: Vec<PurchaseId> =
                 page.items.iter().filter_map(|entry| entry.reference_id.map(PurchaseId::from)).collect();
             for recorded in recorded(work, &ids)? {
-                self.purchase(work, customer, recorded, &mut own, &mut differs)?;
+                self.purchase(work, customer, &recorded, &mut own, &mut differs)?;
             }
             after = page.next;
             if after.is_none() {
@@ -198,7 +198,7 @@ impl Replay<'_> {
         &mut self,
         work: &mut Permit<'_, '_>,
         customer: CustomerId,
-        recorded: Recorded,
+        recorded: &Recorded,
         own: &mut Counters,
         differs: &mut BTreeMap<Asset, Difference>,
     ) -> Result<()> {
@@ -211,10 +211,10 @@ impl Replay<'_> {
         let found = found.filter(|member| member.since <= recorded.purchase.occurred_at);
         snapshot.customer_groups.extend(found.map(|member| member.group_id));
 
-        let was = earn(&old, customer, &recorded, &recorded.sheet.snapshot, |_| 0)?;
+        let was = earn(&old, customer, recorded, &recorded.sheet.snapshot, |_| 0)?;
         let further =
             |key: &CounterKey| if key.own { own.get(key) } else { self.everybody.get(key) }.copied().unwrap_or(0);
-        let is = earn(&self.compiled, customer, &recorded, &snapshot, further)?;
+        let is = earn(&self.compiled, customer, recorded, &snapshot, further)?;
         for (moves, sign) in [(&is.1.moves, 1), (&was.1.moves, -1)] {
             for (key, amount) in moves {
                 let counters = if key.own { &mut *own } else { &mut self.everybody };

@@ -130,7 +130,7 @@ fn look(work: &mut UnitOfWork<'_>, code: &GiftCode, show: &ShowGift) -> Result<L
         card.is_good(show.customer, now) && is_here
     };
     let shown = match card.filter(is_good) {
-        Some(card) => ticket(&mut work, card, show)?,
+        Some(card) => ticket(&mut work, &card, show)?,
         None => None,
     };
     let Some(shown) = shown else {
@@ -165,10 +165,10 @@ fn find(work: &mut Permit<'_, '_>, code: &GiftCode, key: &Key) -> Result<Option<
 }
 
 /// A ticket for a good card; none if nothing is on it any more.
-fn ticket(work: &mut Permit<'_, '_>, card: GiftCard, show: &ShowGift) -> Result<Option<GiftShown>> {
+fn ticket(work: &mut Permit<'_, '_>, card: &GiftCard, show: &ShowGift) -> Result<Option<GiftShown>> {
     let Some(account) = card.account_id else { return Ok(None) };
     let mut book = Book::open(work, account)?;
-    let available = book.available(work, asset(&card))?;
+    let available = book.available(work, asset(card))?;
     book.close(work)?;
     if available <= 0 {
         return Ok(None);

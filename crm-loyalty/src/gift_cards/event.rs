@@ -84,8 +84,8 @@ pub struct GiftCodeTried {
     pub branch: BranchId,
 }
 
-fn card(id: GiftCardId) -> Option<Reference> {
-    Some(Reference { kind: GiftCard::SCHEMA.kind, id: id.into() })
+fn card(id: GiftCardId) -> Reference {
+    Reference { kind: GiftCard::SCHEMA.kind, id: id.into() }
 }
 
 impl Event for GiftBatchMade {
@@ -101,7 +101,7 @@ impl Event for GiftCardChanged {
     const KIND: &'static str = GIFT_CARD_CHANGED;
 
     fn about(&self) -> About {
-        About { customer: self.owner, branch: self.branch, reference: card(self.card), ..About::default() }
+        About { customer: self.owner, branch: self.branch, reference: Some(card(self.card)), ..About::default() }
     }
 }
 
@@ -109,7 +109,12 @@ impl Event for GiftCardShown {
     const KIND: &'static str = GIFT_CARD_SHOWN;
 
     fn about(&self) -> About {
-        About { customer: self.customer, branch: Some(self.branch), reference: card(self.card), ..About::default() }
+        About {
+            customer: self.customer,
+            branch: Some(self.branch),
+            reference: Some(card(self.card)),
+            ..About::default()
+        }
     }
 }
 

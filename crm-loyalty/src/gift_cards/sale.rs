@@ -265,7 +265,7 @@ fn comes_back(work: &mut Permit<'_, '_>, sold: &SoldGift, cause: &Cause) -> Resu
     let account = living(&card)?;
     let mut book = Book::open(work, account)?;
     let lots: Vec<_> = book.open_lots(work)?.map(|lot| (lot.id, lot.remaining, lot.held)).collect();
-    let is_whole = lots.iter().any(|lot| *lot == (sold.lot, sold.amount, 0));
+    let is_whole = lots.contains(&(sold.lot, sold.amount, 0));
     if !is_whole {
         return Ok(false);
     }

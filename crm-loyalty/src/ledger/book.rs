@@ -1,6 +1,7 @@
 //! An account that is open for writing.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry as Slot;
 
 use crm_core::branches::BranchId;
 use crm_core::kernel::time::{CivilDate, Timestamp};
@@ -485,22 +486,15 @@ impl Book {
 
     fn balance(&mut self, work: &mut Permit<'_, '_>, asset: Asset) -> Result<&Kept<Balance>> {
         let account_id = self.account.id;
-        if !self.balances.contains_key(&asset) {
-            let held = match work.find::<Balance>(&(account_id, asset))? {
-                Some(row) => Kept::stored(row),
-                None => Kept::unchanged(Balance {
-                    account_id,
-                    asset,
-                    version: Version::FIRST,
-                    available: 0,
-                    pending: 0,
-                    held: 0,
-                    debt: 0,
-                }),
-            };
-            self.balances.insert(asset, held);
+        match self.balances.entry(asset) {
+            Slot::Occupied(here) => Ok(here.into_mut()),
+            Slot::Vacant(slot) => {
+                let new =
+                    Balance { account_id, asset, version: Version::FIRST, available: 0, pending: 0, held: 0, debt: 0 };
+                let stored = work.find::<Balance>(&(account_id, asset))?;
+                Ok(slot.insert(stored.map_or_else(|| Kept::unchanged(new), Kept::stored)))
+            }
         }
-        self.balances.get(&asset).ok_or_else(|| Error::not_found("loyalty_balance", asset.to_string()))
     }
 }
 

@@ -244,7 +244,7 @@ impl Book {
         work: &mut Permit<'_, '_>,
         asset: Asset,
         amount: i64,
-        cause: Cause,
+        cause: &Cause,
     ) -> Result<EntryId> {
         check_amount(amount)?;
         if amount > self.amounts(work, asset)?.debt {
@@ -255,7 +255,7 @@ impl Book {
             posting(asset, PostingAccount::Adjustment, None, -amount),
         ];
         let now = work.now();
-        self.post(work, EntryKind::WriteOff, now, &cause, postings)
+        self.post(work, EntryKind::WriteOff, now, cause, postings)
     }
 
     /// Takes up to so much of what is free of a lot.

@@ -69,8 +69,8 @@ pub struct AccountStateChanged {
     pub reason: Option<String>,
 }
 
-fn account(id: AccountId) -> Option<Reference> {
-    Some(Reference { kind: Account::SCHEMA.kind, id: id.into() })
+fn account(id: AccountId) -> Reference {
+    Reference { kind: Account::SCHEMA.kind, id: id.into() }
 }
 
 impl Event for LedgerPosted {
@@ -94,7 +94,12 @@ impl Event for AccountOpened {
     const KIND: &'static str = ACCOUNT_OPENED;
 
     fn about(&self) -> About {
-        About { customer: self.customer, branch: self.branch, reference: account(self.account), ..About::default() }
+        About {
+            customer: self.customer,
+            branch: self.branch,
+            reference: Some(account(self.account)),
+            ..About::default()
+        }
     }
 }
 
@@ -102,6 +107,11 @@ impl Event for AccountStateChanged {
     const KIND: &'static str = ACCOUNT_STATE_CHANGED;
 
     fn about(&self) -> About {
-        About { customer: self.customer, branch: self.branch, reference: account(self.account), ..About::default() }
+        About {
+            customer: self.customer,
+            branch: self.branch,
+            reference: Some(account(self.account)),
+            ..About::default()
+        }
     }
 }

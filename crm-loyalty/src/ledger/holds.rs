@@ -1,6 +1,7 @@
 //! Setting aside, paying with it, and freeing it (S-08), with what counts for the day (S-22).
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry as Slot;
 
 use crm_core::branches::BranchId;
 use crm_core::kernel::rate::Rate;
@@ -60,7 +61,7 @@ impl Book {
             }
         }
         let now = work.now();
-        let cause = self.cause(new.branch, pays, new.reason.clone());
+        let cause = cause(new.branch, pays, new.reason.clone());
         let entry = if pays.is_some() {
             postings.push(posting(asset, PostingAccount::Redeemed, None, amount));
             self.post(work, EntryKind::Redeem, now, &cause, postings)?
@@ -105,11 +106,11 @@ impl Book {
     /// otherwise.
     pub(crate) fn open_hold(&mut self, work: &mut Permit<'_, '_>, id: HoldId) -> Result<&Hold> {
         let key = (self.account().id, id);
-        if !self.holds.contains_key(&id) {
-            let row: Hold = work.get(key)?;
-            self.holds.insert(id, Kept::stored(row));
-        }
-        let hold = self.holds.get(&id).map(|hold| &hold.row).ok_or_else(|| Error::not_found("loyalty_hold", id))?;
+        let hold = match self.holds.entry(id) {
+            Slot::Occupied(here) => here.into_mut(),
+            Slot::Vacant(slot) => slot.insert(Kept::stored(work.get::<Hold>(key)?)),
+        };
+        let hold = &hold.row;
         if hold.state == HoldState::Open { Ok(hold) } else { Err(Error::invalid("hold", "redeem.hold_over")) }
     }
 
@@ -153,7 +154,7 @@ impl Book {
         if !steps.is_empty() {
             postings.extend(steps.remove(0).postings);
         }
-        let cause = self.cause(branch, Some(purchase), None);
+        let cause = cause(branch, Some(purchase), None);
         let entry = self.post(work, EntryKind::Capture, now, &cause, postings)?;
         self.post_steps(work, steps, &cause)?;
         self.count_use(work, (hold.account_id, asset, hold.business_date), amount - hold.amount)?;
@@ -171,7 +172,7 @@ impl Book {
         let mut hold = self.open_hold(work, id)?.clone();
         let now = work.now();
         let steps = self.release(work, &hold, now)?;
-        let cause = self.cause(hold.branch_id, None, reason);
+        let cause = cause(hold.branch_id, None, reason);
         self.post_steps(work, steps, &cause)?;
         self.count_use(work, (hold.account_id, hold.asset, hold.business_date), -hold.amount)?;
         hold.state = HoldState::Voided;
@@ -199,15 +200,15 @@ impl Book {
     }
 
     fn day(&mut self, work: &mut Permit<'_, '_>, key: (AccountId, Asset, CivilDate)) -> Result<&mut Kept<DayUse>> {
-        if !self.days.contains_key(&key) {
-            let (account_id, asset, business_date) = key;
-            let kept = match work.find::<DayUse>(&key)? {
-                Some(row) => Kept::stored(row),
-                None => Kept::unchanged(DayUse { account_id, asset, business_date, version: Version::FIRST, used: 0 }),
-            };
-            self.days.insert(key, kept);
+        match self.days.entry(key) {
+            Slot::Occupied(here) => Ok(here.into_mut()),
+            Slot::Vacant(slot) => {
+                let (account_id, asset, business_date) = key;
+                let new = DayUse { account_id, asset, business_date, version: Version::FIRST, used: 0 };
+                let stored = work.find::<DayUse>(&key)?;
+                Ok(slot.insert(stored.map_or_else(|| Kept::unchanged(new), Kept::stored)))
+            }
         }
-        self.days.get_mut(&key).ok_or_else(|| Error::not_found("loyalty_day_use", key.0))
     }
 
     /// Frees parts of lots.
@@ -223,8 +224,8 @@ impl Book {
         }
         Ok(steps)
     }
+}
 
-    fn cause(&self, branch: BranchId, purchase: Option<PurchaseId>, reason: Option<String>) -> Cause {
-        Cause { purchase, branch: Some(branch), reverses: None, reason }
-    }
+fn cause(branch: BranchId, purchase: Option<PurchaseId>, reason: Option<String>) -> Cause {
+    Cause { purchase, branch: Some(branch), reverses: None, reason }
 }

@@ -214,7 +214,7 @@ impl Club<'_, '_> {
         work.once("loyalty.write_off", idempotency_key, &(account.id, asset, amount, reason), |work| {
             let reason = required_text("reason", reason, MAX_REASON)?;
             let mut book = Book::open(work, account.id)?;
-            let entry = book.write_off(work, asset, amount, Cause { reason: Some(reason), ..Cause::default() })?;
+            let entry = book.write_off(work, asset, amount, &Cause { reason: Some(reason), ..Cause::default() })?;
             book.close(work)?;
             Ok(entry)
         })

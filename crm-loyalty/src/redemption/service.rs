@@ -199,7 +199,7 @@ pub(super) fn redeem(work: &mut Permit<'_, '_>, book: &mut Book, asking: &Asking
         },
     )?;
     refuse_less(&found, amount)?;
-    let minutes = asking.minutes.unwrap_or(terms.terms.hold_minutes);
+    let minutes = asking.minutes.unwrap_or(terms.redemption.hold_minutes);
     let lapses_at = work.now().checked_add(Duration::from_secs(u64::from(minutes) * 60))?;
     let hold = book
         .hold(
@@ -240,7 +240,7 @@ fn may_redeem(state: AccountState, terms: &Terms, debt: i64) -> Result<()> {
     let rule = match state {
         AccountState::Frozen => "redeem.frozen",
         AccountState::Closed => "redeem.closed",
-        AccountState::Active if debt > 0 && terms.terms.debt_blocks => "redeem.debt",
+        AccountState::Active if debt > 0 && terms.redemption.debt_blocks => "redeem.debt",
         AccountState::Active => return Ok(()),
     };
     Err(Error::invalid("account", rule))

@@ -66,26 +66,23 @@ impl TenderMethod for Redeeming {
             None => Details::default(),
         };
         let mut book = Book::open(&mut work, customer.into())?;
-        let hold = match details.hold {
-            Some(hold) => {
-                self.capture(&mut work, &mut book, payment, hold)?;
-                hold
-            }
-            None => {
-                let (paid_otherwise, used_here) = self.beside(&mut work, payment)?;
-                let asking = Asking {
-                    asset: self.asset(payment.amount),
-                    branch: purchase.branch_id,
-                    due: Money::new(purchase.total_minor, purchase.currency),
-                    amount: payment.amount,
-                    paid_otherwise,
-                    used_here,
-                    card: details.card,
-                    minutes: None,
-                    pays: Some(purchase.id),
-                };
-                redeem(&mut work, &mut book, &asking)?.hold
-            }
+        let hold = if let Some(hold) = details.hold {
+            self.capture(&mut work, &mut book, payment, hold)?;
+            hold
+        } else {
+            let (paid_otherwise, used_here) = self.beside(&mut work, payment)?;
+            let asking = Asking {
+                asset: self.asset(payment.amount),
+                branch: purchase.branch_id,
+                due: Money::new(purchase.total_minor, purchase.currency),
+                amount: payment.amount,
+                paid_otherwise,
+                used_here,
+                card: details.card,
+                minutes: None,
+                pays: Some(purchase.id),
+            };
+            redeem(&mut work, &mut book, &asking)?.hold
         };
         book.close(&mut work)?;
         Ok(Paid { reference: Some(hold.into()), ..Paid::NOW })

@@ -17,7 +17,7 @@ use crate::tiers::tiers_at;
 
 /// What the programme in force says about paying with one asset, for somebody.
 pub(super) struct Terms {
-    pub(super) terms: RedemptionTerms,
+    pub(super) redemption: RedemptionTerms,
     pub(super) limits: Limits,
     /// Minor units for one point.
     pub(super) point_value: Option<Rate>,
@@ -45,8 +45,8 @@ pub(super) fn terms(
         }
         let branch: Branch = work.get(branch)?;
         let today = branch.business_day().date_of(now);
-        let (terms, limits) = (RedemptionTerms::default(), Limits::default());
-        return Ok(Terms { terms, limits, point_value: None, today, reason: None });
+        let (redemption, limits) = (RedemptionTerms::default(), Limits::default());
+        return Ok(Terms { redemption, limits, point_value: None, today, reason: None });
     };
     let programme = &compiled.programme;
     let point_value = if asset == Asset::Points { Some(programme.point_value(currency)?) } else { None };
@@ -54,7 +54,7 @@ pub(super) fn terms(
     let redeemer = redeemer(work, &compiled, asset, branch, customer, today)?;
     Ok(Terms {
         limits: programme.redemption.limits_of(asset, &redeemer),
-        terms: programme.redemption.clone(),
+        redemption: programme.redemption.clone(),
         point_value,
         today,
         reason: Some(format!("programme {}", compiled.number)),

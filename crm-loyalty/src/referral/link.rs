@@ -51,19 +51,15 @@ pub(super) fn note(
         first_purchase_id,
         earned: Json::default(),
     };
-    let noted = match work.find::<Referral>(&referee.id)? {
+    let noted = if let Some(stored) = work.find::<Referral>(&referee.id)? {
         // What was done for the one before stays as it is; what they have bought counts on.
-        Some(stored) => {
-            let first_purchase_id = stored.first_purchase_id.or(first_purchase_id);
-            let mut changed =
-                Referral { version: stored.version, purchases: stored.purchases, first_purchase_id, ..noted };
-            work.update(&mut changed)?;
-            changed
-        }
-        None => {
-            work.insert(&noted)?;
-            noted
-        }
+        let first_purchase_id = stored.first_purchase_id.or(first_purchase_id);
+        let mut changed = Referral { version: stored.version, purchases: stored.purchases, first_purchase_id, ..noted };
+        work.update(&mut changed)?;
+        changed
+    } else {
+        work.insert(&noted)?;
+        noted
     };
     work.emit(&ReferralNoted { referee: referee.id, referrer: Some(referrer), before })?;
     if let Some(why) = noted.barred {

@@ -81,7 +81,7 @@ impl Club<'_, '_> {
             if step.at < from {
                 add(&mut opening, &step.postings)?;
             } else if step.at < until {
-                lines.push((step.at, 1, line_of(step)?));
+                lines.push((step.at, 1, line_of(&step)?));
             }
         }
         lines.sort_by_key(|(at, due, _)| (*at, *due));
@@ -126,7 +126,7 @@ fn line(entry: Entry) -> Result<StatementLine> {
     })
 }
 
-fn line_of(step: Step) -> Result<StatementLine> {
+fn line_of(step: &Step) -> Result<StatementLine> {
     let changes = rules::fold(&step.postings)?;
     let (occurred_at, kind) = (step.at, step.kind);
     Ok(StatementLine { occurred_at, entry: None, kind, branch: None, purchase: None, reason: None, changes })

@@ -1,5 +1,7 @@
 //! Whole files.
 
+use std::fmt::Write as _;
+
 use std::collections::BTreeMap;
 use std::io::Write as _;
 
@@ -117,7 +119,7 @@ proptest! {
     )) {
         let mut text = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n".to_owned();
         for (invoice, sku, quantity, date, price, customer) in &rows {
-            text.push_str(&format!("{invoice},{sku},x,{quantity},{date},{price},{customer},\n"));
+            writeln!(text, "{invoice},{sku},x,{quantity},{date},{price},{customer},").unwrap();
         }
         let (receipts, rejected, count) = all(reader(&text, &Stated::default()));
         prop_assert_eq!(count.rows, rows.len() as u64);
