@@ -1,8 +1,7 @@
 //! Whole files.
 
-use std::fmt::Write as _;
-
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::io::Write as _;
 
 use crm_core::kernel::currency::Currencies;
