@@ -17,6 +17,8 @@
     reason = "figures for people: counts far below 2^52, and sizes that were just given on the command line"
 )]
 
+pub mod club;
+pub mod club_rows;
 pub mod cpu;
 pub mod data;
 pub mod feed;
@@ -35,6 +37,7 @@ pub mod ranks;
 pub mod reads;
 pub mod report;
 pub mod rows;
+pub mod sqlite_club;
 pub mod sqlite_limit;
 pub mod sqlite_plain;
 pub mod sqlite_reads;
