@@ -8,6 +8,8 @@
 //! of a redemption the hold, its lots and what was used that day. Each row is written once there; what is due on accounts
 //! is only checked, for nothing is, and the terms are constants. Nobody reaches a tier in a run.
 
+#![allow(clippy::cast_precision_loss, reason = "figures for people: counts far below 2^52")]
+
 use std::path::Path;
 use std::time::Instant;
 

@@ -3,6 +3,7 @@
 //! ```text
 //! cargo bench -p crm-benches --bench write_path -- --backend sqlite --seconds 2
 //! cargo bench -p crm-benches --bench read_path -- --backend all
+//! cargo bench -p crm-benches --bench loyalty -- --lots 20000
 //! ```
 //!
 //! Options are listed in [`options`]. Without `--bench`, which `cargo bench` passes, a run is a smoke run: so
