@@ -109,6 +109,19 @@ impl Shop {
         })
     }
 
+    /// When it was opened.
+    pub fn opened(&self) -> Timestamp {
+        self.opened
+    }
+
+    /// When a business day of it ends.
+    ///
+    /// # Errors
+    /// Never.
+    pub fn cutoff(&self) -> Result<TimeOfDay> {
+        Ok(TimeOfDay::new(4, 0)?)
+    }
+
     /// Loads everything but customers.
     ///
     /// # Errors

@@ -2,9 +2,12 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crm_core::kernel::money::Money;
 use crm_core::purchases::{NewLine, NewPurchase, NewTender};
+use crm_loyalty::redemption::credit;
 use uuid::Uuid;
 
+use crate::club;
 use crate::data::Shop;
 
 /// A purchase of three lines, and the key under which it is recorded once.
@@ -14,6 +17,8 @@ pub struct Draft {
     pub purchase: NewPurchase,
     /// The idempotency key.
     pub key: String,
+    /// What of it is paid with credit, in minor units.
+    pub credit_minor: i64,
 }
 
 /// An endless supply of purchases, each given out once.
@@ -21,13 +26,20 @@ pub struct Draft {
 pub struct Feed {
     /// The shop in which they happen.
     pub shop: Shop,
+    /// Whether its customers are members of the club, and every second purchase pays a part with credit.
+    pub club: bool,
     next: AtomicU64,
 }
 
 impl Feed {
     /// Purchases in this shop.
     pub fn new(shop: Shop) -> Self {
-        Self { shop, next: AtomicU64::new(1) }
+        Self { shop, club: false, next: AtomicU64::new(1) }
+    }
+
+    /// Purchases of members.
+    pub fn of_members(shop: Shop) -> Self {
+        Self { club: true, ..Self::new(shop) }
     }
 
     /// The next purchase.
@@ -46,7 +58,10 @@ impl Feed {
         let branch = self.shop.branches[random.usize(..self.shop.branches.len())];
         let customer = self.shop.customers[random.usize(..self.shop.customers.len())];
         let lines: Vec<_> = products.into_iter().map(|product| NewLine::of(product, random.i64(1..4))).collect();
-        let purchase = NewPurchase::of(branch, format!("R{number}"), lines, [NewTender::cash_rest()]).by(customer);
-        Draft { purchase, key: Uuid::from_u128(u128::from(number)).to_string() }
+        let credit_minor = if self.club && number.is_multiple_of(2) { club::PART } else { 0 };
+        let credit = (credit_minor > 0).then(|| credit(Money::new(credit_minor, self.shop.currency)));
+        let tenders: Vec<_> = credit.into_iter().chain([NewTender::cash_rest()]).collect();
+        let purchase = NewPurchase::of(branch, format!("R{number}"), lines, tenders).by(customer);
+        Draft { purchase, key: Uuid::from_u128(u128::from(number)).to_string(), credit_minor }
     }
 }

@@ -3,6 +3,7 @@
 //! ```text
 //! cargo bench -p crm-benches --bench write_path -- --backend sqlite --seconds 2
 //! cargo bench -p crm-benches --bench read_path -- --backend all
+//! cargo bench -p crm-benches --bench loyalty -- --lots 20000
 //! ```
 //!
 //! Options are listed in [`options`]. Without `--bench`, which `cargo bench` passes, a run is a smoke run: so
@@ -17,6 +18,8 @@
     reason = "figures for people: counts far below 2^52, and sizes that were just given on the command line"
 )]
 
+pub mod club;
+pub mod club_rows;
 pub mod cpu;
 pub mod data;
 pub mod feed;
@@ -35,6 +38,7 @@ pub mod ranks;
 pub mod reads;
 pub mod report;
 pub mod rows;
+pub mod sqlite_club;
 pub mod sqlite_limit;
 pub mod sqlite_plain;
 pub mod sqlite_reads;

@@ -32,6 +32,8 @@ pub struct Options {
     pub journal: Vec<usize>,
     /// `--products N`
     pub products: usize,
+    /// `--lots N`: lots that expire in the sweep of the club.
+    pub lots: usize,
     /// `--dir PATH`: where data files are kept; the system's temporary directory unless told otherwise.
     pub dir: PathBuf,
     /// `--smoke`: see that it works, measure nothing.
@@ -49,13 +51,15 @@ pub enum Backend {
     All,
 }
 
-/// The two benches.
+/// The benches of recording and reading.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Bench {
     /// Recording purchases.
     WritePath,
     /// Searching customers and paging through the journal.
     ReadPath,
+    /// Recording purchases of members of the club, and what becomes due on their accounts.
+    Loyalty,
 }
 
 impl Options {
@@ -68,14 +72,15 @@ impl Options {
             backend: Backend::All,
             cell: Duration::from_secs(2),
             rounds: 3,
-            callers: vec![1, 8, 64, 256],
+            callers: if bench == Bench::Loyalty { vec![1, 64] } else { vec![1, 8, 64, 256] },
             threads: Vec::new(),
             readers: 0,
             delay: Duration::ZERO,
             without_foreign_keys: false,
-            sizes: if bench == Bench::WritePath { vec![100_000] } else { vec![1_000, 100_000, 1_000_000] },
+            sizes: if bench == Bench::ReadPath { vec![1_000, 100_000, 1_000_000] } else { vec![100_000] },
             journal: vec![100_000, 1_000_000, 5_000_000],
             products: 10_000,
+            lots: 20_000,
             dir: std::env::temp_dir(),
             smoke: true,
         };
@@ -103,6 +108,7 @@ impl Options {
                 Arg::Long("sizes") => options.sizes = numbers(&parser.value()?.string()?)?,
                 Arg::Long("journal") => options.journal = numbers(&parser.value()?.string()?)?,
                 Arg::Long("products") => options.products = parser.value()?.parse()?,
+                Arg::Long("lots") => options.lots = parser.value()?.parse()?,
                 Arg::Long("dir") => options.dir = parser.value()?.into(),
                 // The test harness's own options (`cargo test -- --nocapture`) mean nothing here.
                 Arg::Value(_) | Arg::Long("nocapture" | "test-threads") if options.smoke => {}
@@ -118,6 +124,7 @@ impl Options {
             options.sizes = vec![1_000];
             options.journal = vec![2_000];
             options.products = 100;
+            options.lots = 400;
         }
         if options.sizes.is_empty()
             || options.products < 3

@@ -12,6 +12,7 @@ use crm_core::module::{Manifest, Module, Permission, Registry};
 use crm_core::purchases::event::PurchaseRecorded;
 use crm_core::work::UnitOfWork;
 use crm_core::{Crm, Error};
+use crm_loyalty::Loyalty;
 use crm_storage_diesel::DieselStorage;
 use futures_util::stream::{FuturesUnordered, TryStreamExt as _};
 
@@ -46,6 +47,14 @@ impl Module for ThankYou {
 /// What the storage meets.
 pub fn connect(url: &str) -> Result<Crm> {
     Ok(Crm::builder(DieselStorage::open(url)?).module(ThankYou).build_blocking()?)
+}
+
+/// The same with the customer club.
+///
+/// # Errors
+/// What the storage meets.
+pub fn connect_club(url: &str) -> Result<Crm> {
+    Ok(Crm::builder(DieselStorage::open(url)?).module(Loyalty::new()).module(ThankYou).build_blocking()?)
 }
 
 /// Makes our tables in an empty database.

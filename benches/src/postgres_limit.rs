@@ -55,7 +55,7 @@ impl PostgresLimit {
         let known = self.statements.read(&mut transaction, &group)?;
         let mut rows = Vec::with_capacity(GROUP);
         for (command, draft) in &group {
-            rows.push(self.till.decide(draft, *command, &known.of(draft)?)?);
+            rows.push(self.till.decide(draft, *command, known.of(draft)?)?);
         }
         self.statements.write(&mut transaction, &rows)?;
         Ok(transaction.commit()?)
@@ -105,6 +105,7 @@ impl Known {
             stage: self.stages.get(&customer).ok_or("no such customer")?.clone(),
             products,
             on_hand,
+            member: None,
         })
     }
 }

@@ -129,7 +129,7 @@ impl Statements {
             return Err("recorded twice".into());
         }
         let reads = self.read(transaction, draft)?;
-        let rows = till.decide(draft, command, &reads)?;
+        let rows = till.decide(draft, command, reads)?;
         self.write(transaction, &rows)
     }
 
@@ -154,7 +154,7 @@ impl Statements {
         for line in &new.lines {
             on_hand.push(transaction.query_one(&self.find_stock, &[&Uuid::from(line.product), &branch_id])?.get(0));
         }
-        Ok(Reads { branch, stage, products, on_hand })
+        Ok(Reads { branch, stage, products, on_hand, member: None })
     }
 
     fn write(&self, transaction: &mut Transaction<'_>, rows: &Rows) -> Result<()> {

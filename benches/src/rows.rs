@@ -16,7 +16,8 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::Result;
-use crate::feed::Draft;
+use crate::club_rows::{Bought, ClubRows, ClubTill, Member};
+use crate::feed::{Draft, Feed};
 
 /// The name of the command.
 pub const COMMAND: &str = "purchases.record";
@@ -66,6 +67,8 @@ pub struct Reads {
     pub products: Vec<ProductRead>,
     /// Pieces on hand, in the order of the lines.
     pub on_hand: Vec<i64>,
+    /// The member, where there is a club.
+    pub member: Option<Member>,
 }
 
 /// A line to write.
@@ -120,6 +123,8 @@ pub struct Rows {
     pub message: Uuid,
     /// The message.
     pub message_payload: String,
+    /// What is written for the club.
+    pub club: Option<ClubRows>,
 }
 
 /// Decides on purchases by hand.
@@ -127,12 +132,23 @@ pub struct Rows {
 pub struct Till {
     day: BusinessDay,
     ids: SystemIds,
+    /// The club, if there is one.
+    pub club: Option<ClubTill>,
 }
 
 impl Till {
     /// A till whose branches have these business days.
     pub fn new(day: BusinessDay) -> Self {
-        Self { day, ids: SystemIds::default() }
+        Self { day, ids: SystemIds::default(), club: None }
+    }
+
+    /// A till for these purchases.
+    ///
+    /// # Errors
+    /// Never, but for a broken kernel.
+    pub fn of(feed: &Feed) -> Result<Self> {
+        let club = feed.club.then(|| ClubTill::new(&feed.shop)).transpose()?;
+        Ok(Self { club, ..Self::new(feed.shop.day.clone()) })
     }
 
     /// The stored name of an idempotency key.
@@ -151,7 +167,7 @@ impl Till {
     ///
     /// # Errors
     /// When something is not in order; never, with the data of this bench.
-    pub fn decide(&self, draft: &Draft, command: Uuid, reads: &Reads) -> Result<Rows> {
+    pub fn decide(&self, draft: &Draft, command: Uuid, reads: Reads) -> Result<Rows> {
         let new = &draft.purchase;
         let customer = new.customer.ok_or("no customer")?;
         if !reads.branch.active || reads.stage != "customer" || reads.products.len() != new.lines.len() {
@@ -177,6 +193,14 @@ impl Till {
             });
         }
         let purchase = self.ids.next(now);
+        let club = match (&self.club, reads.member) {
+            (Some(till), Some(member)) => {
+                let (customer, branch, credit_minor) = (customer.into(), new.branch, draft.credit_minor);
+                let bought = Bought { purchase, branch, customer, now, lines: &lines, total_minor, credit_minor };
+                Some(till.decide(&self.ids, &bought, member)?)
+            }
+            _ => None,
+        };
         let total = Money::new(total_minor, Currency::new(&reads.branch.currency)?);
         let event = event(new.branch, customer, purchase, total, now);
         Ok(Rows {
@@ -196,6 +220,7 @@ impl Till {
             event: serde_json::to_string(&event)?,
             message: self.ids.next(now),
             message_payload: thank_you(&event).to_string(),
+            club,
         })
     }
 }

@@ -29,7 +29,7 @@ impl SqliteLimit {
             Tuning::Default => "limit, groups of 64",
             Tuning::Large => "limit, groups of 64, large log and cache",
         };
-        Ok(Self { name, role: Role::Limit, connection: store.connect(tuning)?, till: Till::new(feed.shop.day.clone()) })
+        Ok(Self { name, role: Role::Limit, connection: store.connect(tuning)?, till: Till::of(feed)? })
     }
 
     /// The same with large log and cache, and foreign keys not enforced.
@@ -53,7 +53,7 @@ impl Variant for SqliteLimit {
     }
 
     fn run(&mut self, feed: &Feed, until: Instant) -> Result<Vec<Duration>> {
-        let mut statements = Statements::prepare(&self.connection)?;
+        let mut statements = Statements::prepare(&self.connection, &self.till)?;
         let mut taken = Vec::new();
         while Instant::now() < until {
             let start = Instant::now();

@@ -10,6 +10,7 @@ use crate::feed::{Draft, Feed};
 use crate::rows::{
     ACTOR, BranchRead, COMMAND, JOURNAL_KIND, METHOD, PERMISSION, ProductRead, REFERENCE_KIND, Reads, Rows, TOPIC, Till,
 };
+use crate::sqlite_club::ClubStatements;
 use crate::sqlite_store::{SqliteStore, Tuning};
 use crate::variant::{Role, Variant};
 
@@ -25,7 +26,7 @@ impl SqlitePlain {
     /// # Errors
     /// What the database meets.
     pub fn new(store: &SqliteStore, feed: &Feed) -> Result<Self> {
-        Ok(Self { connection: store.connect(Tuning::Default)?, till: Till::new(feed.shop.day.clone()) })
+        Ok(Self { connection: store.connect(Tuning::Default)?, till: Till::of(feed)? })
     }
 }
 
@@ -39,7 +40,7 @@ impl Variant for SqlitePlain {
     }
 
     fn run(&mut self, feed: &Feed, until: Instant) -> Result<Vec<Duration>> {
-        let mut statements = Statements::prepare(&self.connection)?;
+        let mut statements = Statements::prepare(&self.connection, &self.till)?;
         let mut taken = Vec::new();
         while Instant::now() < until {
             let start = Instant::now();
@@ -71,10 +72,11 @@ pub(crate) struct Statements<'c> {
     insert_journal: Statement<'c>,
     insert_outbox: Statement<'c>,
     insert_command: Statement<'c>,
+    club: Option<ClubStatements<'c>>,
 }
 
 impl<'c> Statements<'c> {
-    pub(crate) fn prepare(connection: &'c Connection) -> Result<Self> {
+    pub(crate) fn prepare(connection: &'c Connection, till: &Till) -> Result<Self> {
         let prepare = |sql| connection.prepare(sql);
         Ok(Self {
             begin: prepare("BEGIN IMMEDIATE")?,
@@ -112,6 +114,7 @@ impl<'c> Statements<'c> {
             insert_command: prepare(
                 "INSERT INTO crm_commands (id, command, payload_hash, outcome, done_at) VALUES (?1, ?2, ?3, ?4, ?5)",
             )?,
+            club: till.club.as_ref().map(|_| ClubStatements::prepare(connection)).transpose()?,
         })
     }
 
@@ -122,9 +125,24 @@ impl<'c> Statements<'c> {
         if done.is_some() {
             return Err("recorded twice".into());
         }
-        let reads = self.read(draft)?;
-        let rows = till.decide(draft, command, &reads)?;
-        self.write(&rows)
+        let mut reads = self.read(draft)?;
+        let Some(club) = &till.club else {
+            let rows = till.decide(draft, command, reads)?;
+            self.write_purchase(&rows)?;
+            self.write_tender_and_lines(&rows)?;
+            return self.write_rest(&rows);
+        };
+        let (Some(statements), Some(customer)) = (&mut self.club, draft.purchase.customer) else {
+            return Err("no club, or no member".into());
+        };
+        reads.member = Some(statements.read(customer.into(), club.credit, draft.credit_minor > 0)?);
+        let rows = till.decide(draft, command, reads)?;
+        self.write_purchase(&rows)?;
+        if let (Some(statements), Some(written)) = (&mut self.club, &rows.club) {
+            statements.write_purchase(&rows, written)?;
+            statements.write(club.credit, &rows, written)?;
+        }
+        self.write_rest(&rows)
     }
 
     fn read(&mut self, draft: &Draft) -> Result<Reads> {
@@ -150,21 +168,24 @@ impl<'c> Statements<'c> {
         for line in &new.lines {
             on_hand.push(self.find_stock.query_row([line.product.into(), branch_id], |row| row.get(0))?);
         }
-        Ok(Reads { branch, stage, products, on_hand })
+        Ok(Reads { branch, stage, products, on_hand, member: None })
     }
 
-    fn write(&mut self, rows: &Rows) -> Result<()> {
-        let now = rows.now.as_micros();
+    fn write_purchase(&mut self, rows: &Rows) -> Result<()> {
         self.insert_purchase.execute(params![
             rows.purchase,
             rows.branch,
             rows.receipt_no,
             rows.customer,
-            now,
+            rows.now.as_micros(),
             rows.business_date.days(),
             rows.currency,
             rows.total_minor
         ])?;
+        Ok(())
+    }
+
+    fn write_tender_and_lines(&mut self, rows: &Rows) -> Result<()> {
         for line in &rows.lines {
             self.insert_line.execute(params![
                 rows.purchase,
@@ -177,6 +198,11 @@ impl<'c> Statements<'c> {
             ])?;
         }
         self.insert_tender.execute(params![rows.purchase, METHOD, rows.total_minor])?;
+        Ok(())
+    }
+
+    fn write_rest(&mut self, rows: &Rows) -> Result<()> {
+        let now = rows.now.as_micros();
         for line in &rows.lines {
             if self.take_stock.execute(params![line.product, rows.branch, line.quantity])? != 1 {
                 return Err("not enough on hand".into());
