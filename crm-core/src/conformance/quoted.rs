@@ -429,12 +429,23 @@ fn sell_across_terms(factory: Factory<'_>, sales: u64) {
         let until = begun.load(Ordering::SeqCst);
         assert!((since..=until).contains(&version), "version {version} of {since} to {until}");
     };
+    // Some two hundred changes at most: what is wrong with rules is looked for in all versions.
+    let between = (sales / 200).max(5);
     thread::scope(|scope| {
         let tills: Vec<_> = (0..TILLS)
-            .map(|till| scope.spawn(move || (0..sales / TILLS).for_each(|n| sell(&format!("{till}-{n}")))))
+            .map(|till| {
+                let (sold, begun) = (&sold, &begun);
+                scope.spawn(move || {
+                    for n in 0..sales / TILLS {
+                        // Nobody sells so fast that the terms do not change on the way.
+                        while sold.load(Ordering::SeqCst) > 2 * between * u64::from(begun.load(Ordering::SeqCst)) {
+                            thread::yield_now();
+                        }
+                        sell(&format!("{till}-{n}"));
+                    }
+                })
+            })
             .collect();
-        // Some two hundred changes at most: what is wrong with rules is looked for in all versions.
-        let between = (sales / 200).max(5);
         while tills.iter().any(|till| !till.is_finished()) {
             let at = sold.load(Ordering::SeqCst);
             while sold.load(Ordering::SeqCst) < at + between && tills.iter().any(|till| !till.is_finished()) {

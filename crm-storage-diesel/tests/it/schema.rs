@@ -32,6 +32,7 @@ use crm_core::returns::{NewReturn, NewReturnLine};
 use crm_core::shipping::PickQuery;
 use crm_core::work::{ColumnType, Filter, Home, Json, UnitOfWork};
 use crm_core::{Crm, Error, Result};
+use crm_loyalty::cards::NewCard;
 use crm_loyalty::gift_cards::NewBatch;
 use crm_loyalty::{Loyalty, WorkLoyalty};
 use crm_storage_diesel::{DieselStorage, HostTransaction};
@@ -60,6 +61,7 @@ const EXEMPT: &[(&str, &str, &str)] = &[
     ("crm_journal", "reference_id", "names a record of any kind, as reference_kind says"),
     ("crm_loyalty_bonuses", "lot_id", "a lot of the same transaction"),
     ("crm_loyalty_celebrations", "lot_id", "a lot of the same transaction"),
+    ("crm_loyalty_earn_counters", "account_id", "nil for everybody's"),
     ("crm_loyalty_entries", "account_id", GROWS),
     ("crm_loyalty_entries", "branch_id", GROWS),
     ("crm_loyalty_entries", "purchase_id", GROWS),
@@ -81,6 +83,10 @@ const EXEMPT: &[(&str, &str, &str)] = &[
     ("crm_loyalty_reminded", "account_id", "nothing deletes accounts, and a message was sent"),
     ("crm_loyalty_reminded", "lot_id", "nothing deletes lots, and a message was sent"),
     ("crm_loyalty_qualifying_days", "account_id", GROWS),
+    ("crm_loyalty_sheets", "account_id", GROWS),
+    ("crm_loyalty_sheets", "branch_id", GROWS),
+    ("crm_loyalty_sheets", "customer_id", GROWS),
+    ("crm_loyalty_sheets", "purchase_id", GROWS),
     ("crm_loyalty_standings", "earned_tier_id", PROGRAMME),
     ("crm_loyalty_standings", "ladder_id", PROGRAMME),
     ("crm_loyalty_standings", "tier_id", PROGRAMME),
@@ -111,6 +117,9 @@ const UNREAD: &[(&str, &str)] = &[
     ("crm_records_key2_idx", FEW),
     ("crm_records_key3_idx", FEW),
 ];
+
+/// What SQLite reads from the key as well, while few of the rows of one owner are of another state.
+const UNREAD_BY_SQLITE: &[&str] = &["crm_loyalty_grant_members_state_idx", "crm_loyalty_lots_open_idx"];
 
 /// A connection that tells what its database has and does.
 trait Tells: Connection + HostTransaction + SimpleConnection {
@@ -329,6 +338,7 @@ fn fill(work: &mut UnitOfWork<'_>, shop: &shop::Shop) -> Result<Sample> {
             let friend = sample.as_ref().map_or(shop.customer, |sample: &Sample| sample.customer);
             work.customers().relate(customer.id, "friend", friend)?;
             belong(&mut work, customer.id)?;
+            work.loyalty().issue_card(&NewCard::active(customer.id), &format!("card {n}"))?;
             for gift in 1..5 {
                 let key = format!("{n} {gift}");
                 work.loyalty().adjust(customer.id.into(), Asset::Points, gift, "welcome", &key)?;
@@ -621,7 +631,7 @@ const LISTS: &[List] = &[
             work.journal().seal(Duration::ZERO).map(|_| ())
         })
     },
-    list("lots of an account", &["crm_loyalty_lots_open_idx"], |work, sample| {
+    list("lots of an account", &["crm_loyalty_lots_open_idx", "crm_loyalty_lots_pk"], |work, sample| {
         work.loyalty().lots(sample.customer.into()).map(|_| ())
     }),
     list("balances of an account", &["crm_loyalty_balances_pk"], |work, sample| {
@@ -670,10 +680,14 @@ const LISTS: &[List] = &[
             work.loyalty().grants(Limit::new(2)?, None).map(|_| ())
         })
     },
-    list("members of a gift", &["crm_loyalty_grant_members_state_idx"], |work, sample| {
-        let none = GrantId::from(uuid::Uuid::from(sample.purchase));
-        work.loyalty().grant_members(none, MemberState::Listed, Limit::new(2)?, None).map(|_| ())
-    }),
+    list(
+        "members of a gift",
+        &["crm_loyalty_grant_members_state_idx", "crm_loyalty_grant_members_pk"],
+        |work, sample| {
+            let none = GrantId::from(uuid::Uuid::from(sample.purchase));
+            work.loyalty().grant_members(none, MemberState::Listed, Limit::new(2)?, None).map(|_| ())
+        },
+    ),
     list("members with a tier that is due", &["crm_loyalty_standings_due_idx"], |work, _| {
         work.loyalty().review_next_tiers(Limit::new(2)?).map(|_| ())
     }),
@@ -735,6 +749,7 @@ fn fault_of_sqlite(list: &List, whole: bool, step: &str) -> Option<&'static str>
 fn lists_are_read_from_an_index<C: Tells>(
     url: &str,
     connect: impl FnOnce() -> C,
+    unread_here: &[&str],
     fault: impl Fn(&List, bool, &str) -> Option<&'static str>,
 ) {
     let (crm, shop) = open(url, 10_000);
@@ -768,7 +783,8 @@ fn lists_are_read_from_an_index<C: Tells>(
         }
     }
     assert!(faults.is_empty(), "{}", faults.join("\n\n"));
-    let exempt = UNREAD.iter().map(|(index, _)| (*index).to_owned()).collect();
+    let exempt = UNREAD.iter().map(|(index, _)| *index).chain(unread_here.iter().copied());
+    let exempt = exempt.map(str::to_owned).collect();
     assert_eq!(unread, exempt, "indexes that no list is read from, and those that may be so");
     println!("{plans} plans, each from an index");
 }
@@ -777,14 +793,14 @@ fn lists_are_read_from_an_index<C: Tells>(
 fn sqlite_lists_are_read_from_an_index() {
     let database = databases::sqlite_file();
     let connect = || SqliteConnection::establish(databases::sqlite_path(database.url())).unwrap();
-    lists_are_read_from_an_index(database.url(), connect, fault_of_sqlite);
+    lists_are_read_from_an_index(database.url(), connect, UNREAD_BY_SQLITE, fault_of_sqlite);
 }
 
 #[test]
 fn postgres_lists_are_read_from_an_index() {
     let database = databases::postgres();
     let connect = || PgConnection::establish(database.url()).unwrap();
-    lists_are_read_from_an_index(database.url(), connect, |list, _, step| fault_of_postgres(list, step));
+    lists_are_read_from_an_index(database.url(), connect, &[], |list, _, step| fault_of_postgres(list, step));
 }
 
 #[test]
