@@ -107,7 +107,7 @@ async fn run(options: Options) -> Result<()> {
         rows: Rows {
             read: tally.rows,
             examples: tally.examples(),
-            rejected: tally.rejected,
+            rejected: tally.rejected(),
             other_price: tally.other_price,
         },
         sales: sold.sales,
@@ -132,11 +132,18 @@ async fn run(options: Options) -> Result<()> {
         options.callers
     );
     if options.speed {
-        summary.speed = Some(Speed { recorded, millis, seconds: tally.seconds, callers: options.callers, backend });
+        summary.speed =
+            Some(Speed { recorded, millis, seconds: tally.seconds.clone(), callers: options.callers, backend });
     }
     let page = report::to_html(&summary, options.language, &currencies);
     std::fs::write(&options.report, page)
         .map_err(|error| Error::Setup(format!("{}: {error}", options.report.display())))?;
     println!("Report\n  {}", options.report.display());
+    // Also when there is none: what an earlier run left there would mislead.
+    let rejected = options.rejected.unwrap_or_else(|| options.report.with_extension("rejected.csv"));
+    history::reject::write(&rejected, &tally.every_rejected())?;
+    if summary.rows.rejected() > 0 {
+        println!("Rejected rows\n  {}", rejected.display());
+    }
     front.crm.close().await
 }
