@@ -79,6 +79,9 @@ async fn run(options: Options) -> Result<()> {
 
     let desk_opens = gather::opening(last, &zone)?;
     let jobs = Till::for_jobs(&storage).await?;
+    if !options.quiet {
+        eprintln!("all rows are read; now what fell due since: expiries, tiers, reminders");
+    }
     programme::run_due(&jobs, desk_opens).await?;
     let best = front.read(gather::sold).await?.top.into_iter();
     let best = best.map(|(id, member)| Player { id, name: member.name, card: member.card }).collect();
