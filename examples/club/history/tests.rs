@@ -117,7 +117,7 @@ proptest! {
     )) {
         let mut text = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n".to_owned();
         for (invoice, sku, quantity, date, price, customer) in &rows {
-            text.push_str(&format!("{invoice},{sku},x,{quantity},{date},{price},{customer},\n"));
+            text.extend([format!("{invoice},{sku},x,{quantity},{date},{price},{customer},\n")]);
         }
         let (receipts, rejected, count) = all(reader(&text, &Stated::default()));
         prop_assert_eq!(count.rows, rows.len() as u64);
