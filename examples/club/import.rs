@@ -37,9 +37,8 @@ pub(crate) struct Tally {
     pub(crate) rows: u64,
     pub(crate) purchases: u64,
     pub(crate) returns: u64,
-    pub(crate) rejected: BTreeMap<Reason, u64>,
-    /// The first rows of each reason.
-    pub(crate) named: BTreeMap<Reason, BTreeSet<u64>>,
+    /// Every row that was not used, as the tills come to them: eight bytes each.
+    rejected: BTreeMap<Reason, Vec<u64>>,
     pub(crate) other_price: (u64, i64),
     /// Purchases and returns in each second.
     pub(crate) seconds: Vec<u64>,
@@ -49,18 +48,30 @@ pub(crate) struct Tally {
 
 impl Tally {
     fn reject(&mut self, row: u64, reason: Reason) {
-        *self.rejected.entry(reason).or_default() += 1;
-        let named = self.named.entry(reason).or_default();
-        named.insert(row);
-        if named.len() > NAMED {
-            named.pop_last();
-        }
+        self.rejected.entry(reason).or_default().push(row);
     }
 
+    /// How many rows were not used, for each reason.
+    pub(crate) fn rejected(&self) -> BTreeMap<Reason, u64> {
+        self.rejected.iter().map(|(reason, rows)| (*reason, u64::try_from(rows.len()).unwrap_or(u64::MAX))).collect()
+    }
+
+    /// The first rows of each reason.
     pub(crate) fn examples(&self) -> Vec<Rejected> {
-        let rows =
-            self.named.iter().flat_map(|(reason, rows)| rows.iter().map(|row| Rejected { row: *row, reason: *reason }));
-        rows.collect()
+        self.up_to(NAMED)
+    }
+
+    /// Every row that was not used, in the order of the file.
+    pub(crate) fn every_rejected(&self) -> Vec<Rejected> {
+        let mut every = self.up_to(usize::MAX);
+        every.sort_unstable_by_key(|rejected| (rejected.row, rejected.reason));
+        every
+    }
+
+    /// So many rows of each reason.
+    fn up_to(&self, most: usize) -> Vec<Rejected> {
+        let rows = self.rejected.iter().flat_map(|(reason, rows)| rows.iter().take(most).map(|row| (*row, *reason)));
+        rows.map(|(row, reason)| Rejected { row, reason }).collect()
     }
 }
 
@@ -165,6 +176,7 @@ pub(crate) async fn import(
     common.progress.done();
     let mut tally = std::mem::take(&mut *common.tally());
     tally.rows = reader.count().rows;
+    tally.rejected.values_mut().for_each(|rows| rows.sort_unstable());
     tally.failed.take().map_or(Ok(tally), Err)
 }
 

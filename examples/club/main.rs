@@ -79,6 +79,9 @@ async fn run(options: Options) -> Result<()> {
 
     let desk_opens = gather::opening(last, &zone)?;
     let jobs = Till::for_jobs(&storage).await?;
+    if !options.quiet {
+        eprintln!("all rows are read; now what fell due since: expiries, tiers, reminders");
+    }
     programme::run_due(&jobs, desk_opens).await?;
     let best = front.read(gather::sold).await?.top.into_iter();
     let best = best.map(|(id, member)| Player { id, name: member.name, card: member.card }).collect();
@@ -107,7 +110,7 @@ async fn run(options: Options) -> Result<()> {
         rows: Rows {
             read: tally.rows,
             examples: tally.examples(),
-            rejected: tally.rejected,
+            rejected: tally.rejected(),
             other_price: tally.other_price,
         },
         sales: sold.sales,
@@ -132,11 +135,18 @@ async fn run(options: Options) -> Result<()> {
         options.callers
     );
     if options.speed {
-        summary.speed = Some(Speed { recorded, millis, seconds: tally.seconds, callers: options.callers, backend });
+        summary.speed =
+            Some(Speed { recorded, millis, seconds: tally.seconds.clone(), callers: options.callers, backend });
     }
     let page = report::to_html(&summary, options.language, &currencies);
     std::fs::write(&options.report, page)
         .map_err(|error| Error::Setup(format!("{}: {error}", options.report.display())))?;
     println!("Report\n  {}", options.report.display());
+    // Also when there is none: what an earlier run left there would mislead.
+    let rejected = options.rejected.unwrap_or_else(|| options.report.with_extension("rejected.csv"));
+    history::reject::write(&rejected, &tally.every_rejected())?;
+    if summary.rows.rejected() > 0 {
+        println!("Rejected rows\n  {}", rejected.display());
+    }
     front.crm.close().await
 }

@@ -42,12 +42,14 @@ The history
 
 The store
     --store URL         sqlite:FILE (default sqlite:club.db) or postgres://USER@HOST/DATABASE
+                        The latter needs libpq: cargo run --release -p crm-examples --features postgres --bin club
     --callers N         how many sell at the same time, default 64
 
 The report
     --report FILE       default club-report.html
     --locale LANGUAGE   en, pl, he or fa: words, digits, direction and calendar of the report
     --speed             put the speed into the report too; without it, every run on a history writes the same report
+    --rejected FILE     every rejected row, by number and reason; default: beside the report, club-report.rejected.csv
     --quiet             no progress
 ";
 
@@ -58,6 +60,8 @@ pub(crate) struct Options {
     pub(crate) store: String,
     pub(crate) callers: usize,
     pub(crate) report: PathBuf,
+    /// Beside the report if nothing is said.
+    pub(crate) rejected: Option<PathBuf>,
     pub(crate) language: Language,
     pub(crate) speed: bool,
     pub(crate) quiet: bool,
@@ -75,6 +79,7 @@ impl Options {
             store: "sqlite:club.db".into(),
             callers: 64,
             report: "club-report.html".into(),
+            rejected: None,
             language: Language::En,
             speed: false,
             quiet: false,
@@ -125,6 +130,7 @@ impl Options {
                         callers.ok_or_else(|| Error::Setup("--callers is a number from 1 to 512".into()))?;
                 }
                 "--report" => options.report = value()?.into(),
+                "--rejected" => options.rejected = Some(value()?.into()),
                 "--locale" => {
                     let known = Language::ALL.map(|language| (language.tag(), language));
                     options.language = one_of(&name, &value()?, &known)?;

@@ -4,6 +4,7 @@
 //! reader counts both, and [`Count::rows`] is their sum.
 
 pub(crate) mod amount;
+mod bound;
 pub(crate) mod columns;
 pub(crate) mod date;
 mod file;
@@ -11,7 +12,9 @@ pub(crate) mod reject;
 #[cfg(test)]
 mod tests;
 
+use std::cell::Cell;
 use std::io::Read;
+use std::rc::Rc;
 
 use crm_core::kernel::currency::Currency;
 use crm_core::kernel::input::fold_code;
@@ -24,6 +27,7 @@ pub(crate) use columns::{Layout, Stated};
 pub(crate) use file::{Digest, digest, file, open, unpacked};
 pub(crate) use reject::{Reason, Rejected};
 
+use bound::Bounded;
 use columns::Amount;
 use date::When;
 
@@ -82,7 +86,9 @@ pub(crate) struct Count {
 
 /// Reads a history row by row.
 pub(crate) struct Reader<R> {
-    csv: csv::Reader<R>,
+    csv: csv::Reader<Bounded<R>>,
+    /// What was read since the last row ended.
+    since: Rc<Cell<usize>>,
     layout: Layout,
     record: ByteRecord,
     /// What is gathered of the receipt that is being read, and its number in the file.
@@ -116,6 +122,7 @@ impl<R: Read> Reader<R> {
         stated: &Stated,
         currencies: &crm_core::kernel::currency::Currencies,
     ) -> Result<Self> {
+        let (input, since) = Bounded::new(input);
         let mut csv = csv::ReaderBuilder::new().delimiter(delimiter).flexible(true).from_reader(input);
         let heading = csv.byte_headers().map_err(unreadable)?;
         let heading: Vec<String> = heading
@@ -124,7 +131,7 @@ impl<R: Read> Reader<R> {
             .collect();
         let layout = Layout::find(&heading, stated, |currency: Currency| Ok(currencies.get(currency)?.exponent))?;
         let (open, number) = (None, None);
-        Ok(Self { csv, layout, record: ByteRecord::new(), open, number, count: Count::default(), done: false })
+        Ok(Self { csv, since, layout, record: ByteRecord::new(), open, number, count: Count::default(), done: false })
     }
 
     pub(crate) fn layout(&self) -> &Layout {
@@ -141,11 +148,13 @@ impl<R: Read> Reader<R> {
     /// What the file meets: it may be cut off. What came before is told before that.
     pub(crate) fn next(&mut self) -> Result<Option<Found>> {
         while !self.done {
+            self.since.set(0);
+            let begins = self.csv.position().line();
             match self.csv.read_byte_record(&mut self.record) {
                 Ok(true) => {}
                 Ok(false) => self.done = true,
                 // The receipt that was being read may go on behind the place where the file is cut off.
-                Err(error) => return Err(unreadable(error)),
+                Err(error) => return Err(stopped(error, begins)),
             }
             if self.done {
                 break;
@@ -312,4 +321,9 @@ fn shortened(text: &str, most: usize) -> &str {
 
 fn unreadable(error: csv::Error) -> Error {
     Error::backend("reading the history", error)
+}
+
+/// A failure on the way, with the line of the row that was being read.
+fn stopped(error: csv::Error, begins: u64) -> Error {
+    Error::backend(format!("reading the history, in the row of line {begins}"), error)
 }

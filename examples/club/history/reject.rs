@@ -1,6 +1,9 @@
 //! Rows that could not be used, each with its number and why.
 
 use std::fmt;
+use std::path::Path;
+
+use crm_core::{Error, Result};
 
 macro_rules! reasons {
     ($($(#[$meta:meta])* $name:ident = $code:literal, $about:literal;)+) => {
@@ -66,4 +69,19 @@ pub(crate) struct Rejected {
     /// The line of the file in which the row begins, from 1; the heading is the first.
     pub(crate) row: u64,
     pub(crate) reason: Reason,
+}
+
+/// Writes a list of rejected rows: the line of the file, the code of the reason, and the reason in words. What the row
+/// says is left where it is, for it may be about a person.
+///
+/// # Errors
+/// What the file meets.
+pub(crate) fn write(path: &Path, rejected: &[Rejected]) -> Result<()> {
+    let failed = |error: csv::Error| Error::Setup(format!("{}: {error}", path.display()));
+    let mut list = csv::Writer::from_path(path).map_err(failed)?;
+    list.write_record(["line", "reason", "about"]).map_err(failed)?;
+    for Rejected { row, reason } in rejected {
+        list.write_record([row.to_string().as_str(), reason.code(), reason.about()]).map_err(failed)?;
+    }
+    list.flush().map_err(|error| failed(error.into()))
 }

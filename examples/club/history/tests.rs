@@ -119,6 +119,7 @@ proptest! {
         let mut text = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n".to_owned();
         for (invoice, sku, quantity, date, price, customer) in &rows {
             writeln!(text, "{invoice},{sku},x,{quantity},{date},{price},{customer},").unwrap();
+            text.extend([format!("{invoice},{sku},x,{quantity},{date},{price},{customer},\n")]);
         }
         let (receipts, rejected, count) = all(reader(&text, &Stated::default()));
         prop_assert_eq!(count.rows, rows.len() as u64);
@@ -164,4 +165,32 @@ fn the_whole_of_online_retail() {
     assert_eq!((count.rows, &why), (174_776, &BTreeMap::new()), "{rejected:?}");
     assert_eq!(lines(&receipts), 174_776);
     assert!(receipts.iter().all(|one| one.number.starts_with('C') == one.sold.is_empty()));
+}
+
+/// The rest of a file after a quotation mark that is not closed is not gathered in memory: reading stops and says where.
+#[test]
+fn a_quotation_mark_that_is_not_closed_stops_the_reading() {
+    let mut text = String::from("customer,date,amount\nA,2024-01-01,1.00\n\"B,2024-01-02,2.00\n");
+    text.extend((0..100_000).map(|row| format!("C{row},2024-01-03,3.00\n")));
+    let mut reader = reader(&text, &Stated::default());
+    let error = loop {
+        match reader.next() {
+            Ok(found) => assert!(found.is_none_or(|found| matches!(found, Found::Receipt(_)))),
+            Err(error) => break error,
+        }
+    };
+    assert!(error.to_string().contains("line 3"), "{error}");
+}
+
+/// What is written of rejected rows is every one of them.
+#[test]
+fn the_list_of_rejected_rows_names_each() {
+    let path = std::env::temp_dir().join(format!("club-rejected-{}.csv", std::process::id()));
+    let rejected = [Rejected { row: 4, reason: Reason::NoAmount }, Rejected { row: 9, reason: Reason::DateOrder }];
+    reject::write(&path, &rejected).unwrap();
+    let list = std::fs::read_to_string(&path).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    let expected =
+        "line,reason,about\n4,amount.missing,no amount\n9,date.order,day or month first? State --date-order\n";
+    assert_eq!(list, expected);
 }

@@ -76,7 +76,9 @@ impl Page<'_> {
         let ring = svg::ring(words.by_tier, &parts, &self.count(summary.members));
         self.put(format_args!("<div class=\"ring\">{ring}<ul class=\"legend list\">"));
         for (class, name, earns, members) in rows.iter().rev().filter(|row| row.3 > 0 || row.0 != "t-none") {
-            let permille = i128::from(*members) * 1000 / i128::from(summary.members.max(1));
+            let all = i128::from(summary.members.max(1));
+            // To the nearest tenth of a percent.
+            let permille = (i128::from(*members) * 1000 + all / 2) / all;
             let share = Rate::new(i64::try_from(permille).unwrap_or(0), 1000).map(|share| self.rate(share));
             let share = share.unwrap_or_default();
             self.put(format_args!("<li><i class=\"{class}\"></i><span>{}", Escaped(name)));

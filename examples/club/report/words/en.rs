@@ -136,7 +136,7 @@ fn sentence(sentence: Sentence) -> &'static str {
         Sentence::WillExpire => {
             "{credit} of credit of {who} ends on {until}, which is {jalali} in the Jalali calendar."
         }
-        Sentence::IsReminded => "So many days before, the reminder is in the outbox: {count}.",
+        Sentence::IsReminded => "{count} days before that, the reminder is in the outbox.",
     }
 }
 

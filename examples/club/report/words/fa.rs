@@ -114,7 +114,7 @@ fn sentence(sentence: Sentence) -> &'static str {
         }
         Sentence::IsBrought => "{who} با معرفی {by} عضو می‌شود.",
         Sentence::ReferrerEarns => "از نخستین خرید به مبلغ {total}، {share} اعتبار به {by} می‌رسد.",
-        Sentence::WillExpire => "{credit} اعتبار {who} در {until} پایان می‌یابد ({jalali}).",
+        Sentence::WillExpire => "{credit} اعتبار {who} در {until} پایان می‌یابد.",
         Sentence::IsReminded => "{count} روز پیش از آن، یادآوری در صندوق خروجی است.",
     }
 }

@@ -130,7 +130,7 @@ fn sentence(sentence: Sentence) -> &'static str {
         Sentence::IsBrought => "{who} – הצטרפות בהמלצה של {by}.",
         Sentence::ReferrerEarns => "מרכישה ראשונה של {total} מועבר זיכוי של {share} אל {by}.",
         Sentence::WillExpire => "{who}: זיכוי של {credit} פוקע {until}, שהוא {jalali} בלוח הפרסי.",
-        Sentence::IsReminded => "התזכורת בתיבת היוצאות; ימים לפני המועד: {count}.",
+        Sentence::IsReminded => "{count} ימים לפני כן התזכורת כבר בתיבת היוצאות.",
     }
 }
 

@@ -145,6 +145,8 @@ mod tests {
                     text.split('{').skip(1).map(|rest| rest.split_once('}').unwrap().0).collect();
                 named.sort_unstable();
                 let mut facts = facts.to_vec();
+                // Every date is Jalali there: to say it again would be once too often.
+                facts.retain(|fact| language != Language::Fa || *fact != "jalali");
                 facts.sort_unstable();
                 assert_eq!(named, facts, "{language} {sentence:?}");
             }

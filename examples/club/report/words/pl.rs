@@ -132,7 +132,7 @@ fn sentence(sentence: Sentence) -> &'static str {
         Sentence::IsBrought => "{who} dołącza z polecenia; poleca {by}.",
         Sentence::ReferrerEarns => "Z pierwszego zakupu za {total} środki w kwocie {share} trafiają do: {by}.",
         Sentence::WillExpire => "{who}: {credit} środków wygasa {until}, czyli {jalali} w kalendarzu perskim.",
-        Sentence::IsReminded => "Przypomnienie jest w skrzynce nadawczej; dni przed terminem: {count}.",
+        Sentence::IsReminded => "{count} dni wcześniej przypomnienie jest w skrzynce nadawczej.",
     }
 }
 
