@@ -1,5 +1,4 @@
 //! The main job as a program: the same history gives the same report, also when it is killed on the way.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed test is the report")]
 #![allow(clippy::unwrap_used, reason = "what fails in a helper of a test fails the test")]
 
 use std::path::{Path, PathBuf};
