@@ -31,21 +31,14 @@ fn nothing_depends_on_the_moment_or_on_one_engine() {
     for dialect in [Dialect::Sqlite, Dialect::Postgres] {
         for statement in statements(dialect) {
             let lower = statement.to_lowercase();
-            for word in [
-                "now(",
-                "current_t",
-                "random",
-                "gen_",
-                " like ",
-                "default",
-                "deferr",
-                "trigger",
-                "varchar",
-                "serial",
-                "?",
-            ] {
+            for word in
+                ["now(", "current_t", "random", "gen_", " like ", "default", "deferr", "trigger", "varchar", "?"]
+            {
                 assert!(!lower.contains(word), "{word} in {statement}");
             }
+            // A column may have that name; it may not have that type.
+            let types = lower.lines().filter_map(|line| line.split_whitespace().nth(1));
+            assert!(!types.into_iter().any(|name| name.trim_end_matches(',').ends_with("serial")), "{statement}");
         }
     }
 }
