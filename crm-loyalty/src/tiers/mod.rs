@@ -1,7 +1,5 @@
 //! Tiers in the store: counting, reviewing, pinning, telling (S-16 to S-19, S-51).
 
-#![allow(dead_code, unused_imports, reason = "the rooms that use all of it come one by one")]
-
 mod invariants;
 mod join;
 mod post;
