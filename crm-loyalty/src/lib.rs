@@ -3,6 +3,7 @@
 //! Its words, values and pure rules are in [`crm_core::loyalty`]; here is what is done with them, and nothing that a third
 //! party's module could not do.
 
+mod ahead;
 pub mod anniversaries;
 pub mod bonus;
 pub mod cards;

@@ -2,17 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use crm_core::Result;
 use crm_core::access::Target;
 use crm_core::branches::Branch;
 use crm_core::customers::CustomerId;
 use crm_core::instalments::event::{Cause as ClearedBy, InstalmentsCleared};
 use crm_core::kernel::time::Timestamp;
-use crm_core::loyalty::Asset;
 use crm_core::loyalty::earning::{
     CounterKey, Occasion, Paid, Plan, PurchaseSheet, Qualifying, Sheet, Snapshot, base_lines,
 };
-use crm_core::loyalty::ledger::{Account, AccountId, AccountState, Balance};
+use crm_core::loyalty::ledger::{AccountId, AccountState};
 use crm_core::loyalty::programme::Compiled;
 use crm_core::loyalty::tiers::{Cause, Sums};
 use crm_core::partners::{Membership, Partner, PartnerGroupId};
@@ -20,6 +18,7 @@ use crm_core::purchases::PurchaseId;
 use crm_core::purchases::event::PurchaseRecorded;
 use crm_core::returns::event::PurchaseReturned;
 use crm_core::work::{Json, Permit, UnitOfWork, Version};
+use crm_core::{Error, Result};
 
 use super::posting::{Poster, Reason};
 use super::{EARN, counters};
@@ -32,19 +31,15 @@ pub(crate) fn on_purchase(work: &mut UnitOfWork<'_>, event: &PurchaseRecorded) -
     let Some(customer) = event.customer.filter(|_| !event.history_only) else { return Ok(()) };
     let target = Target { branch: Some(event.branch), customer: Some(customer), owner: None };
     let mut work = work.permit(EARN, &target)?;
-    let (account, credit) = (AccountId::from(customer), Asset::Credit(event.total.currency()));
-    work.expect::<Account>(&[account]);
-    work.expect::<Balance>(&[(account, Asset::Points), (account, credit)]);
-    work.expect::<Branch>(&[event.branch]);
     let Some(programme) = programme::current(&mut work, event.occurred_at)? else { return Ok(()) };
-    // Who is no member earns nothing.
-    if work.find::<Account>(&account)?.is_none() {
-        return Ok(());
-    }
     let branch: Branch = work.get(event.branch)?;
     let date = branch.business_day().date_of(event.occurred_at);
-    tiers::expect(&mut work, &programme.programme, account, date);
-    let mut book = Book::open(&mut work, account)?;
+    tiers::expect(&mut work, &programme.programme, customer.into(), date);
+    let mut book = match Book::open(&mut work, customer.into()) {
+        // Who is no member earns nothing.
+        Err(Error::NotFound { .. }) => return Ok(()),
+        opened => opened?,
+    };
     if book.account().state == AccountState::Closed {
         return Ok(());
     }
