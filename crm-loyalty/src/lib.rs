@@ -48,6 +48,7 @@ use crm_core::loyalty::tiers::{QualifyingDay, Standing, TierChange};
 use crm_core::module::{Manifest, Module, Permission, Registry};
 use crm_core::purchases::event::PurchaseRecorded;
 use crm_core::returns::event::PurchaseReturned;
+use crm_core::shipping::event::{Shipped, Unshipped};
 use crm_core::work::{Entity, UnitOfWork};
 
 pub use notice::{NOTICES, Notice};
@@ -218,6 +219,8 @@ impl Module for Loyalty {
         registry.on::<PurchaseRecorded>("earn", earning::on_purchase);
         registry.on::<PurchaseReturned>("claw back", earning::on_return);
         registry.on::<InstalmentsCleared>("earn as it is paid", earning::on_cleared);
+        registry.on::<Shipped>("earn as it leaves", earning::on_shipped);
+        registry.on::<Unshipped>("earn as it leaves", earning::on_unshipped);
         registry.invariant("earning.sheets", earning::sheets_agree);
         registry.price_context(tiers::complete);
         registry.invariant("tiers.counts", tiers::counts_agree);

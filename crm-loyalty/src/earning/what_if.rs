@@ -13,7 +13,7 @@ use crm_core::kernel::page::{Cursor, Limit};
 use crm_core::kernel::time::Timestamp;
 use crm_core::loyalty::Asset;
 use crm_core::loyalty::earning::{
-    Basis, CounterKey, Counters, Earned, Occasion, Paid, Plan, PurchaseSheet, Sheet, base_lines,
+    Basis, CounterKey, Counters, EarnWhen, Earned, Occasion, Paid, Plan, PurchaseSheet, Sheet, base_lines,
 };
 use crm_core::loyalty::ledger::{Account, AccountKind, account};
 use crm_core::loyalty::programme::{Compiled, Programme, ProgrammeVersion};
@@ -237,6 +237,10 @@ impl Replay<'_> {
         }
         let terms = &self.compiled.programme.earning;
         let mut sheet = Sheet::new(snapshot, &is.0, is.1, terms, recorded.sheet.paid);
+        if leaves(&self.compiled, recorded) {
+            sheet = sheet.to_ship();
+            sheet.left(recorded.sheet.lines.iter().map(|line| (line.line_no, line.shipped.unwrap_or(0))));
+        }
         sheet.came_back(recorded.sheet.lines.iter().map(|line| (line.line_no, line.returned)));
         for (portion, target) in sheet.portions.iter().zip(sheet.targets()?) {
             let sum = would.entry(portion.asset).or_default();
@@ -294,6 +298,11 @@ impl Replay<'_> {
     }
 }
 
+/// Whether a purchase earns by a programme as its goods leave. Of those that did not then it is not known when they left.
+fn leaves(programme: &Compiled, recorded: &Recorded) -> bool {
+    programme.programme.earning.when == EarnWhen::Fulfilled && recorded.sheet.is_shipped()
+}
+
 /// What a purchase earns by a programme, with the counters as they were then, and further.
 fn earn(
     programme: &Compiled,
@@ -309,6 +318,7 @@ fn earn(
     let later = tenders.iter().filter(|tender| tender.paid_later).map(|tender| tender.amount_minor);
     let due = purchase.total_minor;
     let paid = Paid { cleared: due.saturating_sub(later.fold(0, i64::saturating_add)), due };
+    let paid = if leaves(programme, recorded) { Paid::NOTHING } else { paid };
     let plan = Plan::new(programme, occasion);
     let then: Counters = sheet.counters.iter().cloned().collect();
     let at = |key: CounterKey| {
@@ -332,6 +342,7 @@ fn counted(earned: &Earned) -> BTreeMap<Asset, i64> {
 
 /// Purchases that have a sheet, in the order of the ids.
 fn recorded(work: &mut Permit<'_, '_>, ids: &[PurchaseId]) -> Result<Vec<Recorded>> {
+    // Nothing was earned with what is only here for the record.
     let sheets: Vec<PurchaseSheet> = work.get_many(ids)?.into_iter().flatten().collect();
     let ids: Vec<_> = sheets.iter().map(|sheet| sheet.purchase_id).collect();
     if ids.is_empty() {
@@ -348,7 +359,7 @@ fn recorded(work: &mut Permit<'_, '_>, ids: &[PurchaseId]) -> Result<Vec<Recorde
     }
     let recorded = sheets.into_iter().zip(purchases).filter_map(|(sheet, purchase)| {
         Some(Recorded {
-            purchase: purchase?,
+            purchase: purchase.filter(|purchase| !purchase.history_only)?,
             lines: lines.remove(&sheet.purchase_id).unwrap_or_default(),
             tenders: tenders.remove(&sheet.purchase_id).unwrap_or_default(),
             number: sheet.programme,
