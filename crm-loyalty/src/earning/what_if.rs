@@ -100,6 +100,49 @@ impl Club<'_, '_> {
     /// counters said then is known, so only what differs is counted anew. An unchanged programme differs in nothing
     /// (T-21).
     ///
+    /// ```
+    /// # use crm_core::access::Actor;
+    /// # use crm_core::branches::NewBranch;
+    /// # use crm_core::catalog::NewProduct;
+    /// # use crm_core::customers::NewCustomer;
+    /// # use crm_core::kernel::money::Money;
+    /// # use crm_core::kernel::rate::Rate;
+    /// # use crm_core::kernel::time::Zone;
+    /// # use crm_core::loyalty::Asset;
+    /// # use crm_core::loyalty::earning::{Earn, EarnRule};
+    /// # use crm_core::loyalty::programme::Programme;
+    /// # use crm_core::purchases::{NewLine, NewPurchase, NewTender};
+    /// # use crm_core::{Crm, MemoryStorage, Result};
+    /// # use crm_loyalty::programme::NewVersion;
+    /// # use crm_loyalty::{Loyalty, WorkLoyalty as _};
+    /// # fn main() -> Result<()> {
+    /// # let crm = Crm::builder(MemoryStorage::new()).module(Loyalty::new()).build_blocking()?;
+    /// # crm.blocking().run(&Actor::system(), "shop", |work| {
+    /// # let branch = work.branches().create(NewBranch::named("Rynek", "Europe/Warsaw", "PLN"))?;
+    /// # let zloty = |zloty| Money::new(zloty * 100, branch.currency);
+    /// # let credit = Asset::Credit(branch.currency);
+    /// # let tea = work.catalog().create_product(NewProduct::service("tea", "Tea", zloty(10)))?.id;
+    /// # let ala = work.customers().create(NewCustomer::person("Ala"))?.id;
+    /// # let mut programme = Programme::new("Club", Zone::new("Europe/Warsaw")?);
+    /// # programme.earning.rules = vec![EarnRule::new("five", credit, Earn::Percent(Rate::percent(5)))];
+    /// # work.loyalty().save_programme(NewVersion::now(programme.clone()))?;
+    /// # let sale = |receipt: &str, pieces, tender| NewPurchase::of(branch.id, receipt, [NewLine::of(tea, pieces)], [tender]).by(ala);
+    /// # work.purchases().record(&sale("1", 4, NewTender::cash_rest()), "1")?;
+    /// use crm_loyalty::earning::WhatIf;
+    /// programme.earning.rules[0].earn = Earn::Percent(Rate::percent(6));
+    /// let asked = WhatIf { programme, from: None, until: None };
+    /// let mut told = Vec::new();
+    /// let report = work.loyalty().what_if(&asked, |member| {
+    ///     told.push(member.customer);
+    ///     Ok(())
+    /// })?;
+    /// assert_eq!((report.assets[&credit].recorded, report.assets[&credit].more()), (200, 40));
+    /// assert_eq!(told, [ala]);
+    /// # Ok::<_, crm_core::Error>(())
+    /// # })
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// The code of the first finding that would keep the programme from being saved; the first error of `each`.
     pub fn what_if(&mut self, asked: &WhatIf, mut each: impl FnMut(MemberDifference) -> Result<()>) -> Result<Report> {
