@@ -139,6 +139,20 @@ pub fn a_purchase_is_split_at_a_tier(factory: Factory<'_>) {
     shop.bring_back(sold, &[(1, 2)], "b");
     assert_eq!(shop.has(shop.ala, CREDIT), (100, 0, 0));
     shop.bench.verify();
+
+    let findings = |programme: &Programme| {
+        let programme = programme.clone();
+        let found = shop.bench.read(move |work| work.loyalty().check_programme(&programme)).unwrap();
+        found.into_iter().map(|finding| (finding.code, finding.error)).collect::<Vec<_>>()
+    };
+    assert_eq!(findings(&terms), []);
+    // Of an exclusive group one rule is for all of a purchase.
+    let mut exclusive = terms.clone();
+    exclusive.earning.exclusive = vec!["tiers".into()];
+    exclusive.earning.rules.iter_mut().for_each(|rule| rule.stack = "tiers".into());
+    assert!(findings(&exclusive).contains(&("earn.split_exclusive", true)));
+    terms.tiers.clear();
+    assert!(findings(&terms).contains(&("earn.split_unused", false)));
 }
 
 /// S-16: as long as a programme does not say so, what promotes earns all of it as before.

@@ -87,16 +87,24 @@ fn on_history(work: &mut Permit<'_, '_>, event: &PurchaseRecorded, customer: Cus
         return Ok(());
     };
     let branch: Branch = work.get(event.branch)?;
-    tiers::expect(work, &programme.programme, customer.into(), branch.business_day().date_of(event.occurred_at));
+    let date = branch.business_day().date_of(event.occurred_at);
+    tiers::expect(work, &programme.programme, customer.into(), date);
     let Some(book) = open(work, customer)? else { return Ok(()) };
-    let account = book.account().id;
-    let snapshot = snapshot(work, &programme, &branch, (account, customer), event.occurred_at)?;
+    // As what they bought then is not known here, and gives nothing.
+    let snapshot = Snapshot {
+        tiers: Vec::new(),
+        customer_groups: Vec::new(),
+        partner_groups: Vec::new(),
+        raised: Vec::new(),
+        date,
+        time: branch.zone.local(event.occurred_at).1,
+    };
     let lines = base_lines(&event.lines, &event.tenders, &programme.programme, &programme.tree);
     let terms = &programme.programme.earning;
     let sheet = PurchaseSheet {
         purchase_id: event.purchase,
         version: Version::FIRST,
-        account_id: account,
+        account_id: book.account().id,
         customer_id: customer,
         branch_id: branch.id,
         programme: programme.number,
