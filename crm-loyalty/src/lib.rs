@@ -272,7 +272,7 @@ impl Module for Loyalty {
 /// # let crm = Crm::builder(MemoryStorage::new()).module(Loyalty::new()).build_blocking()?;
 /// # crm.blocking().run(&Actor::system(), "shop", |work| {
 /// # let branch = work.branches().create(NewBranch::named("Rynek", "Europe/Warsaw", "PLN"))?;
-/// # let zloty = |zloty| Money::new(zloty * 100, branch.currency);
+/// # let zloty = |zloty: i64| Money::new(zloty * 100, branch.currency);
 /// # let credit = Asset::Credit(branch.currency);
 /// # let tea = work.catalog().create_product(NewProduct::service("tea", "Tea", zloty(10)))?.id;
 /// # let ala = work.customers().create(NewCustomer::person("Ala"))?.id;
