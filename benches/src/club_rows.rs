@@ -266,12 +266,14 @@ impl ClubTill {
             quantity: line.quantity,
             base_minor: *base_minor,
             returned: 0,
+            shipped: None,
         };
         let sheet = Sheet {
             snapshot: Snapshot {
                 tiers: Vec::new(),
                 customer_groups: Vec::new(),
                 partner_groups: Vec::new(),
+                raised: Vec::new(),
                 date: self.dates.day.date_of(now),
                 time: self.zone.local(now).1,
             },

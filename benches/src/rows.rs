@@ -238,6 +238,7 @@ fn event(branch: BranchId, customer: CustomerId, purchase: Uuid, total: Money, n
         total,
         deferred: Money::zero(total.currency()),
         history_only: false,
+        to_ship: false,
         occurred_at: now,
         lines: [].into(),
         tenders: [].into(),

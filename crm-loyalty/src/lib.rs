@@ -3,6 +3,7 @@
 //! Its words, values and pure rules are in [`crm_core::loyalty`]; here is what is done with them, and nothing that a third
 //! party's module could not do.
 
+mod ahead;
 pub mod anniversaries;
 pub mod bonus;
 pub mod cards;
@@ -47,6 +48,7 @@ use crm_core::loyalty::tiers::{QualifyingDay, Standing, TierChange};
 use crm_core::module::{Manifest, Module, Permission, Registry};
 use crm_core::purchases::event::PurchaseRecorded;
 use crm_core::returns::event::PurchaseReturned;
+use crm_core::shipping::event::{Shipped, Unshipped};
 use crm_core::work::{Entity, UnitOfWork};
 
 pub use notice::{NOTICES, Notice};
@@ -217,6 +219,8 @@ impl Module for Loyalty {
         registry.on::<PurchaseRecorded>("earn", earning::on_purchase);
         registry.on::<PurchaseReturned>("claw back", earning::on_return);
         registry.on::<InstalmentsCleared>("earn as it is paid", earning::on_cleared);
+        registry.on::<Shipped>("earn as it leaves", earning::on_shipped);
+        registry.on::<Unshipped>("earn as it leaves", earning::on_unshipped);
         registry.invariant("earning.sheets", earning::sheets_agree);
         registry.price_context(tiers::complete);
         registry.invariant("tiers.counts", tiers::counts_agree);
@@ -248,6 +252,46 @@ impl Module for Loyalty {
 }
 
 /// The club, seen from a unit of work: `work.loyalty()`.
+///
+/// ```
+/// # use crm_core::access::Actor;
+/// # use crm_core::branches::NewBranch;
+/// # use crm_core::catalog::NewProduct;
+/// # use crm_core::customers::NewCustomer;
+/// # use crm_core::kernel::money::Money;
+/// # use crm_core::kernel::rate::Rate;
+/// # use crm_core::kernel::time::Zone;
+/// # use crm_core::loyalty::Asset;
+/// # use crm_core::loyalty::earning::{Earn, EarnRule};
+/// # use crm_core::loyalty::programme::Programme;
+/// # use crm_core::purchases::{NewLine, NewPurchase, NewTender};
+/// # use crm_core::{Crm, MemoryStorage, Result};
+/// # use crm_loyalty::programme::NewVersion;
+/// # use crm_loyalty::{Loyalty, WorkLoyalty as _};
+/// # fn main() -> Result<()> {
+/// # let crm = Crm::builder(MemoryStorage::new()).module(Loyalty::new()).build_blocking()?;
+/// # crm.blocking().run(&Actor::system(), "shop", |work| {
+/// # let branch = work.branches().create(NewBranch::named("Rynek", "Europe/Warsaw", "PLN"))?;
+/// # let zloty = |zloty: i64| Money::new(zloty * 100, branch.currency);
+/// # let credit = Asset::Credit(branch.currency);
+/// # let tea = work.catalog().create_product(NewProduct::service("tea", "Tea", zloty(10)))?.id;
+/// # let ala = work.customers().create(NewCustomer::person("Ala"))?.id;
+/// let mut programme = Programme::new("Club", Zone::new("Europe/Warsaw")?);
+/// programme.earning.rules = vec![EarnRule::new("five", credit, Earn::Percent(Rate::percent(5)))];
+/// work.loyalty().save_programme(NewVersion::now(programme))?;
+///
+/// // Every customer is a member; what they buy earns, and what they have pays.
+/// let sale = NewPurchase::of(branch.id, "1", [NewLine::of(tea, 4)], [NewTender::cash_rest()]).by(ala);
+/// work.purchases().record(&sale, "sale 1")?;
+/// assert_eq!(work.loyalty().balances(ala.into())?[&credit].available, 200);
+/// let tenders = [crm_loyalty::redemption::credit(zloty(2)), NewTender::cash_rest()];
+/// let sale = NewPurchase::of(branch.id, "2", [NewLine::of(tea, 1)], tenders).by(ala);
+/// work.purchases().record(&sale, "sale 2")?;
+/// assert_eq!(work.loyalty().balances(ala.into())?[&credit].available, 40, "five per cent of eight");
+/// # Ok::<_, crm_core::Error>(())
+/// # })
+/// # }
+/// ```
 pub struct Club<'w, 't>(pub(crate) &'w mut UnitOfWork<'t>);
 
 /// The operations of the club, as an extension of the unit of work.

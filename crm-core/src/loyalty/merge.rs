@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Asset;
 use super::cards::CardId;
+use super::earning::CounterKey;
 use super::gift_cards::GiftCardId;
 use super::ledger::{AccountId, Lot, LotId};
 use crate::kernel::time::Timestamp;
@@ -19,6 +20,16 @@ pub struct MovedLot {
     pub lot: LotId,
     /// Its id on the other account.
     pub there: LotId,
+    /// How much.
+    pub amount: i64,
+}
+
+/// What was counted for a rule or a limit of the loser's, and is counted for the survivor too since.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JoinedCount {
+    /// The counter.
+    pub counter: CounterKey,
     /// How much.
     pub amount: i64,
 }
@@ -44,6 +55,8 @@ crate::entity! {
         gifts: Json<Vec<GiftCardId>>,
         /// What was counted for tiers, as their room keeps it; null without a programme.
         tiers: Json<serde_json::Value>,
+        /// What was counted for rules and limits of earning.
+        counters: Json<Vec<JoinedCount>>,
     }
 }
 

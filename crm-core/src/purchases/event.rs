@@ -32,6 +32,9 @@ pub struct PurchaseRecorded {
     pub deferred: Money,
     /// Whether it is only here for the record, so that nothing is to be added to it (S-31).
     pub history_only: bool,
+    /// Whether its goods are shipped, and not handed over at the till.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub to_ship: bool,
     /// When it happened.
     pub occurred_at: Timestamp,
     /// What was bought, for handlers; not in the journal, for it is stored with the purchase.

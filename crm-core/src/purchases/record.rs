@@ -92,6 +92,7 @@ pub(crate) fn record(
         total,
         deferred: Money::sum(branch.currency, deferred.map(|minor| Money::new(minor, branch.currency)))?,
         history_only: new.history_only,
+        to_ship: new.to_ship,
         occurred_at,
         lines: lines.clone(),
         tenders: tenders.clone(),

@@ -77,6 +77,19 @@ impl Criteria {
         }
     }
 
+    /// Whether no row with this key can meet the condition, whatever else is in it: a key does not change. Only the plain
+    /// cases are seen, as `account_id = …` with other conditions beside it.
+    pub(super) fn rules_out(&self, schema: &Schema, key: &[Value]) -> bool {
+        let part_of_key = |column: usize| schema.key.iter().position(|at| *at == column).and_then(|at| key.get(at));
+        match self {
+            Self::All(parts) => parts.iter().any(|part| part.rules_out(schema, key)),
+            Self::Any(parts) => parts.iter().all(|part| part.rules_out(schema, key)),
+            Self::Compare(column, Comparison::Equal, value) => part_of_key(*column).is_some_and(|part| part != value),
+            Self::In(column, values) => part_of_key(*column).is_some_and(|part| !values.contains(part)),
+            _ => false,
+        }
+    }
+
     /// Whether the condition asks for a column.
     pub fn mentions(&self, column: usize) -> bool {
         match self {

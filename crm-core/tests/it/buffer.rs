@@ -50,6 +50,8 @@ enum Op {
     Fetch(Vec<u8>, bool),
     FetchStock(u8),
     Select(u8, bool),
+    SelectOf(Vec<u8>),
+    CountStockOf(u8),
     Count(u8),
     Expect(Vec<u8>),
     Flush,
@@ -256,6 +258,22 @@ impl Run<'_> {
                 });
                 self.say("select", rows)?;
             }
+            // Of these keys only: what waits of other rows need not be written for it.
+            Op::SelectOf(ids) => {
+                let ids = ids.iter().map(|id| Value::Uuid(Uuid::from_u128((*id).into())));
+                let of_these = Criteria::In(0, ids.collect());
+                let new = Criteria::Compare(product::name.position(), Comparison::Equal, "new".to_owned().to_value());
+                let rows = self.tx.select(&Query {
+                    criteria: Criteria::All(vec![Criteria::Any(vec![of_these]), new]),
+                    ..everything_of(Product::SCHEMA)
+                });
+                self.say("select of", rows)?;
+            }
+            Op::CountStockOf(id) => {
+                let of_it = Criteria::Compare(0, Comparison::Equal, Value::Uuid(Uuid::from_u128((*id).into())));
+                let counted = self.tx.count(Stock::SCHEMA, &of_it);
+                self.say("count stock of", counted)?;
+            }
             Op::Count(pool) => {
                 let criteria = Criteria::Compare(product::sku.position(), Comparison::Equal, pooled(*pool).to_value());
                 let counted = self.tx.count(Product::SCHEMA, &criteria);
@@ -339,6 +357,8 @@ fn ops() -> impl Strategy<Value = Vec<Op>> {
         2 => (ids(), any::<bool>()).prop_map(|(ids, locked)| Op::Fetch(ids, locked)),
         1 => (1..3_u8).prop_map(Op::FetchStock),
         1 => (0..4_u8, any::<bool>()).prop_map(|(limit, descending)| Op::Select(limit, descending)),
+        2 => ids().prop_map(Op::SelectOf),
+        2 => (1..3_u8).prop_map(Op::CountStockOf),
         1 => (0..3_u8).prop_map(Op::Count),
         1 => ids().prop_map(Op::Expect),
         1 => Just(Op::Flush),

@@ -67,6 +67,49 @@ pub enum Shown {
 impl Club<'_, '_> {
     /// Issues a card to a member. Done once for each `idempotency_key`.
     ///
+    /// ```
+    /// # use crm_core::access::Actor;
+    /// # use crm_core::branches::NewBranch;
+    /// # use crm_core::catalog::NewProduct;
+    /// # use crm_core::customers::NewCustomer;
+    /// # use crm_core::kernel::money::Money;
+    /// # use crm_core::kernel::rate::Rate;
+    /// # use crm_core::kernel::time::Zone;
+    /// # use crm_core::loyalty::Asset;
+    /// # use crm_core::loyalty::earning::{Earn, EarnRule};
+    /// # use crm_core::loyalty::programme::Programme;
+    /// # use crm_core::purchases::{NewLine, NewPurchase, NewTender};
+    /// # use crm_core::{Crm, MemoryStorage, Result};
+    /// # use crm_loyalty::programme::NewVersion;
+    /// # use crm_loyalty::{Loyalty, WorkLoyalty as _};
+    /// # fn main() -> Result<()> {
+    /// # let crm = Crm::builder(MemoryStorage::new()).module(Loyalty::new()).build_blocking()?;
+    /// # crm.blocking().run(&Actor::system(), "shop", |work| {
+    /// # let branch = work.branches().create(NewBranch::named("Rynek", "Europe/Warsaw", "PLN"))?;
+    /// # let zloty = |zloty: i64| Money::new(zloty * 100, branch.currency);
+    /// # let credit = Asset::Credit(branch.currency);
+    /// # let tea = work.catalog().create_product(NewProduct::service("tea", "Tea", zloty(10)))?.id;
+    /// # let ala = work.customers().create(NewCustomer::person("Ala"))?.id;
+    /// # let mut programme = Programme::new("Club", Zone::new("Europe/Warsaw")?);
+    /// # programme.earning.rules = vec![EarnRule::new("five", credit, Earn::Percent(Rate::percent(5)))];
+    /// # work.loyalty().save_programme(NewVersion::now(programme.clone()))?;
+    /// # let sale = |receipt: &str, pieces, tender| NewPurchase::of(branch.id, receipt, [NewLine::of(tea, pieces)], [tender]).by(ala);
+    /// use crm_core::loyalty::cards::BlockReason;
+    /// use crm_loyalty::cards::{NewCard, Shown};
+    /// let card = work.loyalty().issue_card(&NewCard::active(ala), "card 1")?;
+    /// assert!(matches!(work.loyalty().show_card(&card.number, branch.id)?, Shown::Good(_)));
+    ///
+    /// // It is lost: blocked at once. Another is issued in its place, and the old number still finds the member.
+    /// work.loyalty().block_card(card.id, BlockReason::Lost, None)?;
+    /// let new = work.loyalty().replace_card(card.id, None, "card 2")?;
+    /// assert!(matches!(work.loyalty().show_card(&card.number, branch.id)?, Shown::Refused(_)));
+    /// assert_eq!(work.loyalty().card_by_number(&card.number)?.customer_id, ala);
+    /// assert_eq!(new.account_id, card.account_id);
+    /// # Ok::<_, crm_core::Error>(())
+    /// # })
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// [`Error::NotFound`] for a customer out of reach; [`Error::Invalid`] with `card.another` when the account has an active
     /// card and the programme knows no family cards, `code.format` for a number that is none, `card.taken` for one that is

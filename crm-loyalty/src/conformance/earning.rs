@@ -31,23 +31,23 @@ use crate::WorkLoyalty;
 use crate::earning::WhatIf;
 use crate::programme::NewVersion;
 
-const CREDIT: Asset = Asset::Credit(Currency::PLN);
-const POINTS: Asset = Asset::Points;
+pub(super) const CREDIT: Asset = Asset::Credit(Currency::PLN);
+pub(super) const POINTS: Asset = Asset::Points;
 
-fn pln(minor: i64) -> Money {
+pub(super) fn pln(minor: i64) -> Money {
     Money::new(minor, Currency::PLN)
 }
 
 /// A shop in Warsaw with a member and services of 10.00 and 3.33.
-struct Shop {
-    bench: Bench,
-    branch: BranchId,
-    ala: CustomerId,
-    tea: ProductId,
-    cup: ProductId,
+pub(super) struct Shop {
+    pub(super) bench: Bench,
+    pub(super) branch: BranchId,
+    pub(super) ala: CustomerId,
+    pub(super) tea: ProductId,
+    pub(super) cup: ProductId,
 }
 
-fn shop(factory: Factory<'_>) -> Shop {
+pub(super) fn shop(factory: Factory<'_>) -> Shop {
     let bench = open(factory);
     let branch = bench.branch("earning").id;
     let ala = bench.customer(NewCustomer::person("Ala Kot")).id;
@@ -58,7 +58,7 @@ fn shop(factory: Factory<'_>) -> Shop {
     Shop { bench, branch, ala, tea, cup }
 }
 
-fn programme(rules: impl IntoIterator<Item = EarnRule>) -> Programme {
+pub(super) fn programme(rules: impl IntoIterator<Item = EarnRule>) -> Programme {
     Programme {
         point_values: vec![PointValue { currency: Currency::PLN, worth: Rate::percent(50) }],
         earning: EarningTerms { rules: rules.into_iter().collect(), ..EarningTerms::default() },
@@ -66,7 +66,7 @@ fn programme(rules: impl IntoIterator<Item = EarnRule>) -> Programme {
     }
 }
 
-fn percent(key: &str, percent: i64) -> EarnRule {
+pub(super) fn percent(key: &str, percent: i64) -> EarnRule {
     EarnRule::new(key, CREDIT, Earn::Percent(Rate::percent(percent)))
 }
 
@@ -75,37 +75,37 @@ fn points(per: i64) -> EarnRule {
 }
 
 impl Shop {
-    fn save(&self, programme: &Programme) {
+    pub(super) fn save(&self, programme: &Programme) {
         let programme = programme.clone();
         self.bench.run(move |work| work.loyalty().save_programme(NewVersion::now(programme.clone()))).unwrap();
     }
 
-    fn sale(&self, receipt: &str, lines: &[(ProductId, i64)]) -> NewPurchase {
+    pub(super) fn sale(&self, receipt: &str, lines: &[(ProductId, i64)]) -> NewPurchase {
         let lines: Vec<_> = lines.iter().map(|(product, quantity)| NewLine::of(*product, *quantity)).collect();
         NewPurchase::of(self.branch, receipt, lines, [NewTender::cash_rest()]).by(self.ala)
     }
 
-    fn record(&self, new: &NewPurchase) -> PurchaseId {
+    pub(super) fn record(&self, new: &NewPurchase) -> PurchaseId {
         let new = new.clone();
         self.bench.run(move |work| work.purchases().record(&new, &new.receipt_no)).unwrap().purchase
     }
 
-    fn buy(&self, receipt: &str, lines: &[(ProductId, i64)]) -> PurchaseId {
+    pub(super) fn buy(&self, receipt: &str, lines: &[(ProductId, i64)]) -> PurchaseId {
         self.record(&self.sale(receipt, lines))
     }
 
-    fn bring_back(&self, purchase: PurchaseId, lines: &[(u16, i64)], key: &str) {
+    pub(super) fn bring_back(&self, purchase: PurchaseId, lines: &[(u16, i64)], key: &str) {
         let lines: Vec<_> = lines.iter().map(|(line_no, quantity)| NewReturnLine::of(*line_no, *quantity)).collect();
         let (new, key) = (NewReturn::of(purchase, lines), key.to_owned());
         self.bench.run(move |work| work.returns().record(&new, &key)).unwrap();
     }
 
-    fn sheet(&self, purchase: PurchaseId) -> PurchaseSheet {
+    pub(super) fn sheet(&self, purchase: PurchaseId) -> PurchaseSheet {
         self.bench.read(move |work| work.loyalty().points_of(purchase)).unwrap().unwrap()
     }
 
     /// What is on an account: available, pending, debt.
-    fn has(&self, customer: CustomerId, asset: Asset) -> (i64, i64, i64) {
+    pub(super) fn has(&self, customer: CustomerId, asset: Asset) -> (i64, i64, i64) {
         let balance = self.bench.read(move |work| work.find::<Balance>(&(customer.into(), asset))).unwrap();
         balance.map_or((0, 0, 0), |balance| (balance.available, balance.pending, balance.debt))
     }
@@ -115,7 +115,7 @@ impl Shop {
         self.bench.read(move |work| work.select(lot::account_id.eq(account)).all()).unwrap()
     }
 
-    fn entries(&self, customer: CustomerId) -> Vec<Entry> {
+    pub(super) fn entries(&self, customer: CustomerId) -> Vec<Entry> {
         let account: crm_core::loyalty::ledger::AccountId = customer.into();
         self.bench.read(move |work| work.select(entry::account_id.eq(account)).all()).unwrap()
     }

@@ -8,15 +8,19 @@ use crm_core::customers::{Customer, CustomerId, Merge, NewCustomer};
 use crm_core::kernel::currency::Currency;
 use crm_core::loyalty::Asset;
 use crm_core::loyalty::cards::Card;
+use crm_core::loyalty::earning::{Earn, EarnRule, earn_counter};
 use crm_core::loyalty::ledger::rules::{Amounts, sums};
 use crm_core::loyalty::ledger::{
     Account, AccountId, Balance, Entry, EntryKind, Lot, LotId, LotSource, NEVER, PostingAccount, balance,
 };
 use crm_core::loyalty::merge::MemberMerge;
+use crm_core::purchases::{NewLine, NewPurchase, NewTender};
+use crm_core::returns::{NewReturn, NewReturnLine};
 use crm_core::work::{Filter, Permit, Version};
 use crm_core::{Error, Result};
 
-use super::{give, open};
+use super::earning::{Shop, programme, shop};
+use super::{give, open, save};
 use crate::WorkLoyalty as _;
 use crate::cards::NewCard;
 use crate::ledger::{Book, Cause, ClawBack, Give, Policy, Take};
@@ -249,6 +253,41 @@ pub fn taken_back_is_as_before(factory: Factory<'_>) {
         entries_balance(&shop);
         shop.verify();
     }
+}
+
+/// S-38, S-44: what was counted over the purchases of both goes on together; taken back, each has their own again.
+pub fn counts_go_along(factory: Factory<'_>) {
+    let Shop { bench, branch, ala, tea, .. } = shop(factory);
+    let ola = bench.customer(NewCustomer::person("Ola Kot")).id;
+    let third = EarnRule::new("third", POINTS, Earn::Every { give: 50, nth: 3, per_day: None });
+    save(&bench, programme([third]));
+    let buy = |who: CustomerId, receipt: &str| {
+        let lines = [NewLine::of(tea, 1)];
+        let new = NewPurchase::of(branch, receipt, lines, [NewTender::cash_rest()]).by(who);
+        bench.run(move |work| work.purchases().record(&new, &new.receipt_no)).unwrap().purchase
+    };
+    let counts = |who: CustomerId| {
+        let found = bench.read(move |work| work.select(earn_counter::account_id.eq(AccountId::from(who))).all());
+        let counts = found.unwrap().into_iter().map(|one| (one.counts, one.balance));
+        counts.filter(|(_, balance)| *balance != 0).collect::<BTreeMap<_, _>>()
+    };
+    let points = |who: CustomerId| {
+        let found = bench.read(move |work| work.find::<Balance>(&(AccountId::from(who), POINTS))).unwrap();
+        found.map_or(0, |balance| balance.available)
+    };
+    buy(ala, "1");
+    let olas = buy(ola, "2");
+    let before = (counts(ala), counts(ola));
+    merge(&bench, ala, ola, "m").unwrap();
+    unmerge(&bench, ola, "u").unwrap();
+    assert_eq!((counts(ala), counts(ola)), before);
+    merge(&bench, ala, ola, "again").unwrap();
+    buy(ala, "3");
+    assert_eq!(points(ala), 50, "the third of both");
+    let back = NewReturn::of(olas, [NewReturnLine::of(1, 1)]);
+    bench.run(move |work| work.returns().record(&back, "back")).unwrap();
+    assert_eq!((points(ala), counts(ala)["rule:third count 3"]), (0, 2));
+    bench.verify();
 }
 
 /// What keeps a merge from being made or taken back leaves nothing behind.

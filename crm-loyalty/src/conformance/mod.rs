@@ -23,6 +23,7 @@
 pub mod anniversaries;
 pub mod cards;
 pub mod earning;
+pub mod earning_options;
 mod floor;
 pub mod gift_cards;
 pub mod grants;
@@ -58,6 +59,10 @@ macro_rules! loyalty_conformance_tests {
                 purchases_earn_and_returns_take_back, who_earns, versions_and_days,
                 what_is_paid_later_is_earned_later, what_is_counted, returns_in_parts_end_alike, what_if,
             }
+            earning_options {
+                what_is_shipped_is_earned_as_it_leaves, a_purchase_is_split_at_a_tier, a_purchase_is_whole_otherwise,
+                history_counts_for_tiers, payments_move_no_tier,
+            }
             redemption {
                 terms_are_told_and_kept, points_pay_by_their_value, holds_are_captured_voided_or_lapse,
                 accounts_are_frozen_and_closed, payments_come_back, returns_in_parts_end_alike, nothing_is_spent_twice, caps_are_exact,
@@ -88,7 +93,7 @@ macro_rules! loyalty_conformance_tests {
                 are_sold_and_spent, go_back_with_their_line, are_looked_after, fail_all_alike, stop_guessers, need_a_key,
                 race_for_one_card,
             }
-            merged_members { everything_goes_along, taken_back_is_as_before, refusals_leave_nothing }
+            merged_members { everything_goes_along, counts_go_along, taken_back_is_as_before, refusals_leave_nothing }
         }
     };
     (@expand $factory:expr; $($module:ident { $($check:ident),* $(,)? })*) => {$(

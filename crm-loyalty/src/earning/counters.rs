@@ -6,6 +6,7 @@ use crm_core::Result;
 use crm_core::kernel::time::CivilDate;
 use crm_core::loyalty::earning::{CounterKey, Counters, EarnCounter, earn_counter, everybody};
 use crm_core::loyalty::ledger::AccountId;
+use crm_core::loyalty::merge::JoinedCount;
 use crm_core::work::Permit;
 
 /// How far counters are. Those of the member stand under the lock of the account; everybody's are locked, so that nobody
@@ -45,6 +46,24 @@ pub(super) fn move_by(
         work.add(&id, earn_counter::balance, amount, None)?;
     }
     Ok(())
+}
+
+/// Counts for one member what was counted for another who has become one with them (S-44). The other's counters stay as they
+/// are: nobody reads them while the two are one. Both accounts are locked by the caller.
+pub(crate) fn join(work: &mut Permit<'_, '_>, from: AccountId, to: AccountId) -> Result<Vec<JoinedCount>> {
+    let counters = work.select(earn_counter::account_id.eq(from)).all()?;
+    let counted = counters.into_iter().filter(|one| one.balance != 0).map(|one| {
+        let counter = CounterKey { own: true, counts: one.counts, period: one.period };
+        JoinedCount { counter, amount: one.balance }
+    });
+    let joined: Vec<_> = counted.collect();
+    move_by(work, to, joined.iter().map(|one| (one.counter.clone(), one.amount)))?;
+    Ok(joined)
+}
+
+/// Takes a [`join`] back. What returns have taken away meanwhile was the survivor's, whoever had bought it.
+pub(crate) fn part(work: &mut Permit<'_, '_>, survivor: AccountId, joined: &[JoinedCount]) -> Result<()> {
+    move_by(work, survivor, joined.iter().map(|one| (one.counter.clone(), one.amount.saturating_neg())))
 }
 
 fn id(account: AccountId, key: &CounterKey) -> (AccountId, String, CivilDate) {

@@ -2,24 +2,25 @@
 
 use std::collections::BTreeMap;
 
-use crm_core::Result;
 use crm_core::access::Target;
-use crm_core::branches::Branch;
+use crm_core::branches::{Branch, BranchId};
 use crm_core::customers::CustomerId;
 use crm_core::instalments::event::{Cause as ClearedBy, InstalmentsCleared};
 use crm_core::kernel::time::Timestamp;
-use crm_core::loyalty::Asset;
 use crm_core::loyalty::earning::{
-    CounterKey, Occasion, Paid, Plan, PurchaseSheet, Qualifying, Sheet, Snapshot, base_lines,
+    AtThreshold, CounterKey, EarnWhen, Earned, Occasion, Paid, Plan, PurchaseSheet, Qualifying, Sheet, Snapshot,
+    base_lines,
 };
-use crm_core::loyalty::ledger::{Account, AccountId, AccountState, Balance};
+use crm_core::loyalty::ledger::{AccountId, AccountState};
 use crm_core::loyalty::programme::Compiled;
 use crm_core::loyalty::tiers::{Cause, Sums};
 use crm_core::partners::{Membership, Partner, PartnerGroupId};
 use crm_core::purchases::PurchaseId;
 use crm_core::purchases::event::PurchaseRecorded;
 use crm_core::returns::event::PurchaseReturned;
+use crm_core::shipping::event::{Shipped, Unshipped};
 use crm_core::work::{Json, Permit, UnitOfWork, Version};
+use crm_core::{Error, Result};
 
 use super::posting::{Poster, Reason};
 use super::{EARN, counters};
@@ -29,36 +30,34 @@ use crate::{programme, tiers};
 
 /// A purchase of a member earns by the programme of its time (S-11 to S-16, S-46).
 pub(crate) fn on_purchase(work: &mut UnitOfWork<'_>, event: &PurchaseRecorded) -> Result<()> {
-    let Some(customer) = event.customer.filter(|_| !event.history_only) else { return Ok(()) };
+    let Some(customer) = event.customer else { return Ok(()) };
     let target = Target { branch: Some(event.branch), customer: Some(customer), owner: None };
     let mut work = work.permit(EARN, &target)?;
-    let (account, credit) = (AccountId::from(customer), Asset::Credit(event.total.currency()));
-    work.expect::<Account>(&[account]);
-    work.expect::<Balance>(&[(account, Asset::Points), (account, credit)]);
-    work.expect::<Branch>(&[event.branch]);
-    let Some(programme) = programme::current(&mut work, event.occurred_at)? else { return Ok(()) };
-    // Who is no member earns nothing.
-    if work.find::<Account>(&account)?.is_none() {
-        return Ok(());
+    if event.history_only {
+        return on_history(&mut work, event, customer);
     }
+    let Some(programme) = programme::current(&mut work, event.occurred_at)? else { return Ok(()) };
     let branch: Branch = work.get(event.branch)?;
     let date = branch.business_day().date_of(event.occurred_at);
-    tiers::expect(&mut work, &programme.programme, account, date);
-    let mut book = Book::open(&mut work, account)?;
-    if book.account().state == AccountState::Closed {
-        return Ok(());
-    }
+    tiers::expect(&mut work, &programme.programme, customer.into(), date);
+    let Some(mut book) = open(&mut work, customer)? else { return Ok(()) };
     let account = book.account().id;
-    let snapshot = snapshot(&mut work, &programme, &branch, (account, customer), event.occurred_at)?;
+    let mut snapshot = snapshot(&mut work, &programme, &branch, (account, customer), event.occurred_at)?;
     let terms = &programme.programme.earning;
     let lines = base_lines(&event.lines, &event.tenders, &programme.programme, &programme.tree);
+    if terms.at_threshold == AtThreshold::Split {
+        let base = lines.iter().fold(0_i64, |sum, line| sum.saturating_add(line.base_minor));
+        let when = (event.occurred_at, date);
+        snapshot.raised = tiers::raised(&mut work, &programme.programme, book.account(), when, base)?;
+    }
     let occasion =
         Occasion { branch: branch.id, customer, currency: event.total.currency(), snapshot: &snapshot, lines: &lines };
     let due = event.total.minor();
     let paid = Paid { cleared: due.saturating_sub(event.deferred.minor()), due };
     let plan = Plan::new(&programme, occasion);
     let counters = counters::read(&mut work, account, &plan.counters()?)?;
-    let mut earned = plan.earn(&counters, paid)?;
+    let ships = event.to_ship && terms.when == EarnWhen::Fulfilled;
+    let mut earned = plan.earn(&counters, if ships { Paid::NOTHING } else { paid })?;
     counters::move_by(&mut work, account, std::mem::take(&mut earned.moves))?;
     let mut sheet = PurchaseSheet {
         purchase_id: event.purchase,
@@ -69,6 +68,9 @@ pub(crate) fn on_purchase(work: &mut UnitOfWork<'_>, event: &PurchaseRecorded) -
         programme: programme.number,
         document: Json(Sheet::new(snapshot.clone(), &lines, earned, terms, paid)),
     };
+    if ships {
+        sheet.document.0 = sheet.document.0.to_ship();
+    }
     let poster = Poster::new(&programme, &branch, event.occurred_at, Reason::of(&sheet, &branch));
     poster.counted_at_purchase(&mut work, &mut book, &mut sheet.document.0)?;
     poster.bring(&mut work, &mut book, &mut sheet.document.0)?;
@@ -77,11 +79,52 @@ pub(crate) fn on_purchase(work: &mut UnitOfWork<'_>, event: &PurchaseRecorded) -
     work.insert(&sheet)
 }
 
+/// A purchase that is only here for the record earns nothing (S-31), but it was bought: it counts for tiers (S-17, S-18), on
+/// the day it happened, by the base of today's programme, for there need not have been one then.
+fn on_history(work: &mut Permit<'_, '_>, event: &PurchaseRecorded, customer: CustomerId) -> Result<()> {
+    let now = work.now();
+    let Some(programme) = programme::current(work, now)?.filter(|current| !current.programme.tiers.is_empty()) else {
+        return Ok(());
+    };
+    let branch: Branch = work.get(event.branch)?;
+    let date = branch.business_day().date_of(event.occurred_at);
+    tiers::expect(work, &programme.programme, customer.into(), date);
+    let Some(book) = open(work, customer)? else { return Ok(()) };
+    // As what they bought then is not known here, and gives nothing.
+    let snapshot = Snapshot {
+        tiers: Vec::new(),
+        customer_groups: Vec::new(),
+        partner_groups: Vec::new(),
+        raised: Vec::new(),
+        date,
+        time: branch.zone.local(event.occurred_at).1,
+    };
+    let lines = base_lines(&event.lines, &event.tenders, &programme.programme, &programme.tree);
+    let terms = &programme.programme.earning;
+    let sheet = PurchaseSheet {
+        purchase_id: event.purchase,
+        version: Version::FIRST,
+        account_id: book.account().id,
+        customer_id: customer,
+        branch_id: branch.id,
+        programme: programme.number,
+        document: Json(Sheet::new(snapshot, &lines, Earned::default(), terms, Paid::FULLY)),
+    };
+    qualify(work, &book, &sheet, Qualifying::default())?;
+    book.close(work)?;
+    work.insert(&sheet)
+}
+
+/// The book of a member; nothing for who is no member, or no longer.
+fn open(work: &mut Permit<'_, '_>, customer: CustomerId) -> Result<Option<Book>> {
+    match Book::open(work, customer.into()) {
+        Err(Error::NotFound { .. }) => Ok(None),
+        opened => opened.map(|book| Some(book).filter(|book| book.account().state != AccountState::Closed)),
+    }
+}
+
 /// What a purchase has earned is taken back with its goods, by what was stored with it (S-28, S-50).
 pub(crate) fn on_return(work: &mut UnitOfWork<'_>, event: &PurchaseReturned) -> Result<()> {
-    if event.history_only {
-        return Ok(());
-    }
     let target = Target { branch: Some(event.branch), customer: event.customer, owner: None };
     let mut work = work.permit(EARN, &target)?;
     let now = work.now();
@@ -99,6 +142,40 @@ pub(crate) fn on_cleared(work: &mut UnitOfWork<'_>, event: &InstalmentsCleared) 
         sheet.paid = Paid { cleared: event.cleared.minor(), due: event.due.minor() };
         // Of a return the goods are told next: only then is it known what is kept.
         event.cause != ClearedBy::Return
+    })
+}
+
+/// Of what is shipped is earned as it leaves, where the programme says so (S-12).
+pub(crate) fn on_shipped(work: &mut UnitOfWork<'_>, event: &Shipped) -> Result<()> {
+    left(
+        work,
+        (event.branch, event.customer),
+        event.purchase,
+        event.lines.iter().map(|line| (line.line_no, line.quantity)),
+    )
+}
+
+/// What has not left after all is no longer earned (S-12).
+pub(crate) fn on_unshipped(work: &mut UnitOfWork<'_>, event: &Unshipped) -> Result<()> {
+    let lines = event.lines.iter().map(|line| (line.line_no, line.quantity.saturating_neg()));
+    left(work, (event.branch, event.customer), event.purchase, lines)
+}
+
+fn left(
+    work: &mut UnitOfWork<'_>,
+    (branch, customer): (BranchId, Option<CustomerId>),
+    purchase: PurchaseId,
+    lines: impl Iterator<Item = (u16, i64)>,
+) -> Result<()> {
+    let target = Target { branch: Some(branch), customer, owner: None };
+    let mut work = work.permit(EARN, &target)?;
+    if !work.find::<PurchaseSheet>(&purchase)?.is_some_and(|sheet| sheet.document.0.is_shipped()) {
+        return Ok(());
+    }
+    let now = work.now();
+    change(&mut work, purchase, now, |sheet| {
+        sheet.left(lines);
+        true
     })
 }
 
@@ -186,5 +263,5 @@ fn snapshot(
     {
         partner_groups = partner.groups.0;
     }
-    Ok(Snapshot { tiers, customer_groups, partner_groups, date, time: branch.zone.local(at).1 })
+    Ok(Snapshot { tiers, customer_groups, partner_groups, raised: Vec::new(), date, time: branch.zone.local(at).1 })
 }

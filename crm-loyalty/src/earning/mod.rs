@@ -7,7 +7,8 @@ mod posting;
 mod service;
 mod what_if;
 
-pub(crate) use hooks::{on_cleared, on_purchase, on_return};
+pub(crate) use counters::{join, part};
+pub(crate) use hooks::{on_cleared, on_purchase, on_return, on_shipped, on_unshipped};
 pub(crate) use invariants::sheets_agree;
 pub use service::{EARN, READ};
 pub use what_if::{Difference, MemberDifference, Report, WHAT_IF, WhatIf};

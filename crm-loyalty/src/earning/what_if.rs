@@ -13,7 +13,7 @@ use crm_core::kernel::page::{Cursor, Limit};
 use crm_core::kernel::time::Timestamp;
 use crm_core::loyalty::Asset;
 use crm_core::loyalty::earning::{
-    Basis, CounterKey, Counters, Earned, Occasion, Paid, Plan, PurchaseSheet, Sheet, base_lines,
+    Basis, CounterKey, Counters, EarnWhen, Earned, Occasion, Paid, Plan, PurchaseSheet, Sheet, base_lines,
 };
 use crm_core::loyalty::ledger::{Account, AccountKind, account};
 use crm_core::loyalty::programme::{Compiled, Programme, ProgrammeVersion};
@@ -99,6 +99,49 @@ impl Club<'_, '_> {
     /// Members had the tiers they had. Everybody's budgets are used in the order of members here, and of time there; what
     /// counters said then is known, so only what differs is counted anew. An unchanged programme differs in nothing
     /// (T-21).
+    ///
+    /// ```
+    /// # use crm_core::access::Actor;
+    /// # use crm_core::branches::NewBranch;
+    /// # use crm_core::catalog::NewProduct;
+    /// # use crm_core::customers::NewCustomer;
+    /// # use crm_core::kernel::money::Money;
+    /// # use crm_core::kernel::rate::Rate;
+    /// # use crm_core::kernel::time::Zone;
+    /// # use crm_core::loyalty::Asset;
+    /// # use crm_core::loyalty::earning::{Earn, EarnRule};
+    /// # use crm_core::loyalty::programme::Programme;
+    /// # use crm_core::purchases::{NewLine, NewPurchase, NewTender};
+    /// # use crm_core::{Crm, MemoryStorage, Result};
+    /// # use crm_loyalty::programme::NewVersion;
+    /// # use crm_loyalty::{Loyalty, WorkLoyalty as _};
+    /// # fn main() -> Result<()> {
+    /// # let crm = Crm::builder(MemoryStorage::new()).module(Loyalty::new()).build_blocking()?;
+    /// # crm.blocking().run(&Actor::system(), "shop", |work| {
+    /// # let branch = work.branches().create(NewBranch::named("Rynek", "Europe/Warsaw", "PLN"))?;
+    /// # let zloty = |zloty: i64| Money::new(zloty * 100, branch.currency);
+    /// # let credit = Asset::Credit(branch.currency);
+    /// # let tea = work.catalog().create_product(NewProduct::service("tea", "Tea", zloty(10)))?.id;
+    /// # let ala = work.customers().create(NewCustomer::person("Ala"))?.id;
+    /// # let mut programme = Programme::new("Club", Zone::new("Europe/Warsaw")?);
+    /// # programme.earning.rules = vec![EarnRule::new("five", credit, Earn::Percent(Rate::percent(5)))];
+    /// # work.loyalty().save_programme(NewVersion::now(programme.clone()))?;
+    /// # let sale = |receipt: &str, pieces, tender| NewPurchase::of(branch.id, receipt, [NewLine::of(tea, pieces)], [tender]).by(ala);
+    /// # work.purchases().record(&sale("1", 4, NewTender::cash_rest()), "1")?;
+    /// use crm_loyalty::earning::WhatIf;
+    /// programme.earning.rules[0].earn = Earn::Percent(Rate::percent(6));
+    /// let asked = WhatIf { programme, from: None, until: None };
+    /// let mut told = Vec::new();
+    /// let report = work.loyalty().what_if(&asked, |member| {
+    ///     told.push(member.customer);
+    ///     Ok(())
+    /// })?;
+    /// assert_eq!((report.assets[&credit].recorded, report.assets[&credit].more()), (200, 40));
+    /// assert_eq!(told, [ala]);
+    /// # Ok::<_, crm_core::Error>(())
+    /// # })
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// The code of the first finding that would keep the programme from being saved; the first error of `each`.
@@ -237,6 +280,10 @@ impl Replay<'_> {
         }
         let terms = &self.compiled.programme.earning;
         let mut sheet = Sheet::new(snapshot, &is.0, is.1, terms, recorded.sheet.paid);
+        if leaves(&self.compiled, recorded) {
+            sheet = sheet.to_ship();
+            sheet.left(recorded.sheet.lines.iter().map(|line| (line.line_no, line.shipped.unwrap_or(0))));
+        }
         sheet.came_back(recorded.sheet.lines.iter().map(|line| (line.line_no, line.returned)));
         for (portion, target) in sheet.portions.iter().zip(sheet.targets()?) {
             let sum = would.entry(portion.asset).or_default();
@@ -294,6 +341,11 @@ impl Replay<'_> {
     }
 }
 
+/// Whether a purchase earns by a programme as its goods leave. Of those that did not then it is not known when they left.
+fn leaves(programme: &Compiled, recorded: &Recorded) -> bool {
+    programme.programme.earning.when == EarnWhen::Fulfilled && recorded.sheet.is_shipped()
+}
+
 /// What a purchase earns by a programme, with the counters as they were then, and further.
 fn earn(
     programme: &Compiled,
@@ -309,6 +361,7 @@ fn earn(
     let later = tenders.iter().filter(|tender| tender.paid_later).map(|tender| tender.amount_minor);
     let due = purchase.total_minor;
     let paid = Paid { cleared: due.saturating_sub(later.fold(0, i64::saturating_add)), due };
+    let paid = if leaves(programme, recorded) { Paid::NOTHING } else { paid };
     let plan = Plan::new(programme, occasion);
     let then: Counters = sheet.counters.iter().cloned().collect();
     let at = |key: CounterKey| {
@@ -332,6 +385,7 @@ fn counted(earned: &Earned) -> BTreeMap<Asset, i64> {
 
 /// Purchases that have a sheet, in the order of the ids.
 fn recorded(work: &mut Permit<'_, '_>, ids: &[PurchaseId]) -> Result<Vec<Recorded>> {
+    // Nothing was earned with what is only here for the record.
     let sheets: Vec<PurchaseSheet> = work.get_many(ids)?.into_iter().flatten().collect();
     let ids: Vec<_> = sheets.iter().map(|sheet| sheet.purchase_id).collect();
     if ids.is_empty() {
@@ -348,7 +402,7 @@ fn recorded(work: &mut Permit<'_, '_>, ids: &[PurchaseId]) -> Result<Vec<Recorde
     }
     let recorded = sheets.into_iter().zip(purchases).filter_map(|(sheet, purchase)| {
         Some(Recorded {
-            purchase: purchase?,
+            purchase: purchase.filter(|purchase| !purchase.history_only)?,
             lines: lines.remove(&sheet.purchase_id).unwrap_or_default(),
             tenders: tenders.remove(&sheet.purchase_id).unwrap_or_default(),
             number: sheet.programme,

@@ -40,6 +40,60 @@ impl Club<'_, '_> {
     /// Brings a gift card to life that was paid for: its money is on an account of its own from now on. Done once for each
     /// `idempotency_key`.
     ///
+    /// ```
+    /// # use crm_core::access::Actor;
+    /// # use crm_core::accounts::{Key, Source};
+    /// # use crm_core::branches::NewBranch;
+    /// # use crm_core::catalog::NewProduct;
+    /// # use crm_core::kernel::money::Money;
+    /// # use crm_core::kernel::time::Zone;
+    /// # use crm_core::loyalty::programme::Programme;
+    /// # use crm_core::purchases::{NewLine, NewPurchase, NewTender};
+    /// # use crm_core::{Crm, Error, MemoryStorage, Result};
+    /// # use crm_loyalty::gift_cards::{Activation, CrmGiftDesk as _, GIFT_CARD, GiftTender, NewBatch, ShowGift};
+    /// # use crm_loyalty::programme::NewVersion;
+    /// # use crm_loyalty::{Loyalty, WorkLoyalty as _};
+    /// # fn main() -> Result<()> {
+    /// # let loyalty = Loyalty::new().gift_card_key(Key::new(*b"0123456789abcdef0123456789abcdeF")?);
+    /// # let crm = Crm::builder(MemoryStorage::new()).module(loyalty).build_blocking()?;
+    /// # let system = Actor::system();
+    /// # let (branch, tea, gift) = crm.blocking().run(&system, "shop", |work| {
+    /// #     let branch = work.branches().create(NewBranch::named("Rynek", "Europe/Warsaw", "PLN"))?;
+    /// #     let price = |minor| Money::new(minor, branch.currency);
+    /// #     let tea = work.catalog().create_product(NewProduct::service("tea", "Tea", price(1_000)))?.id;
+    /// #     let gift = work.catalog().create_product(NewProduct::service("gift", "Gift card", price(5_000)))?.id;
+    /// #     let mut programme = Programme::new("Club", Zone::new("Europe/Warsaw")?);
+    /// #     programme.gift_cards.products = vec![gift];
+    /// #     work.loyalty().save_programme(NewVersion::now(programme))?;
+    /// #     Ok::<_, Error>((branch, tea, gift))
+    /// # })?;
+    /// # let currency = branch.currency;
+    /// // Made and printed; the codes are in this answer and nowhere else. Then handed out, sold, and brought to life.
+    /// let code = crm.blocking().run(&system, "sell a gift card", move |work| {
+    ///     let new = NewBatch { name: "A".into(), branch: None, face: Money::new(5_000, currency), size: 1 };
+    ///     let made = work.loyalty().make_gift_batch(&new)?;
+    ///     work.loyalty().release_gift_batch(made.batch.id)?;
+    ///     let sale = NewPurchase::of(branch.id, "1", [NewLine::of(gift, 1)], [NewTender::cash_rest()]);
+    ///     let purchase = work.purchases().record(&sale, "1")?.purchase;
+    ///     let card = made.cards().next().expect("one was made");
+    ///     let new = Activation { serial: card.serial.to_owned(), purchase, line_no: 1, owner: None };
+    ///     work.loyalty().activate_gift_card(&new, "card 1")?;
+    ///     Ok::<_, Error>(card.code.expose())
+    /// })?;
+    ///
+    /// // Shown at the desk, which counts attempts; the ticket pays once.
+    /// let show = ShowGift { code, branch: branch.id, customer: None, source: Source::new("till 1") };
+    /// let shown = crm.blocking().wait(crm.gift_desk().show(&system, &show))?;
+    /// assert_eq!(shown.balance, Money::new(5_000, currency));
+    /// let tender = NewTender::of(GIFT_CARD, Money::new(1_000, currency)).with_details(&GiftTender { ticket: shown.ticket })?;
+    /// crm.blocking().run(&system, "sale", move |work| {
+    ///     let sale = NewPurchase::of(branch.id, "2", [NewLine::of(tea, 1)], [tender.clone()]);
+    ///     work.purchases().record(&sale, "2").map(|_| ())
+    /// })?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// [`Error::NotFound`] for a purchase or a card out of reach; [`Error::Invalid`] with `gift_card.product` when the line
     /// sells no gift cards, `gift_card.face` when a piece of it costs something else, `gift_card.not_paid` when the

@@ -11,7 +11,7 @@ use crm_core::work::{Json, Permit, UnitOfWork};
 use crm_core::{Error, Result};
 
 use crate::ledger::{Book, Cause, enrol};
-use crate::{cards, programme, tiers};
+use crate::{cards, earning, programme, tiers};
 
 /// Permission to move what a member has to another; the club itself does when two customers become one.
 pub const MERGE: &str = "loyalty.merge";
@@ -58,6 +58,7 @@ pub(crate) fn on_merged(work: &mut UnitOfWork<'_>, event: &CustomersMerged) -> R
         Some(current) => kept(&tiers::join(work, &current.programme, &survivor, &loser)?)?,
         None => serde_json::Value::Null,
     };
+    let counters = earning::join(work, from, to)?;
     let cards = work.select(card::account_id.eq(from)).all()?;
     let moved_cards = cards.iter().map(|card| card.id).collect();
     cards.into_iter().try_for_each(|card| cards::re_key(work, card, &survivor))?;
@@ -72,6 +73,7 @@ pub(crate) fn on_merged(work: &mut UnitOfWork<'_>, event: &CustomersMerged) -> R
         cards: Json(moved_cards),
         gifts: Json(gifts),
         tiers: Json(tiers),
+        counters: Json(counters),
     })
 }
 
@@ -115,6 +117,7 @@ pub(crate) fn on_unmerged(work: &mut UnitOfWork<'_>, event: &CustomersUnmerged) 
         let joined = joined.map_err(|error| Error::backend("the counters of a merge", error))?;
         tiers::part(work, &current.programme, &survivor, &joined)?;
     }
+    earning::part(work, from, &merge.counters.0)?;
     for card in cards_that_go_back(work, from, &merge.cards.0)? {
         cards::re_key(work, card, &member)?;
     }

@@ -123,6 +123,13 @@ pub(crate) fn current(work: &mut Permit<'_, '_>, at: Timestamp) -> Result<Option
     Ok(in_force(intervals, at).and_then(|place| versions.get(place)).cloned())
 }
 
+/// Says that [`current`] will be asked.
+pub(crate) fn expect(work: &mut Permit<'_, '_>) {
+    let nil = Uuid::nil();
+    work.expect::<ProgrammeState>(&[nil.into()]);
+    work.expect::<CategoryTreeState>(&[nil.into()]);
+}
+
 /// A version, whether it is in force or not.
 pub(crate) fn numbered(work: &mut Permit<'_, '_>, number: u32) -> Result<Arc<Compiled>> {
     let versions = versions(work)?;

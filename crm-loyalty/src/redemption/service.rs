@@ -108,6 +108,53 @@ impl Club<'_, '_> {
 
     /// Sets something aside, so that nobody else can use it until it is paid with, freed, or lapses (S-08).
     ///
+    /// ```
+    /// # use crm_core::access::Actor;
+    /// # use crm_core::branches::NewBranch;
+    /// # use crm_core::catalog::NewProduct;
+    /// # use crm_core::customers::NewCustomer;
+    /// # use crm_core::kernel::money::Money;
+    /// # use crm_core::kernel::rate::Rate;
+    /// # use crm_core::kernel::time::Zone;
+    /// # use crm_core::loyalty::Asset;
+    /// # use crm_core::loyalty::earning::{Earn, EarnRule};
+    /// # use crm_core::loyalty::programme::Programme;
+    /// # use crm_core::purchases::{NewLine, NewPurchase, NewTender};
+    /// # use crm_core::{Crm, MemoryStorage, Result};
+    /// # use crm_loyalty::programme::NewVersion;
+    /// # use crm_loyalty::{Loyalty, WorkLoyalty as _};
+    /// # fn main() -> Result<()> {
+    /// # let crm = Crm::builder(MemoryStorage::new()).module(Loyalty::new()).build_blocking()?;
+    /// # crm.blocking().run(&Actor::system(), "shop", |work| {
+    /// # let branch = work.branches().create(NewBranch::named("Rynek", "Europe/Warsaw", "PLN"))?;
+    /// # let zloty = |zloty: i64| Money::new(zloty * 100, branch.currency);
+    /// # let credit = Asset::Credit(branch.currency);
+    /// # let tea = work.catalog().create_product(NewProduct::service("tea", "Tea", zloty(10)))?.id;
+    /// # let ala = work.customers().create(NewCustomer::person("Ala"))?.id;
+    /// # let mut programme = Programme::new("Club", Zone::new("Europe/Warsaw")?);
+    /// # programme.earning.rules = vec![EarnRule::new("five", credit, Earn::Percent(Rate::percent(5)))];
+    /// # work.loyalty().save_programme(NewVersion::now(programme.clone()))?;
+    /// # let sale = |receipt: &str, pieces, tender| NewPurchase::of(branch.id, receipt, [NewLine::of(tea, pieces)], [tender]).by(ala);
+    /// # work.purchases().record(&sale("1", 10, NewTender::cash_rest()), "1")?;
+    /// use crm_loyalty::redemption::{NewHolding, Query, credit as with_credit, with_hold};
+    /// let (account, asset, due) = (ala.into(), credit, zloty(10));
+    /// let query = Query { account, asset, branch: branch.id, due, requested: None };
+    /// let usable = work.loyalty().usable(&query)?;
+    /// assert_eq!(usable.worth, zloty(5), "all of it: no term of the programme binds");
+    ///
+    /// // Nobody else can use it now; the till pays with it when the rest is paid.
+    /// let new = NewHolding { account, asset, branch: branch.id, due, amount: zloty(3), minutes: Some(5), card: None };
+    /// let holding = work.loyalty().hold(&new, "hold 1")?;
+    /// assert_eq!(work.loyalty().usable(&query)?.worth, zloty(2));
+    /// let tender = with_hold(with_credit(holding.worth), holding.hold);
+    /// let new = NewPurchase::of(branch.id, "2", [NewLine::of(tea, 1)], [tender, NewTender::cash_rest()]).by(ala);
+    /// work.purchases().record(&new, "2")?;
+    /// assert_eq!(work.loyalty().balances(ala.into())?[&credit].held, 0);
+    /// # Ok::<_, crm_core::Error>(())
+    /// # })
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As [`usable`](Self::usable); [`Error::Invalid`] with the rule that says why it is not so much: `redeem.not_enough`,
     /// `redeem.invoice_cap`, `redeem.daily_cap`, `redeem.cash_part`, `redeem.minimum`; `card.refused` for a card that is not

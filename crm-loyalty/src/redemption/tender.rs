@@ -14,6 +14,7 @@ use uuid::Uuid;
 use super::service::{Asking, REDEEM, redeem, refuse_less};
 use super::terms::{restored_until, terms};
 use crate::ledger::{Book, Cause};
+use crate::{ahead, programme, tiers};
 
 /// The tender that pays with the customer's credit.
 pub const CREDIT: &str = "credit";
@@ -65,7 +66,11 @@ impl TenderMethod for Redeeming {
             Some(details) => Details::deserialize(details).map_err(|_| Error::invalid("details", "tender.details"))?,
             None => Details::default(),
         };
+        ahead::of_purchase(&mut work, customer, purchase.branch_id, purchase.currency);
         let mut book = Book::open(&mut work, customer.into())?;
+        if let Some(programme) = programme::current(&mut work, purchase.occurred_at)? {
+            tiers::expect(&mut work, &programme.programme, book.account().id, purchase.business_date);
+        }
         let hold = if let Some(hold) = details.hold {
             self.capture(&mut work, &mut book, payment, hold)?;
             hold

@@ -23,7 +23,7 @@ use super::link;
 use super::reward::{self, Rewarding};
 use super::service::REWARD;
 use crate::members::members;
-use crate::programme;
+use crate::{ahead, programme};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -61,6 +61,7 @@ pub(crate) fn on_purchase(work: &mut UnitOfWork<'_>, event: &PurchaseRecorded) -
     let Some(referee) = event.customer.filter(|_| !event.history_only) else { return Ok(()) };
     let target = Target { branch: Some(event.branch), customer: Some(referee), owner: None };
     let mut work = work.permit(REWARD, &target)?;
+    ahead::of_purchase(&mut work, referee, event.branch, event.total.currency());
     let Some(referral) = work.find::<Referral>(&referee)? else { return Ok(()) };
     // Only what was bought since they were brought counts.
     if referral.barred.is_some() || event.occurred_at < referral.since {

@@ -1,6 +1,7 @@
 //! Counting a purchase or a return on the ladders of the programme, by key.
 
 use crm_core::kernel::time::{BusinessDay, CivilDate, Timestamp};
+use crm_core::loyalty::earning::Raised;
 use crm_core::loyalty::ledger::{Account, AccountId};
 use crm_core::loyalty::programme::Programme;
 use crm_core::loyalty::tiers::event::{TierLowered, TierOf, TierReached};
@@ -73,6 +74,42 @@ pub(crate) fn post(
     }
     add(work, account.id, posting.on, posting.sums)?;
     counted.into_iter().try_for_each(|(standing, new, changes)| store(work, account, standing, new, &changes, note))
+}
+
+/// Where on its way a purchase raises a member, and to which tiers (S-16). A ladder on which they have another tier by now
+/// than at the time of the purchase raises nobody then.
+pub(crate) fn raised(
+    work: &mut Permit<'_, '_>,
+    programme: &Programme,
+    account: &Account,
+    (at, on): (Timestamp, CivilDate),
+    money: i64,
+) -> Result<Vec<Raised>> {
+    let (day, now) = (programme.dates().day, work.now());
+    let found = work.get_many::<Standing>(&keys_of(programme, account.id))?;
+    let (mut tiers, mut steps) = (Vec::with_capacity(found.len()), Vec::new());
+    for (place, (ladder, found)) in programme.tiers.iter().zip(found).enumerate() {
+        let rules = Rules::new(ladder, &day);
+        let before = tier_at(work, ladder, &day, account.id, found.clone(), at)?;
+        tiers.push(before);
+        let mut standing = found.map_or_else(|| first(work, &rules, account), Ok)?;
+        let mut days = |days| days_of(work, account.id, days);
+        rules.settle(&mut standing, now, &mut days)?;
+        if standing.tier_id == before {
+            let raised = rules.raised_by(&standing, now, (on, money), &mut days)?;
+            steps.extend(raised.into_iter().map(|(after, tier)| (after, place, tier)));
+        }
+    }
+    steps.sort_unstable();
+    let mut raised = Vec::<Raised>::new();
+    for (after, place, tier) in steps {
+        if let Some(of_ladder) = tiers.get_mut(place) {
+            *of_ladder = tier;
+        }
+        raised.retain(|step| step.after != after);
+        raised.push(Raised { after, tiers: tiers.iter().flatten().copied().collect() });
+    }
+    Ok(raised)
 }
 
 /// The tiers a member has at an instant, one of each ladder on which they have one: before what is bought then is counted

@@ -102,4 +102,32 @@ proptest! {
             now
         });
     }
+
+    /// S-16: where a purchase raises somebody is where they would be raised if it was paid unit by unit.
+    #[test]
+    fn a_purchase_raises_where_each_unit_would(ladder in any_ladder(), steps in any_history(12), money in 0..450_i64) {
+        let mut now: Timestamp = "2024-01-10T10:00:00Z".parse().unwrap();
+        let mut keeper = InMemory::new(&ladder, now);
+        live(&ladder, &steps, now, &mut keeper, |hours| {
+            now = now.checked_add_micros(i64::from(hours) * 3_600_000_000).unwrap();
+            now
+        });
+        let standing = keeper.standing(0, now);
+        let (rules, on) = (Rules::new(&ladder, &keeper.day), keeper.day.date_of(now));
+        let mut tier = standing.tier_id;
+        let mut expected = Vec::new();
+        for amount in 0..money {
+            let mut then = standing.clone();
+            let paid = Day { on, sums: Sums { amount, count: 0, points: 0 } };
+            rules.count(&mut then, now, paid, Cause::Purchase, &mut among(&keeper.days[0])).unwrap();
+            if then.tier_id != tier {
+                expected.push((amount, then.tier_id));
+                tier = then.tier_id;
+            }
+        }
+        let raised = rules.raised_by(&standing, now, (on, money), &mut among(&keeper.days[0])).unwrap();
+        // Before the first unit nothing is raised by the purchase.
+        expected.retain(|(after, _)| *after > 0);
+        prop_assert_eq!(raised, expected);
+    }
 }

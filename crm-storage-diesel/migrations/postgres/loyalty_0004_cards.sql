@@ -109,6 +109,7 @@ CREATE TABLE crm_member_merges (
     cards jsonb NOT NULL,
     gifts jsonb NOT NULL,
     tiers jsonb NOT NULL,
+    counters jsonb NOT NULL,
     CONSTRAINT crm_member_merges_pk PRIMARY KEY (loser_id),
     CONSTRAINT crm_member_merges_loser_id_fk FOREIGN KEY (loser_id) REFERENCES crm_loyalty_accounts (id),
     CONSTRAINT crm_member_merges_survivor_id_fk FOREIGN KEY (survivor_id) REFERENCES crm_loyalty_accounts (id)

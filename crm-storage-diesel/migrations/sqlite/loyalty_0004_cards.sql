@@ -110,6 +110,7 @@ CREATE TABLE crm_member_merges (
     cards TEXT NOT NULL,
     gifts TEXT NOT NULL,
     tiers TEXT NOT NULL,
+    counters TEXT NOT NULL,
     CONSTRAINT crm_member_merges_pk PRIMARY KEY (loser_id),
     CONSTRAINT crm_member_merges_loser_id_fk FOREIGN KEY (loser_id) REFERENCES crm_loyalty_accounts (id),
     CONSTRAINT crm_member_merges_survivor_id_fk FOREIGN KEY (survivor_id) REFERENCES crm_loyalty_accounts (id)

@@ -28,8 +28,8 @@ const RELEASED: &[(&str, u32, Dialect, &str)] = &[
     ("loyalty", 2, Dialect::Postgres, "097efc96e7985d34c252d00c48b6f882ff014bfda0b97b670f0c619586f9bfcc"),
     ("loyalty", 3, Dialect::Sqlite, "3a8827e3b19df4b0e6c8bc50a00b9b7379b5f0a5ad42f1ce0f4fb98ec3498ca8"),
     ("loyalty", 3, Dialect::Postgres, "1d2cea1ac8878e78b04ed28b06ac403d592fd792a8e2bcf7c24fbd2f5b39c432"),
-    ("loyalty", 4, Dialect::Sqlite, "62847f217fcc2bebcb32bde6ca0b214376fadabb9b58232295b80fd31d7666bf"),
-    ("loyalty", 4, Dialect::Postgres, "19ccec3745951ee56c840fddc02f08db25b7b6a380d85f1ab41434159d6f6525"),
+    ("loyalty", 4, Dialect::Sqlite, "76533f186fb4eff149b12902453448037b1608c1e97670b5f3e80d30963274a4"),
+    ("loyalty", 4, Dialect::Postgres, "0156d9c359d035cb9f6adffad1e9c62743191275a2574d40b401eab95b2f3737"),
     ("loyalty", 5, Dialect::Sqlite, "e023d160496bec7908b5d1abfc97fa11dccfc5da9240976f83e3ed048280f55a"),
     ("loyalty", 5, Dialect::Postgres, "c94039337fe2141821890b45e43cc80368366ec139d18e960dc36cedaf0a59a5"),
 ];

@@ -1,7 +1,7 @@
 //! What is wrong with rules of earning, each by itself and with each other.
 
 use super::amounts::rate;
-use super::model::{Available, Earn, EarnLimit, EarnRule, EarningTerms, Goods, LimitCap, OnReturn};
+use super::model::{AtThreshold, Available, Earn, EarnLimit, EarnRule, EarningTerms, Goods, LimitCap, OnReturn};
 use super::plan::currencies;
 use crate::kernel::calendar::Span;
 use crate::kernel::input::required_text;
@@ -64,6 +64,13 @@ fn of_terms(programme: &Programme, tree: &CategoryTree) -> Vec<Finding> {
         matches!(cap.asset, Asset::Gift(_)) || cap.at_most.is_some_and(|most| most <= 0) || no_cap(&cap.limits)
     });
     let points = terms.rules.iter().any(|rule| rule.asset == Asset::Points);
+    let split = terms.at_threshold == AtThreshold::Split;
+    let by_tier = |rule: &&EarnRule| {
+        let in_proportion = matches!(rule.earn, Earn::Percent(_) | Earn::Rate { .. } | Earn::Boost(_));
+        in_proportion && !rule.audience.tiers.is_empty()
+    };
+    // Of such a group one rule applies to all of a purchase.
+    let split_group = split && terms.rules.iter().filter(by_tier).any(|rule| terms.exclusive.contains(&rule.stack));
     let long = [
         terms.rules.len(),
         terms.caps.len(),
@@ -74,6 +81,7 @@ fn of_terms(programme: &Programme, tree: &CategoryTree) -> Vec<Finding> {
     let mut findings: Vec<_> = [
         ("earning.base", "earn.category", unknown(&terms.base.excluded_categories)),
         ("earning.exclusive", "earn.stack_assets", terms.exclusive.iter().any(mixed)),
+        ("earning.exclusive", "earn.split_exclusive", split_group),
         ("earning.caps", "earn.nothing", caps_wrong),
         ("earning", "earn.too_many", long.into_iter().any(|length| length > MAX_LIST)),
     ]
@@ -83,6 +91,9 @@ fn of_terms(programme: &Programme, tree: &CategoryTree) -> Vec<Finding> {
     .collect();
     if let Some(stack) = terms.exclusive.iter().find(unused) {
         findings.push(Finding::warning(format!("earning.exclusive.{stack}"), "earn.exclusive_unused", None));
+    }
+    if split && (programme.tiers.is_empty() || !terms.rules.iter().any(|rule| by_tier(&rule))) {
+        findings.push(Finding::warning("earning.at_threshold", "earn.split_unused", None));
     }
     if points && programme.point_values.is_empty() {
         findings.push(Finding::warning("point_values", "programme.no_point_value", None));

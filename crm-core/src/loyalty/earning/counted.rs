@@ -88,8 +88,8 @@ impl Counted {
         Ok(self.settle(self.target(&lines, paid)?, counters, moves))
     }
 
-    /// What it counts: a purchase that is not returned wholly and is paid, or the base that is kept, as far as it is paid
-    /// (S-12).
+    /// What it counts: a purchase that is not returned wholly, has left and is paid, or the base of what is kept and has
+    /// left, as far as it is paid (S-12).
     ///
     /// # Errors
     /// `allocate.returned` for more pieces than there are.
@@ -97,11 +97,12 @@ impl Counted {
         let own = || self.lines.iter().filter_map(|place| lines.get(*place));
         if self.purchases {
             let kept = lines.iter().any(|line| line.returned < line.quantity);
-            return Ok(i64::from(kept && paid.is_full()));
+            let left = lines.iter().all(|line| line.without() == line.returned);
+            return Ok(i64::from(kept && left && paid.is_full()));
         }
         let mut base = 0_i64;
         for line in own() {
-            let back = cumulative_floor(line.base_minor, line.returned, line.quantity)?;
+            let back = cumulative_floor(line.base_minor, line.without(), line.quantity)?;
             base = base.saturating_add(line.base_minor - back);
         }
         Ok(paid.of(base))

@@ -96,7 +96,7 @@ impl Earned {
 /// What a rule could give.
 struct Candidate<'p> {
     rule: &'p EarnRule,
-    lines: Vec<usize>,
+    parts: Vec<usize>,
     amount: i64,
     weights: Vec<i64>,
     boosts: Vec<(&'p str, i64)>,
@@ -120,13 +120,13 @@ impl Plan<'_> {
                 lose(Why::UsedUp);
                 continue;
             };
-            let lines = lines_of(met, &by_piece);
-            if lines.is_empty() {
+            let parts = parts_of(met, &by_piece);
+            if parts.is_empty() {
                 lose(Why::PiecePoints);
                 continue;
             }
-            let mut candidate = self.candidate(met.rule, lines)?;
-            if let Some(mut one) = Counted::of(met.rule, &self.occasion, &candidate.lines) {
+            let mut candidate = self.candidate(met.rule, parts)?;
+            if let Some(mut one) = Counted::of(met.rule, &self.occasion, &self.lines_of(&candidate.parts)) {
                 let steps = one.begin(&self.occasion, paid, counters, &mut moves)?;
                 candidate.amount = one.give.saturating_mul(steps.max(0));
                 counted.push(one);
@@ -152,22 +152,22 @@ impl Plan<'_> {
         Ok(Earned { contributions, lost, uses, counted, counters, moves: moves.into_iter().collect() })
     }
 
-    /// The lines that earn points by the piece (C66).
+    /// The parts of lines that earn points by the piece (C66).
     fn by_piece(&self, counters: &Counters) -> Result<Vec<usize>> {
         let mut places = Vec::new();
         if !self.compiled.programme.earning.piece_points_and_general {
             for met in self.met.iter().filter(|met| is_piece_points(met.rule)) {
                 if self.left(met.rule, counters)?.is_some() {
-                    places.extend_from_slice(&met.lines);
+                    places.extend_from_slice(&met.parts);
                 }
             }
         }
         Ok(places)
     }
 
-    fn candidate<'c>(&'c self, rule: &'c EarnRule, lines: Vec<usize>) -> Result<Candidate<'c>> {
-        let bases: Vec<i64> = lines.iter().map(|place| self.line(*place).0).collect();
-        let mut candidate = Candidate { rule, lines, amount: 0, weights: bases, boosts: Vec::new(), bound: None };
+    fn candidate<'c>(&'c self, rule: &'c EarnRule, parts: Vec<usize>) -> Result<Candidate<'c>> {
+        let bases: Vec<i64> = parts.iter().map(|place| self.part(*place).0).collect();
+        let mut candidate = Candidate { rule, parts, amount: 0, weights: bases, boosts: Vec::new(), bound: None };
         match rule.earn {
             Earn::Percent(_) | Earn::Rate { .. } => self.in_proportion(&mut candidate)?,
             Earn::Step { give, step, carry } => {
@@ -175,7 +175,7 @@ impl Plan<'_> {
                 candidate.amount = if carry { 0 } else { steps(base, step.minor()).saturating_mul(give) };
             }
             Earn::Piece(give) => {
-                candidate.weights = candidate.lines.iter().map(|place| self.line(*place).1).collect();
+                candidate.weights = candidate.parts.iter().map(|place| self.part(*place).1).collect();
                 candidate.amount = give.saturating_mul(sum(&candidate.weights));
             }
             Earn::Fixed(give) => candidate.amount = give,
@@ -192,12 +192,12 @@ impl Plan<'_> {
         let rounding = self.rounding(rule.asset);
         let exclusive = self.compiled.programme.earning.exclusive.contains(&rule.stack);
         let (mut factors, mut added) = (Vec::new(), BTreeMap::<usize, (&str, i128)>::new());
-        for place in &candidate.lines {
-            let base = self.line(*place).0;
+        for place in &candidate.parts {
+            let base = self.part(*place).0;
             let boosts = self.met.iter().enumerate().filter_map(|(at, met)| match met.rule.earn {
                 Earn::Boost(by) => {
                     let same = (met.rule.asset, &met.rule.stack) == (rule.asset, &rule.stack);
-                    (same && met.lines.contains(place)).then_some((at, met.rule.key.as_str(), by))
+                    (same && met.parts.contains(place)).then_some((at, met.rule.key.as_str(), by))
                 }
                 _ => None,
             });
@@ -271,8 +271,14 @@ impl Plan<'_> {
     }
 
     fn contribution(&self, candidate: Candidate<'_>) -> Result<Contribution> {
-        let Candidate { rule, lines, amount, weights, boosts, bound } = candidate;
-        let quantities: Vec<i64> = lines.iter().map(|place| self.line(*place).1).collect();
+        let Candidate { rule, parts, amount, weights, boosts, bound } = candidate;
+        let mut of_lines = BTreeMap::<usize, (i64, i64)>::new();
+        for (part, weight) in parts.iter().filter_map(|place| self.parts.get(*place)).zip(weights) {
+            let (sum, pieces) = of_lines.entry(part.line).or_default();
+            (*sum, *pieces) = (sum.saturating_add(weight), pieces.saturating_add(part.quantity));
+        }
+        let (lines, of_lines): (Vec<usize>, Vec<_>) = of_lines.into_iter().unzip();
+        let (weights, quantities): (Vec<i64>, Vec<i64>) = of_lines.into_iter().unzip();
         let mut shares = vec![0; self.occasion.lines.len()];
         for (place, share) in lines.iter().zip(spread(amount, &weights, &quantities)?) {
             if let Some(of_line) = shares.get_mut(*place) {
@@ -346,11 +352,11 @@ impl Candidate<'_> {
     }
 }
 
-/// The lines a rule gives something for.
-fn lines_of(met: &Met<'_>, by_piece: &[usize]) -> Vec<usize> {
+/// The parts of lines a rule gives something for.
+fn parts_of(met: &Met<'_>, by_piece: &[usize]) -> Vec<usize> {
     let by_amount = matches!(met.rule.earn, Earn::Percent(_) | Earn::Rate { .. } | Earn::Step { .. });
     let general = by_amount && met.rule.asset == Asset::Points;
-    met.lines.iter().copied().filter(|place| !general || !by_piece.contains(place)).collect()
+    met.parts.iter().copied().filter(|place| !general || !by_piece.contains(place)).collect()
 }
 
 fn is_piece_points(rule: &EarnRule) -> bool {

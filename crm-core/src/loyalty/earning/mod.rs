@@ -20,9 +20,9 @@ pub use counted::Counted;
 pub use counters::{CounterKey, Counters, EarnCounter, LimitUse, earn_counter};
 pub use engine::{Basis, Bound, Contribution, Earned};
 pub use model::{
-    AssetCap, Available, BaseTerms, Earn, EarnLimit, EarnRounding, EarnRule, EarningTerms, Goods, Hours, LimitCap,
-    OnReturn, Shortfall,
+    AssetCap, AtThreshold, Available, BaseTerms, Earn, EarnLimit, EarnRounding, EarnRule, EarnWhen, EarningTerms,
+    Goods, Hours, LimitCap, OnReturn, Shortfall,
 };
 pub use paid::Paid;
-pub use plan::{CountedKeys, Lost, Occasion, Plan, Snapshot, Why};
+pub use plan::{CountedKeys, Lost, Occasion, Plan, Raised, Snapshot, Why};
 pub use sheet::{Portion, PurchaseSheet, Qualifying, Sheet, SheetLine, everybody, purchase_sheet};

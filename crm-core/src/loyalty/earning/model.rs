@@ -29,6 +29,35 @@ pub struct EarningTerms {
     pub caps: Vec<AssetCap>,
     /// What becomes of what a return cannot take back.
     pub shortfall: Shortfall,
+    /// When it is earned (S-12).
+    pub when: EarnWhen,
+    /// What a purchase earns that reaches a tier (S-16).
+    pub at_threshold: AtThreshold,
+}
+
+crate::text_enum! {
+    /// What a purchase earns that reaches a tier by what it counts (S-16).
+    #[derive(Default)]
+    pub enum AtThreshold {
+        /// All of it as before it.
+        #[default]
+        Before = "before",
+        /// Of what was still missing as before it, and of the rest as in the tier it reaches: rules in proportion to the
+        /// base alone, and boosts. What is given for pieces, steps and purchases is given as before.
+        Split = "split",
+    }
+}
+
+crate::text_enum! {
+    /// When a purchase earns (S-12). What is paid later is earned as it is paid in either case.
+    #[derive(Default)]
+    pub enum EarnWhen {
+        /// As it is paid, wherever the goods are.
+        #[default]
+        Paid = "paid",
+        /// Of what is shipped as it leaves; what is handed over at the till at once.
+        Fulfilled = "fulfilled",
+    }
 }
 
 crate::text_enum! {

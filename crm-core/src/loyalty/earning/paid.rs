@@ -16,6 +16,9 @@ impl Paid {
     /// Paid at once.
     pub const FULLY: Self = Self { cleared: 0, due: 0 };
 
+    /// Nothing of it is paid, whatever it costs.
+    pub const NOTHING: Self = Self { cleared: 0, due: 1 };
+
     /// Whether nothing is left to pay.
     pub fn is_full(self) -> bool {
         self.cleared >= self.due

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::base::BaseLine;
 use super::counters::CounterKey;
-use super::model::{AssetCap, Earn, EarnLimit, EarnRule};
+use super::model::{AssetCap, AtThreshold, Earn, EarnLimit, EarnRule};
 use crate::Result;
 use crate::branches::BranchId;
 use crate::customers::CustomerId;
@@ -28,10 +28,23 @@ pub struct Snapshot {
     /// The groups of partners, if the programme asks for any.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub partner_groups: Vec<PartnerGroupId>,
+    /// The tiers it raises the member to, by the base at which it does, where the programme lets it earn so (S-16).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub raised: Vec<Raised>,
     /// The business day of the branch (S-15).
     pub date: CivilDate,
     /// The time on the branch's wall clock.
     pub time: TimeOfDay,
+}
+
+/// Tiers that a purchase reaches on its way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Raised {
+    /// The base of its lines, in their order, that is earned with before: what was missing, in minor units.
+    pub after: i64,
+    /// The tiers the member is in from there on.
+    pub tiers: Vec<TierId>,
 }
 
 /// A purchase, as far as earning is concerned.
@@ -78,11 +91,23 @@ pub struct Lost {
     pub why: Why,
 }
 
-/// A rule that is met, and the places of the lines it is on.
+/// A part of a line that one set of tiers is for: all of it, but where the purchase is split (S-16).
+#[derive(Debug)]
+pub(super) struct Part {
+    /// The place of the line.
+    pub(super) line: usize,
+    pub(super) base: i64,
+    /// Pieces: they are all of its first part.
+    pub(super) quantity: i64,
+    /// How often the member was raised before it.
+    raised: usize,
+}
+
+/// A rule that is met, and the places of the parts of lines it is on.
 #[derive(Debug)]
 pub(super) struct Met<'p> {
     pub(super) rule: &'p EarnRule,
-    pub(super) lines: Vec<usize>,
+    pub(super) parts: Vec<usize>,
 }
 
 /// The rules that a purchase meets: what is to be counted is known, and the counters can be read.
@@ -90,6 +115,7 @@ pub(super) struct Met<'p> {
 pub struct Plan<'p> {
     pub(super) compiled: &'p Compiled,
     pub(super) occasion: Occasion<'p>,
+    pub(super) parts: Vec<Part>,
     pub(super) met: Vec<Met<'p>>,
     pub(super) lost: Vec<Lost>,
 }
@@ -98,18 +124,32 @@ impl<'p> Plan<'p> {
     /// Looks which rules of the programme a purchase meets.
     pub fn new(compiled: &'p Compiled, occasion: Occasion<'p>) -> Self {
         let (mut met, mut lost) = (Vec::new(), Vec::new());
+        let split = compiled.programme.earning.at_threshold == AtThreshold::Split;
+        let raised = if split { occasion.snapshot.raised.as_slice() } else { &[] };
+        let parts = parts_of(occasion.lines, raised);
         for rule in &compiled.programme.earning.rules {
             let on = |(_, line): &(usize, &BaseLine)| rule.on.contain(line, &compiled.tree);
             let lines: Vec<usize> = occasion.lines.iter().enumerate().filter(on).map(|(place, _)| place).collect();
             if lines.is_empty() || !is_for(rule, &occasion) {
                 continue;
             }
+            let in_proportion = matches!(rule.earn, Earn::Percent(_) | Earn::Rate { .. } | Earn::Boost(_));
+            let is_in = |part: &Part| {
+                let step = part.raised.checked_sub(1).filter(|_| in_proportion).and_then(|step| raised.get(step));
+                let tiers = step.map_or(&occasion.snapshot.tiers, |step| &step.tiers);
+                lines.binary_search(&part.line).is_ok() && meets(&rule.audience.tiers, tiers)
+            };
+            let of_rule: Vec<usize> =
+                parts.iter().enumerate().filter(|(_, part)| is_in(part)).map(|(place, _)| place).collect();
+            if of_rule.is_empty() {
+                continue;
+            }
             match unmet(rule, &occasion, &lines) {
-                None => met.push(Met { rule, lines }),
+                None => met.push(Met { rule, parts: of_rule }),
                 Some(why) => lost.push(Lost { rule: rule.key.clone(), why }),
             }
         }
-        Self { compiled, occasion, met, lost }
+        Self { compiled, occasion, parts, met, lost }
     }
 
     /// The counters that decide.
@@ -135,10 +175,40 @@ impl<'p> Plan<'p> {
         Ok(keys)
     }
 
-    /// The base of a line.
-    pub(super) fn line(&self, place: usize) -> (i64, i64) {
-        self.occasion.lines.get(place).map_or((0, 0), |line| (line.base_minor, line.quantity))
+    /// The base and the pieces of a part.
+    pub(super) fn part(&self, place: usize) -> (i64, i64) {
+        self.parts.get(place).map_or((0, 0), |part| (part.base, part.quantity))
     }
+
+    /// The places of the lines that parts belong to.
+    pub(super) fn lines_of(&self, parts: &[usize]) -> Vec<usize> {
+        let mut lines: Vec<_> = parts.iter().filter_map(|place| self.parts.get(*place)).map(|part| part.line).collect();
+        lines.dedup();
+        lines
+    }
+}
+
+/// The parts of lines, in their order: each line whole, but for those in which a member is raised.
+fn parts_of(lines: &[BaseLine], raised: &[Raised]) -> Vec<Part> {
+    let mut parts = Vec::with_capacity(lines.len());
+    let (mut before, mut steps) = (0_i64, 0);
+    for (place, line) in lines.iter().enumerate() {
+        let (mut left, mut quantity) = (line.base_minor, line.quantity);
+        while let Some(step) = raised.get(steps) {
+            let missing = step.after.saturating_sub(before);
+            if missing > 0 && missing >= left {
+                break;
+            }
+            if missing > 0 {
+                parts.push(Part { line: place, base: missing, quantity, raised: steps });
+                (before, left, quantity) = (before.saturating_add(missing), left - missing, 0);
+            }
+            steps += 1;
+        }
+        parts.push(Part { line: place, base: left, quantity, raised: steps });
+        before = before.saturating_add(left);
+    }
+    parts
 }
 
 /// The counters of a rule that counts over purchases (S-38).
@@ -196,14 +266,15 @@ pub(super) fn limits<'l>(
     limits.iter().map(|limit| Ok((CounterKey::of(owner, limit, date)?, limit))).collect()
 }
 
+fn meets<T: PartialEq>(wanted: &[T], had: &[T]) -> bool {
+    wanted.is_empty() || wanted.iter().any(|one| had.contains(one))
+}
+
+/// Whether a rule is for the member, whatever tiers they are in.
 fn is_for(rule: &EarnRule, occasion: &Occasion<'_>) -> bool {
-    fn meets<T: PartialEq>(wanted: &[T], had: &[T]) -> bool {
-        wanted.is_empty() || wanted.iter().any(|one| had.contains(one))
-    }
     let (audience, snapshot) = (&rule.audience, occasion.snapshot);
     meets(&audience.partner_groups, &snapshot.partner_groups)
         && meets(&audience.customer_groups, &snapshot.customer_groups)
-        && meets(&audience.tiers, &snapshot.tiers)
         && meets(&audience.customers, &[occasion.customer])
         && meets(&audience.branches, &[occasion.branch])
 }

@@ -89,11 +89,14 @@ pub struct SheetLine {
     /// Pieces that have come back.
     #[serde(default)]
     pub returned: i64,
+    /// Pieces that have left, where it is earned as they do (S-12).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shipped: Option<i64>,
 }
 
 impl SheetLine {
     pub(super) fn of(line: &BaseLine) -> Self {
-        Self { line_no: line.line_no, quantity: line.quantity, base_minor: line.base_minor, returned: 0 }
+        Self { line_no: line.line_no, quantity: line.quantity, base_minor: line.base_minor, returned: 0, shipped: None }
     }
 
     /// The base of what is kept: with each piece that comes back it loses `floor(base × returned / quantity)` in all.
@@ -102,6 +105,13 @@ impl SheetLine {
     /// `allocate.returned` for more pieces than there are.
     pub fn kept_base(&self) -> Result<i64> {
         Ok(self.base_minor - cumulative_floor(self.base_minor, self.returned, self.quantity)?)
+    }
+
+    /// Pieces that nothing is earned with now: those that have come back, or have not left yet. Returns take those first
+    /// that have not left.
+    pub(super) fn without(&self) -> i64 {
+        let here = self.shipped.map_or(0, |shipped| self.quantity.saturating_sub(shipped));
+        here.max(self.returned)
     }
 }
 
@@ -161,8 +171,30 @@ impl Sheet {
         }
     }
 
-    /// How much of each portion belongs on the account now: of what is kept, as far as it is paid (S-12, S-28). Of several
-    /// portions of an asset the first is earned first.
+    /// The goods are shipped, and it is earned as they leave (S-12). None have yet.
+    #[must_use]
+    pub fn to_ship(mut self) -> Self {
+        self.lines.iter_mut().for_each(|line| line.shipped = Some(0));
+        self
+    }
+
+    /// Whether it is earned as goods leave.
+    pub fn is_shipped(&self) -> bool {
+        self.lines.iter().any(|line| line.shipped.is_some())
+    }
+
+    /// Takes note of pieces that have left, by line; of less than nothing, that they have not.
+    pub fn left(&mut self, lines: impl IntoIterator<Item = (u16, i64)>) {
+        for (line_no, pieces) in lines {
+            let line = self.lines.iter_mut().find(|line| line.line_no == line_no);
+            if let Some(shipped) = line.and_then(|line| line.shipped.as_mut()) {
+                *shipped = shipped.saturating_add(pieces);
+            }
+        }
+    }
+
+    /// How much of each portion belongs on the account now: of what is kept and has left, as far as it is paid (S-12, S-28).
+    /// Of several portions of an asset the first is earned first.
     ///
     /// # Errors
     /// `allocate.returned` for more pieces than there are.
@@ -180,8 +212,8 @@ impl Sheet {
         Ok(targets)
     }
 
-    /// What is kept of a portion: of each line's share `e` the part that came back is lost, `floor(e × r / q)` in all
-    /// (S-28).
+    /// What is kept of a portion and has left: of each line's share `e` the part without is lost, `floor(e × r / q)` in all
+    /// (S-12, S-28).
     fn kept_of(&self, portion: &Portion) -> Result<i64> {
         let contributions = || portion.contributions.iter().filter_map(|place| self.contributions.get(*place));
         let mut kept = 0_i64;
@@ -189,9 +221,11 @@ impl Sheet {
             let shares = contributions().filter(|one| one.basis == Basis::Share);
             let share =
                 shares.filter_map(|one| one.shares.get(place)).fold(0_i64, |sum, share| sum.saturating_add(*share));
-            kept = kept.saturating_add(share - cumulative_floor(share, line.returned, line.quantity)?);
+            kept = kept.saturating_add(share - cumulative_floor(share, line.without(), line.quantity)?);
         }
-        for again in contributions().filter(|one| one.basis != Basis::Share) {
+        // Of the whole it cannot be said which piece has brought it: it is earned with the last that leaves.
+        let all_left = self.lines.iter().all(|line| line.without() == line.returned);
+        for again in contributions().filter(|one| all_left && one.basis != Basis::Share) {
             kept = kept.saturating_add(self.kept(again)?);
         }
         Ok(kept)

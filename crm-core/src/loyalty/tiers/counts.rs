@@ -47,8 +47,9 @@ impl<'c, 'd> Counts<'c, 'd> {
     }
 
     fn asked(&mut self, days: Days) -> Result<Vec<Day>> {
-        // On days after the last on which anything was counted, nothing was.
-        let mut each = if days.from > self.last_on { Vec::new() } else { (self.days)(days)? };
+        // On days after the last on which anything was counted, nothing was; nor ever, if there is no last one.
+        let nothing = days.from > self.last_on || self.last_on == CivilDate::MIN;
+        let mut each = if nothing { Vec::new() } else { (self.days)(days)? };
         each.extend(self.added.filter(|added| days.contains(added.on)));
         Ok(each)
     }

@@ -9,10 +9,10 @@ use super::counts::{Counts, Day, DaysOf};
 use super::model::{Cause, Pin, PinKind, Standing};
 use super::terms::{Downgrade, Missing, Sums, TierLadder};
 use super::window::{Days, before, later, next};
-use crate::Result;
 use crate::kernel::time::{BusinessDay, CivilDate, Timestamp};
 use crate::pricing::TierId;
 use crate::work::{Json, Version};
+use crate::{Error, Result};
 
 /// The tier that a member has became another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -165,6 +165,53 @@ impl<'r> Rules<'r> {
         self.show(standing, now, cause, &mut changes);
         changes.extend(self.settle(standing, now, days)?);
         Ok(changes)
+    }
+
+    /// Where on its way money that is bought for on a business day raises somebody (S-16): after how much, and to which tier;
+    /// by money alone, for a purchase counts as one only when it is whole. What is reached with the last of it is left out.
+    /// The tier before is that of `standing`, what is due by now done.
+    ///
+    /// # Errors
+    /// As [`settle`](Self::settle).
+    pub fn raised_by(
+        &self,
+        standing: &Standing,
+        now: Timestamp,
+        (on, money): (CivilDate, i64),
+        days: &mut DaysOf<'_>,
+    ) -> Result<Vec<(i64, Option<TierId>)>> {
+        let mut asked = Vec::<(Days, Vec<Day>)>::new();
+        let mut once = |of: Days| {
+            if let Some((_, known)) = asked.iter().find(|(days, _)| *days == of) {
+                return Ok(known.clone());
+            }
+            let found = days(of)?;
+            asked.push((of, found.clone()));
+            Ok(found)
+        };
+        let mut tier_after = |amount| {
+            let mut then = standing.clone();
+            let sums = Sums { amount, ..Sums::ZERO };
+            self.count(&mut then, now, Day { on, sums }, Cause::Purchase, &mut once)?;
+            Ok::<_, Error>(then.tier_id)
+        };
+        let mut raised = Vec::new();
+        let mut open = vec![((0, tier_after(0)?), (money, tier_after(money)?))];
+        // More money never lowers a tier: between two that are the same nothing changes.
+        while let Some((low, high)) = open.pop() {
+            if low.1 == high.1 || low.0 >= high.0 {
+                continue;
+            }
+            let middle = low.0 + (high.0 - low.0) / 2;
+            if middle == low.0 {
+                raised.push(high);
+                continue;
+            }
+            let middle = (middle, tier_after(middle)?);
+            open.extend([(middle, high), (low, middle)]);
+        }
+        raised.retain(|(after, _)| *after < money);
+        Ok(raised)
     }
 
     /// Counts anew after the qualifying days have changed as a whole: two members were made one, or two again (S-44). What is

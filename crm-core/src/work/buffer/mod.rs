@@ -12,6 +12,7 @@ use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use self::rows::{Layer, Place, Slot, slots_of};
+use super::filter::Criteria;
 use super::schema::Schema;
 use super::storage::{Lock, Schemas, Tx};
 use super::value::{Key, Row, Value};
@@ -182,8 +183,11 @@ impl<'t> WriteBuffer<'t> {
         kinds.flat_map(|kind| kind.slots.values_mut()).for_each(|slot| slot.locked = false);
     }
 
-    fn has_pending(&self, rank: Place) -> bool {
-        self.layers.iter().filter_map(|layer| layer.get(&rank)).any(|kind| !kind.is_clean())
+    /// Whether a row waits to be written that may meet the condition, or met it before it was changed.
+    fn has_pending(&self, schema: &'static Schema, criteria: &Criteria) -> bool {
+        let rank = self.rank(schema);
+        let mut slots = self.layers.iter().filter_map(|layer| layer.get(&rank)).flat_map(|kind| &kind.slots);
+        slots.any(|(key, slot)| !slot.is_clean() && !criteria.rules_out(schema, key))
     }
 
     /// Passes on the result of a statement, and notes its failure.

@@ -19,7 +19,7 @@ impl Tx for WriteBuffer<'_> {
 
     fn select(&mut self, query: &Query) -> Result<Vec<Row>> {
         let rank = self.rank(query.schema);
-        if self.has_pending(rank) {
+        if self.has_pending(query.schema, &query.criteria) {
             self.flush()?;
         }
         let selected = self.tx.select(query);
@@ -47,7 +47,7 @@ impl Tx for WriteBuffer<'_> {
     }
 
     fn count(&mut self, schema: &'static Schema, criteria: &Criteria) -> Result<u64> {
-        if self.has_pending(self.rank(schema)) {
+        if self.has_pending(schema, criteria) {
             self.flush()?;
         }
         let counted = self.tx.count(schema, criteria);

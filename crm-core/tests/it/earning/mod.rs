@@ -48,6 +48,7 @@ fn snapshot() -> Snapshot {
         tiers: Vec::new(),
         customer_groups: Vec::new(),
         partner_groups: Vec::new(),
+        raised: Vec::new(),
         date: CivilDate::new(2025, 3, 21).unwrap(),
         time: TimeOfDay::new(12, 0).unwrap(),
     }

@@ -3,7 +3,8 @@
 use super::*;
 use crm_core::kernel::time::Weekday;
 use crm_core::loyalty::earning::{
-    AssetCap, BaseTerms, Basis, EarnLimit, Goods, Hours, LimitCap, OnReturn, Sheet, Why, base_lines,
+    AssetCap, AtThreshold, BaseTerms, Basis, EarnLimit, Goods, Hours, LimitCap, OnReturn, Raised, Sheet, Why,
+    base_lines,
 };
 use crm_core::pricing::{Audience, Days, Least, LimitPer};
 use crm_core::purchases::{PurchaseLine, Tender, share_tenders};
@@ -238,6 +239,101 @@ proptest! {
         prop_assert!(sum(&sheet, CREDIT) >= before);
         sheet.came_back(lines.iter().map(|line| (line.line_no, line.quantity)));
         prop_assert!(sheet.targets().unwrap().iter().all(|target| *target == 0));
+    }
+}
+
+proptest! {
+    /// S-16 split: every unit of the base is earned with in the tier that was reached before it, lines in their order; each
+    /// rule is rounded once for the purchase. Pieces and steps are earned with as before.
+    #[test]
+    fn split_at_thresholds_unit_by_unit(
+        bases in prop::collection::vec(0..500_i64, 1..6),
+        steps in prop::collection::btree_map(1..1_500_i64, 0..4_u128, 0..4),
+        rates in prop::array::uniform4((1..40_i64, 1..30_i64)),
+        split: bool,
+    ) {
+        let lines: Vec<_> = lines(&bases);
+        let of_tier = |tier: u128, rule: EarnRule| EarnRule {
+            audience: Audience { tiers: vec![id(tier)], ..Audience::default() },
+            ..rule
+        };
+        let mut rules: Vec<EarnRule> = (0..4_u128).zip(rates).map(|(tier, (num, den))| {
+            of_tier(tier, EarnRule::new(format!("t{tier}"), CREDIT, Earn::Percent(Rate::new(num, den * 10).unwrap())))
+        }).collect();
+        rules.push(percent("all", 3));
+        rules.push(of_tier(0, EarnRule::new("pieces", POINTS, Earn::Piece(2))));
+        rules.push(of_tier(1, EarnRule::new("later", POINTS, Earn::Fixed(7))));
+        let at_threshold = if split { AtThreshold::Split } else { AtThreshold::Before };
+        let terms = EarningTerms { at_threshold, ..terms(rules) };
+        let raised: Vec<Raised> = steps.iter().map(|(after, tier)| Raised { after: *after, tiers: vec![id(*tier)] }).collect();
+        let snapshot = Snapshot { tiers: vec![id(0)], raised, ..snapshot() };
+        let earned = earn_as(&snapshot, &terms, &lines, &Counters::new());
+
+        // The plain model: unit by unit.
+        let mut units = [0_i64; 4];
+        let mut paid = 0;
+        for line in &lines {
+            for _ in 0..line.base_minor {
+                let tier = steps.iter().filter(|(after, _)| split && **after <= paid).last().map_or(0, |(_, tier)| *tier);
+                units[usize::try_from(tier).unwrap()] += 1;
+                paid += 1;
+            }
+        }
+        for (tier, (num, den)) in rates.into_iter().enumerate() {
+            let key = format!("t{tier}");
+            let one = earned.contributions.iter().find(|one| one.rule == key);
+            prop_assert_eq!(one.map_or(0, |one| one.amount), units[tier] * num / (den * 10));
+        }
+        let pieces: i64 = lines.iter().map(|line| line.quantity).sum();
+        prop_assert_eq!(earned.of(POINTS), pieces * 2);
+        let total: i64 = bases.iter().sum();
+        let all = earned.contributions.iter().find(|one| one.rule == "all");
+        prop_assert_eq!(all.map_or(0, |one| one.amount), total * 3 / 100);
+        for one in &earned.contributions {
+            prop_assert_eq!(one.shares.iter().sum::<i64>(), one.amount);
+            prop_assert_eq!(one.shares.len(), lines.len());
+        }
+    }
+
+    /// S-12 fulfilled: nothing before goods leave, all of it when they have; more with each piece that leaves, and never
+    /// more with a return; a return of what has not left takes back nothing.
+    #[test]
+    fn earned_as_goods_leave(bases in bases(), moves in prop::collection::vec((0..6_usize, any::<bool>(), 1..4_i64), 0..20)) {
+        let lines = lines(&bases);
+        let terms = terms([percent("a", 7), EarnRule::new("c", POINTS, Earn::Piece(3))]);
+        let earned = earn(&terms, &lines);
+        let whole = (earned.of(CREDIT), earned.of(POINTS));
+        let at_till = Sheet::new(snapshot(), &lines, earned, &terms, Paid::FULLY);
+        let sum = |sheet: &Sheet, asset| -> i64 {
+            let targets = sheet.targets().unwrap();
+            sheet.portions.iter().zip(targets).filter(|(one, _)| one.asset == asset).map(|(_, target)| target).sum()
+        };
+        let mut sheet = at_till.clone().to_ship();
+        prop_assert_eq!((sum(&sheet, CREDIT), sum(&sheet, POINTS)), (0, 0));
+        for (at, leaves, pieces) in moves {
+            let Some(line) = lines.get(at % lines.len().max(1)) else { continue };
+            let now = sheet.lines[usize::from(line.line_no) - 1];
+            let (shipped, open) = (now.shipped.unwrap(), line.quantity - now.shipped.unwrap() - now.returned);
+            let before = (sum(&sheet, CREDIT), sum(&sheet, POINTS));
+            if leaves {
+                sheet.left([(line.line_no, pieces.min(open.max(0)))]);
+                prop_assert!((sum(&sheet, CREDIT), sum(&sheet, POINTS)) >= before);
+            } else {
+                let back = pieces.min(line.quantity - now.returned);
+                sheet.came_back([(line.line_no, now.returned + back)]);
+                let after = (sum(&sheet, CREDIT), sum(&sheet, POINTS));
+                prop_assert!(after.0 <= before.0 && after.1 <= before.1);
+                prop_assert!(back > open || after == before);
+            }
+            prop_assert!(shipped <= line.quantity);
+        }
+        // Everything that is kept leaves: as if it had been handed over at the till.
+        let mut till = at_till;
+        till.came_back(sheet.lines.iter().map(|line| (line.line_no, line.returned)));
+        let rest: Vec<_> = sheet.lines.iter().map(|line| (line.line_no, line.quantity - line.shipped.unwrap())).collect();
+        sheet.left(rest);
+        prop_assert_eq!(sheet.targets().unwrap(), till.targets().unwrap());
+        prop_assert!(sum(&sheet, CREDIT) <= whole.0);
     }
 }
 

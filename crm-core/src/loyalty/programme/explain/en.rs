@@ -13,6 +13,8 @@ pub(super) const TEXTS: Texts = Texts {
     excluded: "Some goods earn nothing: {goods}.",
     piece_only: "Goods that earn points by the piece earn no points by amount.",
     piece_and_general: "Goods that earn points by the piece earn points by amount too.",
+    as_it_leaves: "What is shipped is earned as it leaves, and not before.",
+    split: "Of a purchase that reaches a tier, what is beyond it earns as in that tier.",
     rule: "{rule}: {what}.",
     percent: "{rate} of the base as credit",
     rate: "{give} for each {per} of the base, and in proportion",

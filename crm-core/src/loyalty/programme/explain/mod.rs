@@ -19,7 +19,7 @@ use crate::kernel::money::Money;
 use crate::kernel::rate::Rate;
 use crate::kernel::time::{CivilDate, TimeOfDay};
 use crate::loyalty::Asset;
-use crate::loyalty::earning::{Available, Earn, EarnLimit, EarnRule, Goods, LimitCap, OnReturn};
+use crate::loyalty::earning::{AtThreshold, Available, Earn, EarnLimit, EarnRule, EarnWhen, Goods, LimitCap, OnReturn};
 use crate::partners::{CustomerGroupId, PartnerGroupId};
 use crate::pricing::{Least, LimitPer, TierId};
 use texts::{Texts, Unit};
@@ -110,6 +110,8 @@ impl Speaker<'_> {
             let both = earning.piece_points_and_general;
             text.push(if both { texts.piece_and_general } else { texts.piece_only }.to_owned());
         }
+        text.extend((earning.when == EarnWhen::Fulfilled).then(|| texts.as_it_leaves.to_owned()));
+        text.extend((earning.at_threshold == AtThreshold::Split).then(|| texts.split.to_owned()));
         for group in &earning.exclusive {
             text.push(fill(texts.exclusive, &[("group", isolated(group))]));
         }

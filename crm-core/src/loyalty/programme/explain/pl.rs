@@ -13,6 +13,8 @@ pub(super) const TEXTS: Texts = Texts {
     excluded: "Niektóre towary nic nie dają: {goods}.",
     piece_only: "Towary, które dają punkty za sztukę, nie dają punktów od kwoty.",
     piece_and_general: "Towary, które dają punkty za sztukę, dają też punkty od kwoty.",
+    as_it_leaves: "Za towar wysyłany nalicza się dopiero z jego wysyłką.",
+    split: "Część zakupu ponad próg poziomu daje już tyle, co na tym poziomie.",
     rule: "{rule}: {what}.",
     percent: "{rate} podstawy jako kredyt",
     rate: "{give} za każde {per} podstawy, proporcjonalnie",

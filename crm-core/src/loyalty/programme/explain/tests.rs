@@ -36,6 +36,8 @@ fn programme() -> Programme {
     };
     let earning = EarningTerms {
         exclusive: vec!["tiers".into()],
+        when: EarnWhen::Fulfilled,
+        at_threshold: AtThreshold::Split,
         rules: vec![
             silver,
             piece,
@@ -78,6 +80,8 @@ fn english_says_every_rule() {
     for sentence in [
         "Club. Days begin at 00:00 in Asia/Tehran; months and years are those of the Jalali calendar.",
         "2 points are worth 0.01 PLN.",
+        "What is shipped is earned as it leaves, and not before.",
+        "Of a purchase that reaches a tier, what is beyond it earns as in that tier.",
         "Of the rules of group tiers only the one that gives most applies.",
         "silver: 7.5% of the base as credit; for Silver; from 1404-01-01 on; on Fridays; from 09:00 until 11:30; \
          from 3 pieces on; from 10.00 PLN on; at most 2.50 PLN for a purchase; at most 0.05 PLN for a member a month; \

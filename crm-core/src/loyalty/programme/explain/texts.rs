@@ -15,6 +15,8 @@ pub(super) struct Texts {
     pub(super) excluded: &'static str,
     pub(super) piece_only: &'static str,
     pub(super) piece_and_general: &'static str,
+    pub(super) as_it_leaves: &'static str,
+    pub(super) split: &'static str,
     /// `{rule}`, `{what}`.
     pub(super) rule: &'static str,
     /// `{rate}`.

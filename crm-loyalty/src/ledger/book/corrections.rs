@@ -8,7 +8,9 @@ use crm_core::work::{Permit, Version};
 use crm_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 
-use super::book::{Book, Cause, Kept, check_amount, posting};
+use super::post::{check_amount, posting};
+use super::rows::Kept;
+use super::{Book, Cause};
 
 /// What happens when less is left than is to be taken back (S-28).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

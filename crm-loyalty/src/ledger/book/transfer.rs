@@ -5,7 +5,9 @@ use crm_core::loyalty::ledger::{AccountState, EntryKind, Lot, LotId, PostingAcco
 use crm_core::work::{Permit, Version};
 use crm_core::{Error, Result};
 
-use super::book::{Book, Cause, Kept, check_amount, posting};
+use super::post::{check_amount, posting};
+use super::rows::Kept;
+use super::{Book, Cause};
 
 impl Book {
     /// Takes over what is left, free, of a lot of another account, with its dates and under its id: the purchase that earned

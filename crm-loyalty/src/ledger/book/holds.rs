@@ -14,7 +14,9 @@ use crm_core::work::{Json, Permit, Version};
 use crm_core::{Error, Result};
 use uuid::Uuid;
 
-use super::book::{Book, Cause, Kept, check_amount, posting};
+use super::post::{check_amount, posting};
+use super::rows::Kept;
+use super::{Book, Cause};
 
 /// Something to be set aside, or paid with at once.
 #[derive(Debug, Clone)]
