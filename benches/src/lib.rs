@@ -28,6 +28,8 @@ pub mod machine;
 pub mod narrowing;
 pub mod options;
 pub mod ours;
+pub mod postgres_club;
+pub mod postgres_club_group;
 pub mod postgres_limit;
 pub mod postgres_plain;
 pub mod postgres_reads;
