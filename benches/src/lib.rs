@@ -20,6 +20,7 @@
 
 pub mod club;
 pub mod club_rows;
+pub mod club_store;
 pub mod cpu;
 pub mod data;
 pub mod feed;
@@ -40,11 +41,13 @@ pub mod ranks;
 pub mod reads;
 pub mod report;
 pub mod rows;
+pub mod shapes;
 pub mod sqlite_club;
 pub mod sqlite_limit;
 pub mod sqlite_plain;
 pub mod sqlite_reads;
 pub mod sqlite_store;
+pub mod tills;
 pub mod variant;
 
 /// Whatever goes wrong ends the run.

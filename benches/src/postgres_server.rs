@@ -79,6 +79,14 @@ impl PostgresServer {
         self.create_database(name, source.as_deref())
     }
 
+    /// One more database, with nothing in it.
+    ///
+    /// # Errors
+    /// What the server meets.
+    pub fn new_database(&mut self, name: &str) -> Result<Url> {
+        self.create_database(name, None)
+    }
+
     fn create_database(&mut self, name: &str, template: Option<&str>) -> Result<Url> {
         let name = format!("crm_{name}_{}", std::process::id());
         let mut client = self.maintain()?;
