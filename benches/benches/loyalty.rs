@@ -88,7 +88,7 @@ fn sweep(options: &Options, store: &ClubStore) -> Result<()> {
         opening(Asset::Credit(shop.currency), 500, "2025-07-02T02:00:00Z")?,
         opening(Asset::Points, 10, "2026-01-02T02:00:00Z")?,
     ];
-    let crm = store.open(&shop, &openings, &club::programme(&shop)?)?;
+    let crm = store.open(&shop, &openings, &club::programme(&shop)?, !options.smoke)?;
     let how = RunDue { only: ["accounts".to_owned()].into(), ..RunDue::default() };
     let before = machine::peak_kib();
     let start = Instant::now();
@@ -122,7 +122,7 @@ fn sweep(options: &Options, store: &ClubStore) -> Result<()> {
 
 fn write_path(options: &Options, store: &ClubStore, server: Option<u32>) -> Result<()> {
     let shop = Shop::new(options.sizes[0], options.products)?;
-    let crm = store.open(&shop, &club::openings(&shop), &club::programme(&shop)?)?;
+    let crm = store.open(&shop, &club::openings(&shop), &club::programme(&shop)?, !options.smoke)?;
     let feed = Feed::of_members(shop);
     println!(
         "run: members={} products={} rounds={} seconds={} lines_per_purchase=3 durable=yes",
@@ -169,14 +169,16 @@ fn tills(options: &Options, mut store: impl FnMut(&str) -> Result<ClubStore>) ->
     let mut table =
         Table::new(&["accounts, writers", "purchases/s", "p50_ms", "p99_ms", "recorded", "refused", "gave up"]);
     let (mut busy, mut about) = (0, String::new());
-    for (accounts, writers) in [(1, 1), (1, OPENINGS), (2 * TILLS, 1), (2 * TILLS, OPENINGS)] {
+    let ways = [(1, 1), (1, OPENINGS), (2 * TILLS, 1), (2 * TILLS, OPENINGS)];
+    for (accounts, writers) in ways.into_iter().filter(|(_, writers)| !options.smoke || *writers > 1) {
         let store = store(&format!("tills_{accounts}_{writers}"))?;
         let shop = Shop::new(accounts, options.products)?;
         // About three quarters of what is tried: of what each account can have, the rest is refused.
         let most = i64::try_from((tills * attempts * 3).div_ceil(accounts * 4))? * PART;
         let (credit_minor, per_day_minor) = if accounts == 1 { (2 * most, most) } else { (most, 2 * most) };
         let opening = Opening { asset: Asset::Credit(shop.currency), amount: credit_minor, expires_at: NEVER };
-        let mut crms = vec![store.open(&shop, &[opening], &club::redeeming_programme(&shop, per_day_minor)?)?];
+        let mut crms =
+            vec![store.open(&shop, &[opening], &club::redeeming_programme(&shop, per_day_minor)?, !options.smoke)?];
         for _ in 1..writers {
             crms.push(ours::connect_club(&store.url())?);
         }
