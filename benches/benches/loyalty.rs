@@ -10,6 +10,7 @@
 
 #![allow(clippy::cast_precision_loss, reason = "figures for people: counts far below 2^52")]
 
+use std::process::Command;
 use std::time::Instant;
 
 use crm_benches::club::{self, Opening, PART};
@@ -45,11 +46,14 @@ const OPENINGS: usize = 4;
 
 fn main() -> Result<()> {
     let options = Options::from_args(Bench::Loyalty)?;
+    if let Some(url) = &options.sweep {
+        return sweep_alone(url, options.lots);
+    }
     let dir = tempfile::Builder::new().prefix("crm-loyalty-").tempdir_in(&options.dir)?;
     println!("{}", machine::describe(dir.path())?);
     if options.backend != Backend::Postgres {
         let path = dir.path();
-        // Each part in a file of its own. The sweep first, so that nothing before it counts in the memory it takes at most.
+        // Each part in a file of its own.
         parts(&options, None, |name| ClubStore::sqlite(&path.join(name).with_extension("sqlite")))?;
     }
     if options.backend != Backend::Sqlite {
@@ -89,35 +93,44 @@ fn sweep(options: &Options, store: &ClubStore) -> Result<()> {
         opening(Asset::Points, 10, "2026-01-02T02:00:00Z")?,
     ];
     let crm = store.open(&shop, &openings, &club::programme(&shop)?, !options.smoke)?;
+    // The loader takes more memory than the sweep does, so that has a process of its own.
+    crm.blocking().close()?;
+    println!("sweep {}: lots that expire, {LOTS_EACH} of each member", store.describe()?);
+    let lots = (members * LOTS_EACH).to_string();
+    let status = Command::new(std::env::current_exe()?).args(["--sweep", &store.url(), "--lots", &lots]).status()?;
+    let left = store.open_lots()?;
+    if left != 0 || !status.success() {
+        return Err(format!("{left} lots are left").into());
+    }
+    finish(&ours::connect_club(&store.url())?, options)
+}
+
+fn sweep_alone(url: &str, lots: usize) -> Result<()> {
+    let crm = ours::connect_club(url)?;
     let how = RunDue { only: ["accounts".to_owned()].into(), ..RunDue::default() };
     let before = machine::peak_kib();
     let start = Instant::now();
     let report = run_due_blocking(&crm, &Actor::system(), &how, |_| std::ops::ControlFlow::Continue(()))?;
     let took = start.elapsed().as_secs_f64();
     let after = machine::peak_kib();
-    let left = store.open_lots()?;
-    if left != 0 || report.stopped || !report.failures.is_empty() {
-        return Err(format!("{left} lots are left, {} failures", report.failures.len()).into());
+    if report.stopped || !report.failures.is_empty() {
+        return Err(format!("{} failures", report.failures.len()).into());
     }
-    finish(&crm, options)?;
-    let lots = members * LOTS_EACH;
+    let members: u64 = report.jobs.iter().map(|job| job.done).sum();
     let mib = |kib: Option<u64>| kib.map_or_else(|| "?".to_owned(), |kib| format!("{:.1}", kib as f64 / 1024.0));
-    println!(
-        "sweep {}: lots that expire, {LOTS_EACH} of each member, {} members in a unit of work",
-        store.describe()?,
-        how.chunk.get()
-    );
-    let mut table = Table::new(&["lots", "members", "seconds", "lots/s", "peak before, MiB", "peak after, MiB"]);
+    let mut table =
+        Table::new(&["lots", "members", "in a unit", "seconds", "lots/s", "peak before, MiB", "peak after, MiB"]);
     table.row(vec![
         lots.to_string(),
         members.to_string(),
+        how.chunk.get().to_string(),
         format!("{took:.2}"),
         format!("{:.0}", lots as f64 / took),
         mib(before),
         mib(after),
     ]);
     table.print();
-    Ok(())
+    Ok(crm.blocking().close()?)
 }
 
 fn write_path(options: &Options, store: &ClubStore, server: Option<u32>) -> Result<()> {

@@ -36,6 +36,9 @@ pub struct Options {
     pub lots: usize,
     /// `--only sweep,purchases,tills`: only these parts of the bench of the club; all of them if it is empty.
     pub only: Vec<String>,
+    /// `--sweep URL`: nothing but the sweep, over the store at this address, which has so many lots. The bench runs itself so:
+    /// then the memory of a process of its own is that of the sweep.
+    pub sweep: Option<String>,
     /// `--dir PATH`: where data files are kept; the system's temporary directory unless told otherwise.
     pub dir: PathBuf,
     /// `--smoke`: see that it works, measure nothing.
@@ -84,6 +87,7 @@ impl Options {
             products: 10_000,
             lots: 20_000,
             only: Vec::new(),
+            sweep: None,
             dir: std::env::temp_dir(),
             smoke: true,
         };
@@ -113,6 +117,7 @@ impl Options {
                 Arg::Long("products") => options.products = parser.value()?.parse()?,
                 Arg::Long("lots") => options.lots = parser.value()?.parse()?,
                 Arg::Long("only") => options.only = parser.value()?.string()?.split(',').map(str::to_owned).collect(),
+                Arg::Long("sweep") => options.sweep = Some(parser.value()?.string()?),
                 Arg::Long("dir") => options.dir = parser.value()?.into(),
                 // The test harness's own options (`cargo test -- --nocapture`) mean nothing here.
                 Arg::Value(_) | Arg::Long("nocapture" | "test-threads") if options.smoke => {}
@@ -128,7 +133,7 @@ impl Options {
             options.sizes = vec![1_000];
             options.journal = vec![2_000];
             options.products = 100;
-            options.lots = 400;
+            options.lots = if options.sweep.is_some() { options.lots } else { 400 };
         }
         if options.sizes.is_empty()
             || options.products < 3
