@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use rust_decimal::Decimal;
 use stateset_core::{
-    AdjustPoints, CreateCustomer, CreateInventoryItem, CreateLoyaltyProgram, CreateOrder, CreateOrderItem, CreateProduct,
-    CreateProductVariant, CreateStoreCredit, CurrencyCode, CustomerId, EnrollCustomer, LoyaltyAccountId,
+    AdjustPoints, CreateCustomer, CreateInventoryItem, CreateLoyaltyProgram, CreateOrder, CreateOrderItem,
+    CreateProduct, CreateProductVariant, CreateStoreCredit, CurrencyCode, CustomerId, EnrollCustomer, LoyaltyAccountId,
     LoyaltyTransactionType, Product, ProductStatus, StoreCreditId, StoreCreditReason, UpdateProduct,
 };
 use stateset_embedded::Commerce;
@@ -42,8 +42,14 @@ pub fn run(path: &Path, options: &Options, table: &mut Table) -> Result<()> {
     for callers in [1, options.callers] {
         let (start, until) = (Instant::now(), Instant::now() + options.cell);
         let taken = std::thread::scope(|scope| -> Result<Vec<Duration>> {
-            let threads: Vec<_> =
-                (0..callers).map(|caller| scope.spawn({ let shop = &shop; move || shop.sell_until(caller, until) })).collect();
+            let threads: Vec<_> = (0..callers)
+                .map(|caller| {
+                    scope.spawn({
+                        let shop = &shop;
+                        move || shop.sell_until(caller, until)
+                    })
+                })
+                .collect();
             let mut all = Vec::new();
             for thread in threads {
                 all.extend(thread.join().map_err(|_| "a caller panicked")??);
