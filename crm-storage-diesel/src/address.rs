@@ -28,9 +28,10 @@ pub(crate) enum Address {
 #[cfg(feature = "sqlite")]
 const COMMITS_PER_CHECKPOINT: usize = 1_024;
 
-/// The page caches of the writer and of a reader, in KiB, as far as they are filled.
+/// The page caches of the writer and of a reader, in KiB, as far as they are filled. Whenever pages were split, SQLite walks the
+/// whole cache at the commit: with 32 MiB that took 7 % of a writer's time.
 #[cfg(feature = "sqlite")]
-const WRITER_CACHE_KIB: u32 = 32 * 1024;
+const WRITER_CACHE_KIB: u32 = 16 * 1024;
 #[cfg(feature = "sqlite")]
 const READER_CACHE_KIB: u32 = 4 * 1024;
 

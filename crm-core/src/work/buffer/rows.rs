@@ -1,6 +1,8 @@
 //! What is known of rows, and in which layer.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
+
+use foldhash::HashMap;
 
 use crate::work::schema::Schema;
 use crate::work::value::{Key, Row};
@@ -11,9 +13,12 @@ pub(super) type Place = (usize, &'static str);
 /// Rows by place of their kind, in which they are written, then by key, in whose order they are put when they are.
 pub(super) type Layer = BTreeMap<Place, Kind>;
 
+/// Hashed many times for each row that is written, so by a hash that is fast and still seeded at random.
+pub(super) type Slots = HashMap<Key, Slot>;
+
 pub(super) struct Kind {
     pub(super) schema: &'static Schema,
-    pub(super) slots: HashMap<Key, Slot>,
+    pub(super) slots: Slots,
 }
 
 impl Kind {
@@ -23,8 +28,8 @@ impl Kind {
 }
 
 /// The slots of a kind in a layer.
-pub(super) fn slots_of<'l>(layer: &'l mut Layer, place: Place, schema: &'static Schema) -> &'l mut HashMap<Key, Slot> {
-    &mut layer.entry(place).or_insert_with(|| Kind { schema, slots: HashMap::new() }).slots
+pub(super) fn slots_of<'l>(layer: &'l mut Layer, place: Place, schema: &'static Schema) -> &'l mut Slots {
+    &mut layer.entry(place).or_insert_with(|| Kind { schema, slots: Slots::default() }).slots
 }
 
 /// What is known of one row.
