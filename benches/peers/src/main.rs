@@ -3,11 +3,15 @@
 //! See the README for what is compared, and for what is not equal.
 
 mod cala;
+// What the bench of the library uses, of which not all is needed here.
 #[path = "../../src/machine.rs"]
+#[allow(dead_code)]
 mod machine;
 #[path = "../../src/postgres_server.rs"]
+#[allow(dead_code)]
 mod postgres_server;
 #[path = "../../src/report.rs"]
+#[allow(dead_code)]
 mod report;
 mod stateset;
 
