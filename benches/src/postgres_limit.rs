@@ -1,4 +1,4 @@
-//! PostgreSQL by hand in groups: 64 purchases in one transaction, read and written as arrays. 15 round trips for a group, and 17
+//! PostgreSQL by hand in groups: 64 purchases in one transaction, read and written as arrays. 15 round trips for a group, and 15
 //! more where there is a club.
 
 use std::collections::{BTreeMap, HashMap};
