@@ -14,6 +14,7 @@ mod tests;
 
 use std::cell::Cell;
 use std::io::Read;
+use std::ops::Range;
 use std::rc::Rc;
 
 use crm_core::kernel::currency::Currency;
@@ -95,6 +96,8 @@ pub(crate) struct Reader<R> {
     open: Option<Receipt>,
     number: Option<String>,
     count: Count,
+    /// Lines that were read as part of a row that is rejected, and are still to be told.
+    swallowed: Range<u64>,
     done: bool,
 }
 
@@ -130,8 +133,9 @@ impl<R: Read> Reader<R> {
             .map(|name| String::from_utf8_lossy(name).trim_start_matches('\u{feff}').trim().to_owned())
             .collect();
         let layout = Layout::find(&heading, stated, |currency: Currency| Ok(currencies.get(currency)?.exponent))?;
-        let (open, number) = (None, None);
-        Ok(Self { csv, since, layout, record: ByteRecord::new(), open, number, count: Count::default(), done: false })
+        let (record, swallowed) = (ByteRecord::new(), 0..0);
+        let (open, number, count) = (None, None, Count::default());
+        Ok(Self { csv, since, layout, record, open, number, count, swallowed, done: false })
     }
 
     pub(crate) fn layout(&self) -> &Layout {
@@ -147,6 +151,10 @@ impl<R: Read> Reader<R> {
     /// # Errors
     /// What the file meets: it may be cut off. What came before is told before that.
     pub(crate) fn next(&mut self) -> Result<Option<Found>> {
+        if let Some(row) = self.swallowed.next() {
+            self.count.rows += 1;
+            return Ok(Some(self.reject(row, Reason::ManyLines)));
+        }
         while !self.done {
             self.since.set(0);
             let begins = self.csv.position().line();
@@ -161,6 +169,12 @@ impl<R: Read> Reader<R> {
             }
             self.count.rows += 1;
             let row = self.record.position().map_or(0, csv::Position::line);
+            let breaks = self.record.as_slice().trim_ascii_end().iter().filter(|byte| **byte == b'\n').count() as u64;
+            if breaks > 0 {
+                // What a lost quotation mark has joined could be read as one row by chance. Every line of it is told.
+                self.swallowed = row + 1..row + 1 + breaks;
+                return Ok(Some(self.reject(row, Reason::ManyLines)));
+            }
             if let Some(found) = self.take(row) {
                 return Ok(Some(found));
             }
@@ -168,22 +182,23 @@ impl<R: Read> Reader<R> {
         Ok(self.open.take().map(Found::Receipt))
     }
 
+    fn reject(&mut self, row: u64, reason: Reason) -> Found {
+        self.count.rejected += 1;
+        Found::Rejected(Rejected { row, reason })
+    }
+
     /// Puts a row where it belongs. Tells a rejected row at once, and a receipt when the next one begins.
     fn take(&mut self, row: u64) -> Option<Found> {
-        let reject = |count: &mut Count, reason| {
-            count.rejected += 1;
-            Some(Found::Rejected(Rejected { row, reason }))
-        };
         let read = match understand(&self.record, &self.layout, row) {
             Ok(read) => read,
-            Err(reason) => return reject(&mut self.count, reason),
+            Err(reason) => return Some(self.reject(row, reason)),
         };
         let mut part = String::new();
         if let (Some(open), Some(number)) = (&mut self.open, &read.number)
             && self.number.as_ref() == Some(number)
         {
             if open.customer != read.customer {
-                return reject(&mut self.count, Reason::OtherCustomer);
+                return Some(self.reject(row, Reason::OtherCustomer));
             }
             let lines = if read.back { &mut open.back } else { &mut open.sold };
             if lines.len() < MAX_LINES {

@@ -35,6 +35,7 @@ reasons! {
     Malformed = "row.fields", "not as many fields as the heading";
     NotUtf8 = "row.encoding", "not UTF-8";
     TooLong = "row.too_long", "too long: a quotation mark may be missing";
+    ManyLines = "row.lines", "read as one row with the lines beside it: a quotation mark may be missing";
     NoCustomer = "customer.missing", "no customer";
     NoDate = "date.missing", "no date";
     DateFormat = "date.format", "a date that cannot be read";

@@ -114,7 +114,7 @@ proptest! {
     /// None is lost: every row is a line of a receipt or is rejected, once, whatever the cells are.
     #[test]
     fn no_row_is_lost(rows in prop::collection::vec(
-        ("[0-9C]{0,3}", "[AB]?", "(-?[0-9]{1,2}|x|)", "(2011-0[1-9]-[0-3][0-9]( 08:25:00)?|)", "([0-9]\\.[0-9]{1,3}|,|)", "[78]?"), 0..60,
+        ("[0-9C]{0,3}", "([AB]?|\"A|A\"|\"A\")", "(-?[0-9]{1,2}|x|)", "(2011-0[1-9]-[0-3][0-9]( 08:25:00)?|)", "([0-9]\\.[0-9]{1,3}|,|)", "[78]?"), 0..60,
     )) {
         let mut text = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n".to_owned();
         for (invoice, sku, quantity, date, price, customer) in &rows {
@@ -179,6 +179,17 @@ fn a_quotation_mark_that_is_not_closed_stops_the_reading() {
         }
     };
     assert!(error.to_string().contains("line 3"), "{error}");
+}
+
+/// A quotation mark that is closed some lines later joins them to one row, even to one that could be used: all are told.
+#[test]
+fn lines_that_a_quotation_mark_has_joined_are_rejected_one_by_one() {
+    let text = "customer,date,amount,note\nA,2024-01-01,1.00,x\nB,2024-01-02,2.00,\"5 pipe\nC,2024-01-03,3.00,x\n\
+                D,2024-01-04,4.00,7\" tube\nE,2024-01-05,5.00,x\n";
+    let (receipts, rejected, count) = all(reader(text, &Stated::default()));
+    assert_eq!(receipts.iter().map(|one| one.row).collect::<Vec<_>>(), [2, 6]);
+    assert_eq!(rejected, [3, 4, 5].map(|row| Rejected { row, reason: Reason::ManyLines }));
+    assert_eq!(count, Count { rows: 5, rejected: 3 });
 }
 
 /// What is written of rejected rows is every one of them.

@@ -133,6 +133,7 @@ fn why(reason: Reason) -> &'static str {
         Reason::Malformed => "تعداد ستون‌ها با سرستون یکی نیست",
         Reason::NotUtf8 => "UTF-8 نیست",
         Reason::TooLong => "بیش از اندازه بلند است: شاید گیومه‌ای جا افتاده",
+        Reason::ManyLines => "با سطرهای کنارش یکجا خوانده شد: شاید گیومه‌ای جا افتاده",
         Reason::NoCustomer => "مشتری ندارد",
         Reason::NoDate => "تاریخ ندارد",
         Reason::DateFormat => "تاریخ خوانا نیست",

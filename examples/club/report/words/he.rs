@@ -148,6 +148,7 @@ fn why(reason: Reason) -> &'static str {
         Reason::Malformed => "מספר השדות שונה מזה שבכותרת",
         Reason::NotUtf8 => "לא UTF-8",
         Reason::TooLong => "ארוך מדי: אולי חסרה מירכה",
+        Reason::ManyLines => "נקרא יחד עם השורות שלידו: אולי חסרה מירכה",
         Reason::NoCustomer => "אין לקוח",
         Reason::NoDate => "אין תאריך",
         Reason::DateFormat => "תאריך שאי אפשר לקרוא",

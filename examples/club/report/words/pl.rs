@@ -150,6 +150,7 @@ fn why(reason: Reason) -> &'static str {
         Reason::Malformed => "inna liczba pól niż w nagłówku",
         Reason::NotUtf8 => "to nie jest UTF-8",
         Reason::TooLong => "za długi: może brakować cudzysłowu",
+        Reason::ManyLines => "odczytany razem z sąsiednimi wierszami: może brakować cudzysłowu",
         Reason::NoCustomer => "brak klienta",
         Reason::NoDate => "brak daty",
         Reason::DateFormat => "nieczytelna data",
