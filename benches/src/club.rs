@@ -12,7 +12,9 @@ use crm_core::loyalty::ledger::{
     Posting, PostingAccount,
 };
 use crm_core::loyalty::programme::{Programme, Validity};
+use crm_core::loyalty::redemption::{Limits, LimitsFor, RedemptionTerms};
 use crm_core::loyalty::tiers::{Need, Rules, Standing, TierLadder, TierTerms, Window};
+use crm_core::pricing::Audience;
 use crm_core::work::{Entity, Json, Version};
 use uuid::Uuid;
 
@@ -53,6 +55,17 @@ pub fn programme(shop: &Shop) -> Result<Programme> {
     };
     programme.earning.rules = vec![credit, points];
     Ok(programme)
+}
+
+/// Nothing is earned, and everybody redeems so much credit a day at most, in minor units: what is left can be told exactly.
+///
+/// # Errors
+/// Never, but for a broken kernel.
+pub fn redeeming_programme(shop: &Shop, per_day: i64) -> Result<Programme> {
+    let limits = Limits { per_day: Some(per_day), ..Limits::default() };
+    let limits = LimitsFor { asset: Asset::Credit(shop.currency), audience: Audience::default(), limits };
+    let redemption = RedemptionTerms { limits: vec![limits], ..RedemptionTerms::default() };
+    Ok(Programme { redemption, cutoff: shop.cutoff()?, ..Programme::new("Tills", Zone::new("Europe/Warsaw")?) })
 }
 
 fn ladder() -> TierLadder {

@@ -26,20 +26,27 @@ pub struct Draft {
 pub struct Feed {
     /// The shop in which they happen.
     pub shop: Shop,
-    /// Whether its customers are members of the club, and every second purchase pays a part with credit.
+    /// Whether its customers are members of the club.
     pub club: bool,
+    /// Which of the purchases pays a part with credit: every second, each, or none.
+    redeems: Option<u64>,
     next: AtomicU64,
 }
 
 impl Feed {
     /// Purchases in this shop.
     pub fn new(shop: Shop) -> Self {
-        Self { shop, club: false, next: AtomicU64::new(1) }
+        Self { shop, club: false, redeems: None, next: AtomicU64::new(1) }
     }
 
-    /// Purchases of members.
+    /// Purchases of members, of which every second pays a part with credit.
     pub fn of_members(shop: Shop) -> Self {
-        Self { club: true, ..Self::new(shop) }
+        Self { club: true, redeems: Some(2), ..Self::new(shop) }
+    }
+
+    /// Purchases of members, each of which pays a part with credit.
+    pub fn of_redeemers(shop: Shop) -> Self {
+        Self { club: true, redeems: Some(1), ..Self::new(shop) }
     }
 
     /// The next purchase.
@@ -58,7 +65,8 @@ impl Feed {
         let branch = self.shop.branches[random.usize(..self.shop.branches.len())];
         let customer = self.shop.customers[random.usize(..self.shop.customers.len())];
         let lines: Vec<_> = products.into_iter().map(|product| NewLine::of(product, random.i64(1..4))).collect();
-        let credit_minor = if self.club && number.is_multiple_of(2) { club::PART } else { 0 };
+        let redeems = self.redeems.is_some_and(|every| number.is_multiple_of(every));
+        let credit_minor = if redeems { club::PART } else { 0 };
         let credit = (credit_minor > 0).then(|| credit(Money::new(credit_minor, self.shop.currency)));
         let tenders: Vec<_> = credit.into_iter().chain([NewTender::cash_rest()]).collect();
         let purchase = NewPurchase::of(branch, format!("R{number}"), lines, tenders).by(customer);

@@ -20,6 +20,7 @@
 
 pub mod club;
 pub mod club_rows;
+pub mod club_store;
 pub mod cpu;
 pub mod data;
 pub mod feed;
@@ -28,6 +29,8 @@ pub mod machine;
 pub mod narrowing;
 pub mod options;
 pub mod ours;
+pub mod postgres_club;
+pub mod postgres_club_group;
 pub mod postgres_limit;
 pub mod postgres_plain;
 pub mod postgres_reads;
@@ -38,11 +41,13 @@ pub mod ranks;
 pub mod reads;
 pub mod report;
 pub mod rows;
+pub mod shapes;
 pub mod sqlite_club;
 pub mod sqlite_limit;
 pub mod sqlite_plain;
 pub mod sqlite_reads;
 pub mod sqlite_store;
+pub mod tills;
 pub mod variant;
 
 /// Whatever goes wrong ends the run.

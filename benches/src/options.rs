@@ -34,6 +34,11 @@ pub struct Options {
     pub products: usize,
     /// `--lots N`: lots that expire in the sweep of the club.
     pub lots: usize,
+    /// `--only sweep,purchases,tills`: only these parts of the bench of the club; all of them if it is empty.
+    pub only: Vec<String>,
+    /// `--sweep URL`: nothing but the sweep, over the store at this address, which has so many lots. The bench runs itself so:
+    /// then the memory of a process of its own is that of the sweep.
+    pub sweep: Option<String>,
     /// `--dir PATH`: where data files are kept; the system's temporary directory unless told otherwise.
     pub dir: PathBuf,
     /// `--smoke`: see that it works, measure nothing.
@@ -81,6 +86,8 @@ impl Options {
             journal: vec![100_000, 1_000_000, 5_000_000],
             products: 10_000,
             lots: 20_000,
+            only: Vec::new(),
+            sweep: None,
             dir: std::env::temp_dir(),
             smoke: true,
         };
@@ -109,6 +116,8 @@ impl Options {
                 Arg::Long("journal") => options.journal = numbers(&parser.value()?.string()?)?,
                 Arg::Long("products") => options.products = parser.value()?.parse()?,
                 Arg::Long("lots") => options.lots = parser.value()?.parse()?,
+                Arg::Long("only") => options.only = parser.value()?.string()?.split(',').map(str::to_owned).collect(),
+                Arg::Long("sweep") => options.sweep = Some(parser.value()?.string()?),
                 Arg::Long("dir") => options.dir = parser.value()?.into(),
                 // The test harness's own options (`cargo test -- --nocapture`) mean nothing here.
                 Arg::Value(_) | Arg::Long("nocapture" | "test-threads") if options.smoke => {}
@@ -124,7 +133,7 @@ impl Options {
             options.sizes = vec![1_000];
             options.journal = vec![2_000];
             options.products = 100;
-            options.lots = 400;
+            options.lots = if options.sweep.is_some() { options.lots } else { 400 };
         }
         if options.sizes.is_empty()
             || options.products < 3
@@ -134,6 +143,13 @@ impl Options {
             return Err("at least one size, three products and one caller are needed".into());
         }
         Ok(options)
+    }
+}
+
+impl Options {
+    /// Whether this part of the bench of the club is wanted.
+    pub fn wants(&self, part: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|only| only == part)
     }
 }
 

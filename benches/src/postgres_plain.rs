@@ -8,6 +8,7 @@ use url::Url;
 use uuid::Uuid;
 
 use crate::feed::{Draft, Feed};
+use crate::postgres_club::ClubStatements;
 use crate::rows::{
     ACTOR, BranchRead, COMMAND, JOURNAL_KIND, METHOD, PERMISSION, ProductRead, REFERENCE_KIND, Reads, Rows, TOPIC, Till,
 };
@@ -31,13 +32,14 @@ impl PostgresPlain {
     /// # Errors
     /// What the database meets.
     pub fn new(url: &Url, feed: &Feed, connections: usize) -> Result<Self> {
+        let till = Till::of(feed)?;
         let connect = |_| {
             let mut client = postgres_store::connect(url)?;
-            let statements = Statements::prepare(&mut client)?;
+            let statements = Statements::prepare(&mut client, &till)?;
             Ok(Connection { client, statements })
         };
         let connections = (0..connections).map(connect).collect::<Result<_>>()?;
-        Ok(Self { connections, till: Till::new(feed.shop.day.clone()) })
+        Ok(Self { connections, till })
     }
 }
 
@@ -80,10 +82,12 @@ struct Statements {
     insert_journal: Statement,
     insert_outbox: Statement,
     insert_command: Statement,
+    club: Option<ClubStatements>,
 }
 
 impl Statements {
-    fn prepare(client: &mut Client) -> Result<Self> {
+    fn prepare(client: &mut Client, till: &Till) -> Result<Self> {
+        let club = till.club.as_ref().map(|_| ClubStatements::prepare(client)).transpose()?;
         let mut prepare = |sql| client.prepare(sql);
         Ok(Self {
             find_command: prepare("SELECT payload_hash, outcome::text FROM crm_commands WHERE id = $1")?,
@@ -120,6 +124,7 @@ impl Statements {
                 "INSERT INTO crm_commands (id, command, payload_hash, outcome, done_at) \
                  VALUES ($1, $2, $3, $4::text::jsonb, $5)",
             )?,
+            club,
         })
     }
 
@@ -128,9 +133,22 @@ impl Statements {
         if transaction.query_opt(&self.find_command, &[&command])?.is_some() {
             return Err("recorded twice".into());
         }
-        let reads = self.read(transaction, draft)?;
+        let mut reads = self.read(transaction, draft)?;
+        let (Some(club), Some(statements)) = (&till.club, &self.club) else {
+            let rows = till.decide(draft, command, reads)?;
+            self.write_purchase(transaction, &rows)?;
+            self.write_lines_and_tender(transaction, &rows)?;
+            return self.write_rest(transaction, &rows);
+        };
+        let customer = draft.purchase.customer.ok_or("no member")?;
+        reads.member = Some(statements.read(transaction, customer.into(), club.credit, draft.credit_minor > 0)?);
         let rows = till.decide(draft, command, reads)?;
-        self.write(transaction, &rows)
+        self.write_purchase(transaction, &rows)?;
+        if let Some(written) = &rows.club {
+            statements.write_purchase(transaction, &rows, written)?;
+            statements.write(transaction, club.credit, &rows, written)?;
+        }
+        self.write_rest(transaction, &rows)
     }
 
     fn read(&self, transaction: &mut Transaction<'_>, draft: &Draft) -> Result<Reads> {
@@ -157,13 +175,12 @@ impl Statements {
         Ok(Reads { branch, stage, products, on_hand, member: None })
     }
 
-    fn write(&self, transaction: &mut Transaction<'_>, rows: &Rows) -> Result<()> {
+    fn write_purchase(&self, transaction: &mut Transaction<'_>, rows: &Rows) -> Result<()> {
         let now = DateTime::<Utc>::from(rows.now);
-        let purchase = &rows.purchase;
         transaction.execute(
             &self.insert_purchase,
             &[
-                purchase,
+                &rows.purchase,
                 &rows.branch,
                 &rows.receipt_no,
                 &rows.customer,
@@ -173,6 +190,11 @@ impl Statements {
                 &rows.total_minor,
             ],
         )?;
+        Ok(())
+    }
+
+    fn write_lines_and_tender(&self, transaction: &mut Transaction<'_>, rows: &Rows) -> Result<()> {
+        let purchase = &rows.purchase;
         for line in &rows.lines {
             transaction.execute(
                 &self.insert_line,
@@ -188,6 +210,11 @@ impl Statements {
             )?;
         }
         transaction.execute(&self.insert_tender, &[purchase, &METHOD, &rows.total_minor])?;
+        Ok(())
+    }
+
+    fn write_rest(&self, transaction: &mut Transaction<'_>, rows: &Rows) -> Result<()> {
+        let now = DateTime::<Utc>::from(rows.now);
         for line in &rows.lines {
             if transaction.execute(&self.take_stock, &[&line.product, &rows.branch, &line.quantity])? != 1 {
                 return Err("not enough on hand".into());
@@ -202,7 +229,7 @@ impl Statements {
                 &rows.customer,
                 &rows.branch,
                 &REFERENCE_KIND,
-                purchase,
+                &rows.purchase,
                 &ACTOR,
                 &PERMISSION,
                 &rows.command,

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::net::TcpListener;
-use std::os::unix::fs::{MetadataExt as _, chown};
+use std::os::unix::fs::{chown, MetadataExt as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -77,6 +77,14 @@ impl PostgresServer {
     pub fn copy_database(&mut self, name: &str) -> Result<Url> {
         let source = self.databases.first().cloned();
         self.create_database(name, source.as_deref())
+    }
+
+    /// One more database, with nothing in it.
+    ///
+    /// # Errors
+    /// What the server meets.
+    pub fn new_database(&mut self, name: &str) -> Result<Url> {
+        self.create_database(name, None)
     }
 
     fn create_database(&mut self, name: &str, template: Option<&str>) -> Result<Url> {

@@ -5,7 +5,7 @@
 //! late, repeated, stopped at any point, or go on in several processes at once, and comes to the same. Memory does not grow
 //! with the number of members.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::time::Duration;
 
@@ -38,8 +38,8 @@ pub(crate) enum How {
     Each {
         /// The next page of what is due.
         due: fn(&mut UnitOfWork<'_>, Limit, Option<&Cursor>) -> Result<Page<Uuid>>,
-        /// Does one of them, and says how much that was. Finds nothing to do where somebody was quicker.
-        run: fn(&mut UnitOfWork<'_>, Uuid) -> Result<usize>,
+        /// Does these, in this order, and says how much that was. Finds nothing to do where somebody was quicker.
+        run: fn(&mut UnitOfWork<'_>, &[Uuid]) -> Result<usize>,
     },
     /// Each step does a bounded part, and says where the next begins.
     Steps(fn(&mut UnitOfWork<'_>, Limit, Option<&str>) -> Result<Step>),
@@ -58,7 +58,7 @@ pub(crate) struct Step {
 
 /// All jobs of the club, in the order in which they run: lots come and go before anything is told of them.
 const JOBS: &[Job] = &[
-    Job { name: "accounts", how: How::Each { due: accounts_due, run: settle_account } },
+    Job { name: "accounts", how: How::Each { due: accounts_due, run: settle_accounts } },
     Job { name: "tiers", how: How::Each { due: tiers_due, run: review_tiers } },
     Job { name: "days", how: How::Steps(celebrate) },
     Job { name: "grants", how: How::Steps(give_to_groups) },
@@ -190,7 +190,7 @@ impl Run<'_> {
     async fn each(
         &mut self,
         due: fn(&mut UnitOfWork<'_>, Limit, Option<&Cursor>) -> Result<Page<Uuid>>,
-        run: fn(&mut UnitOfWork<'_>, Uuid) -> Result<usize>,
+        run: fn(&mut UnitOfWork<'_>, &[Uuid]) -> Result<usize>,
         so_far: &mut JobProgress,
         progress: &mut (impl FnMut(&JobProgress) -> ControlFlow<()> + Send),
     ) -> Result<bool> {
@@ -201,10 +201,7 @@ impl Run<'_> {
                 .crm
                 .run(self.actor, self.name, move |work| -> Result<_> {
                     let page = due(work, chunk, from.as_ref())?;
-                    let mut done = 0;
-                    for id in in_order(&page) {
-                        done += run(work, id)?;
-                    }
+                    let done = run(work, &in_order(&page))?;
                     Ok((page.items.len(), done, page.next))
                 })
                 .await;
@@ -219,7 +216,7 @@ impl Run<'_> {
                     let page =
                         self.crm.read(self.actor, self.name, move |work| due(work, chunk, from.as_ref())).await?;
                     for id in in_order(&page) {
-                        match self.crm.run(self.actor, self.name, move |work| run(work, id)).await {
+                        match self.crm.run(self.actor, self.name, move |work| run(work, &[id])).await {
                             Ok(done) => so_far.add(1, done),
                             Err(error) if is_of_the_store(&error) => return Err(error),
                             Err(error) => self.failed(so_far, Some(id), &error),
@@ -282,8 +279,8 @@ impl JobProgress {
 }
 
 /// Each once, in the order in which rows are locked (S-33).
-fn in_order(page: &Page<Uuid>) -> BTreeSet<Uuid> {
-    page.items.iter().copied().collect()
+fn in_order(page: &Page<Uuid>) -> Vec<Uuid> {
+    page.items.iter().copied().collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// Whether somebody else has to do something about it before anything can be done.
@@ -302,13 +299,22 @@ fn accounts_due(work: &mut UnitOfWork<'_>, limit: Limit, after: Option<&Cursor>)
     Ok(page.map(|account| account.id.into()))
 }
 
-fn settle_account(work: &mut UnitOfWork<'_>, id: Uuid) -> Result<usize> {
+/// All are read before any is written: looking for lots writes out what is kept back of them, which would be one account
+/// at a time.
+fn settle_accounts(work: &mut UnitOfWork<'_>, ids: &[Uuid]) -> Result<usize> {
     let mut work = work.permit(MAINTAIN, &Target::ANY)?;
     let now = work.now();
-    // Nothing, if somebody was quicker.
-    let due = work.find::<Account>(&id.into())?.is_some_and(|account| account.due_at <= now);
-    Book::open(&mut work, id.into())?.close(&mut work)?;
-    Ok(usize::from(due))
+    let (mut books, mut done) = (BTreeMap::new(), 0);
+    for id in ids {
+        // Nothing, if somebody was quicker.
+        let due = work.find::<Account>(&AccountId::from(*id))?.is_some_and(|account| account.due_at <= now);
+        done += usize::from(due);
+        let book = Book::open(&mut work, AccountId::from(*id))?;
+        // Two that were merged are one account, and its first book knows everything.
+        books.entry(book.account().id).or_insert(book);
+    }
+    books.into_values().try_for_each(|book| book.close(&mut work))?;
+    Ok(done)
 }
 
 fn tiers_due(work: &mut UnitOfWork<'_>, limit: Limit, after: Option<&Cursor>) -> Result<Page<Uuid>> {
@@ -316,9 +322,9 @@ fn tiers_due(work: &mut UnitOfWork<'_>, limit: Limit, after: Option<&Cursor>) ->
     Ok(page.map(Uuid::from))
 }
 
-fn review_tiers(work: &mut UnitOfWork<'_>, id: Uuid) -> Result<usize> {
+fn review_tiers(work: &mut UnitOfWork<'_>, ids: &[Uuid]) -> Result<usize> {
     let mut work = work.permit(tiers::REVIEW, &Target::ANY)?;
-    tiers::review_due(&mut work, AccountId::from(id))
+    ids.iter().map(|id| tiers::review_due(&mut work, AccountId::from(*id))).sum()
 }
 
 /// Days that come back and have come.
