@@ -203,11 +203,8 @@ fn create_ledger<C: Migrates>(connection: &mut C) -> Result<()> {
 
 /// The migrations of a module that have not run, after a look at those that have.
 fn missing<C: Migrates>(connection: &mut C, module: &ModuleMigrations) -> Result<Vec<&'static Migration>> {
-    let statement = Statement {
-        text: "SELECT version, checksum FROM crm_schema_migrations WHERE module = ? ORDER BY version".into(),
-        binds: vec![text(module.module)],
-        kept: false,
-    };
+    let query = "SELECT version, checksum FROM crm_schema_migrations WHERE module = ? ORDER BY version";
+    let statement = Statement { binds: vec![text(module.module)], ..Statement::once(query) };
     let rows =
         load(connection, statement, &[ColumnType::Int, ColumnType::Text]).map_err(|error| C::classify(&error).error)?;
     compare(C::Backend::DIALECT, module, &rows)
@@ -261,10 +258,9 @@ fn apply<C: Migrates>(
         for statement in migration.statements(C::Backend::DIALECT) {
             connection.batch_execute(statement).map_err(|error| C::classify(&error).error)?;
         }
+        let insert =
+            "INSERT INTO crm_schema_migrations (module, version, name, checksum, applied_at) VALUES (?, ?, ?, ?, ?)";
         let entry = Statement {
-            text:
-                "INSERT INTO crm_schema_migrations (module, version, name, checksum, applied_at) VALUES (?, ?, ?, ?, ?)"
-                    .into(),
             binds: vec![
                 text(module.module),
                 Bind::One(ColumnType::Int, Cell::Owned(Value::Int(migration.version.into()))),
@@ -272,7 +268,7 @@ fn apply<C: Migrates>(
                 text(&migration.checksum(C::Backend::DIALECT)),
                 Bind::One(ColumnType::Time, Cell::Owned(Value::Time(now))),
             ],
-            kept: false,
+            ..Statement::once(insert)
         };
         connection.execute_returning_count(&entry).map_err(|error| C::classify(&error).error)?;
         Ok(())

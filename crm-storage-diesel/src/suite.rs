@@ -38,7 +38,8 @@ const COLUMNS: &[Column] = &[
 ];
 
 const fn kind(kind: &'static str, home: Home, unique: &'static [Unique], counters: &'static [usize]) -> Schema {
-    Schema { kind, home, columns: COLUMNS, key: &[0], version: Some(1), unique, counters, personal: &[], scoped: false }
+    let (key, version, scoped) = (&[0], Some(1), &[3, 7]);
+    Schema { kind, home, columns: COLUMNS, key, version, unique, counters, personal: &[], scoped }
 }
 
 /// A kind with a column of every type, in a table.
@@ -64,7 +65,7 @@ pub(crate) static PAIR: Schema = Schema {
     unique: &[],
     counters: &[3, 4],
     personal: &[],
-    scoped: false,
+    scoped: &[],
 };
 
 /// The kinds of these tests that need a table.

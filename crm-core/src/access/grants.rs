@@ -1,7 +1,7 @@
 //! What somebody holds, in a form in which a decision touches little memory.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
@@ -9,8 +9,9 @@ use super::reach::Reach;
 
 /// Permissions by name, and how far each reaches. What reaches nothing is not held.
 ///
-/// Many actors of one policy share the table of names, and permissions that reach the same share the reach: so an actor who
-/// is asked for the first time costs few lines of memory, however many actors there are (ADR 8).
+/// Many actors of one policy share the table of names, and each different reach is kept once, beside the permissions that
+/// reach so far: so an actor who is asked for the first time costs few lines of memory, however many actors there are
+/// (ADR 8).
 ///
 /// ```
 /// use crm_core::access::{Grants, Reach};
@@ -21,9 +22,43 @@ use super::reach::Reach;
 #[derive(Debug, Clone, Default)]
 pub struct Grants {
     names: Arc<Names>,
-    /// By the number of a name: one more than the place of its reach, or zero.
-    slots: Vec<u16>,
-    reaches: Vec<Reach>,
+    reaches: Vec<(Numbers, Reach)>,
+}
+
+/// Numbers of names. Those of a table that is not large lie in one word.
+#[derive(Debug, Clone, Default)]
+struct Numbers {
+    low: u128,
+    high: BTreeSet<usize>,
+}
+
+impl Numbers {
+    /// The place of a number in the word, if it is there.
+    fn bit(number: usize) -> Option<u128> {
+        1_u128.checked_shl(u32::try_from(number).ok()?)
+    }
+
+    fn contains(&self, number: usize) -> bool {
+        Self::bit(number).map_or_else(|| self.high.contains(&number), |bit| self.low & bit != 0)
+    }
+
+    fn insert(&mut self, number: usize) {
+        match Self::bit(number) {
+            Some(bit) => self.low |= bit,
+            None => drop(self.high.insert(number)),
+        }
+    }
+
+    fn remove(&mut self, number: usize) {
+        match Self::bit(number) {
+            Some(bit) => self.low &= !bit,
+            None => drop(self.high.remove(&number)),
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.low.count_ones() as usize + self.high.len()
+    }
 }
 
 /// Names of permissions, each with a number.
@@ -59,27 +94,31 @@ impl Grants {
             Some(number) => *number,
             None => Arc::make_mut(&mut self.names).number(permission),
         };
-        // More different reaches than a slot can tell are not held: less than was meant, and never more.
-        let slot = if reach.is_empty() { 0 } else { u16::try_from(self.place_of(reach) + 1).unwrap_or(0) };
-        if number >= self.slots.len() {
-            self.slots.resize(number + 1, 0);
+        self.remove(number);
+        if reach.is_empty() {
+            return;
         }
-        if let Some(place) = self.slots.get_mut(number) {
-            *place = slot;
+        match self.reaches.iter_mut().find(|(_, known)| *known == reach) {
+            Some((numbers, _)) => numbers.insert(number),
+            None => {
+                let mut numbers = Numbers::default();
+                numbers.insert(number);
+                // Most have one or two.
+                self.reaches.reserve_exact(1);
+                self.reaches.push((numbers, reach));
+            }
         }
     }
 
-    fn place_of(&mut self, reach: Reach) -> usize {
-        self.reaches.iter().position(|known| *known == reach).unwrap_or_else(|| {
-            self.reaches.push(reach);
-            self.reaches.len() - 1
-        })
+    fn remove(&mut self, number: usize) {
+        self.reaches.iter_mut().for_each(|(numbers, _)| numbers.remove(number));
+        self.reaches.retain(|(numbers, _)| numbers.len() > 0);
     }
 
     /// How far a permission reaches, if it is held.
     pub fn get(&self, permission: &str) -> Option<&Reach> {
-        let slot = *self.slots.get(*self.names.0.get(permission)?)?;
-        self.reaches.get(usize::from(slot.checked_sub(1)?))
+        let number = *self.names.0.get(permission)?;
+        self.reaches.iter().find(|(numbers, _)| numbers.contains(number)).map(|(_, reach)| reach)
     }
 
     /// Everything that is held, in no order.
@@ -89,7 +128,7 @@ impl Grants {
 
     /// How many permissions are held.
     pub fn len(&self) -> usize {
-        self.slots.iter().filter(|slot| **slot != 0).count()
+        self.reaches.iter().map(|(numbers, _)| numbers.len()).sum()
     }
 
     /// Whether none is.
@@ -100,10 +139,8 @@ impl Grants {
     /// The same without the permissions that are not to be kept.
     pub(super) fn kept(&self, keep: impl Fn(&str) -> bool) -> Self {
         let mut kept = self.clone();
-        for (name, number) in &self.names.0 {
-            if let Some(slot) = kept.slots.get_mut(*number).filter(|_| !keep(name)) {
-                *slot = 0;
-            }
+        for (_, number) in self.names.0.iter().filter(|(name, _)| !keep(name)) {
+            kept.remove(*number);
         }
         kept
     }
@@ -170,6 +207,23 @@ mod tests {
     }
 
     proptest! {
+        /// Numbers are a set, those in the word and those beyond it.
+        #[test]
+        fn numbers_are_a_set(changes in prop::collection::vec((any::<bool>(), 0..300_usize), 0..60)) {
+            let (mut numbers, mut set) = (Numbers::default(), BTreeSet::new());
+            for (add, number) in changes {
+                if add {
+                    numbers.insert(number);
+                    set.insert(number);
+                } else {
+                    numbers.remove(number);
+                    set.remove(&number);
+                }
+            }
+            prop_assert_eq!(numbers.len(), set.len());
+            prop_assert!((0..400).all(|number| numbers.contains(number) == set.contains(&number)));
+        }
+
         /// The compact form holds what a map of the same insertions holds, whichever names it began with.
         #[test]
         fn grants_are_a_map(

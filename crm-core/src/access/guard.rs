@@ -151,9 +151,9 @@ fn less(a: &Region, b: &Region) -> Region {
         (true, false) => Region::all(),
         (false, false) => Region {
             all: false,
-            branches: &a.branches - &b.branches,
-            customers: &a.customers - &b.customers,
-            owners: &a.owners - &b.owners,
+            branches: a.branches.without(&b.branches),
+            customers: a.customers.without(&b.customers),
+            owners: a.owners.without(&b.owners),
         },
     }
 }

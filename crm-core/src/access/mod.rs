@@ -8,6 +8,7 @@ pub mod event;
 mod explain;
 mod grants;
 mod guard;
+mod ids;
 mod model;
 mod policy;
 mod reach;
@@ -24,6 +25,7 @@ use serde::{Deserialize, Serialize};
 
 pub use explain::{Access, Decision, Explanation, GrantMatch, GroupStep, RolePath, Whom};
 pub use grants::Grants;
+pub use ids::Ids;
 pub use model::{
     AccessState, Effect, Extent, Grant, GroupMember, HiddenField, Holder, HolderKind, PolicyStamp, Role,
     RoleAssignment, RoleAssignmentId, RoleId, Snapshot, StaffGroup, StaffGroupId, User, access_state, group_member,

@@ -1,10 +1,9 @@
 //! How far a permission reaches: which records it covers, and what was taken out of it.
 
-use std::collections::BTreeSet;
-
 use serde::{Deserialize, Serialize};
 
 use super::UserId;
+use super::ids::Ids;
 use crate::branches::BranchId;
 use crate::customers::CustomerId;
 use crate::work::{Col, Entity, Filter};
@@ -41,22 +40,22 @@ pub struct Region {
     /// Every record.
     pub all: bool,
     /// Records of these places of business.
-    pub branches: BTreeSet<BranchId>,
+    pub branches: Ids<BranchId>,
     /// Records of these customers: oneself, for a customer who serves themselves.
-    pub customers: BTreeSet<CustomerId>,
+    pub customers: Ids<CustomerId>,
     /// Records these users are responsible for: oneself, or the members of a group.
-    pub owners: BTreeSet<UserId>,
+    pub owners: Ids<UserId>,
 }
 
 impl Region {
     /// Every record.
     pub const fn all() -> Self {
-        Self { all: true, branches: BTreeSet::new(), customers: BTreeSet::new(), owners: BTreeSet::new() }
+        Self { all: true, branches: Ids::NONE, customers: Ids::NONE, owners: Ids::NONE }
     }
 
     /// No record at all.
     pub const fn none() -> Self {
-        Self { all: false, branches: BTreeSet::new(), customers: BTreeSet::new(), owners: BTreeSet::new() }
+        Self { all: false, branches: Ids::NONE, customers: Ids::NONE, owners: Ids::NONE }
     }
 
     /// The records of some branches.
@@ -66,7 +65,7 @@ impl Region {
 
     /// The records of one customer.
     pub fn customer(customer: CustomerId) -> Self {
-        Self { customers: BTreeSet::from([customer]), ..Self::default() }
+        Self { customers: Ids::from_iter([customer]), ..Self::default() }
     }
 
     /// The records some users are responsible for.
@@ -77,9 +76,9 @@ impl Region {
     /// Adds the records of another region.
     pub fn extend(&mut self, other: Self) {
         self.all |= other.all;
-        self.branches.extend(other.branches);
-        self.customers.extend(other.customers);
-        self.owners.extend(other.owners);
+        self.branches.extend(other.branches.iter().copied());
+        self.customers.extend(other.customers.iter().copied());
+        self.owners.extend(other.owners.iter().copied());
     }
 
     /// Whether it holds no record at all.

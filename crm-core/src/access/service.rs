@@ -314,7 +314,7 @@ fn check_role(work: &UnitOfWork<'_>, role: &mut Role) -> Result<()> {
         let column = schema.and_then(|schema| schema.columns.get(schema.position(&field.column)?));
         match column {
             // Hidden is shown as empty, where lists are narrowed to the one who asks.
-            Some(column) if column.nullable && schema.is_some_and(|schema| schema.scoped) => {}
+            Some(column) if column.nullable && schema.is_some_and(|schema| !schema.scoped.is_empty()) => {}
             Some(_) => return Err(Error::invalid("hidden", "role.column_shown")),
             None => return Err(Error::invalid("hidden", "role.column_unknown")),
         }

@@ -4,9 +4,8 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-use argon2::password_hash::phc::PasswordHash;
-use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
-use argon2::{Algorithm, Argon2, Params};
+use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
 
 use super::token::Key;
 use crate::kernel::random::Randomness;
@@ -35,7 +34,8 @@ impl HashCost {
 }
 
 /// Makes and checks password hashes (Argon2id, RFC 9106), so many at once and no more: memory stays within the limit times
-/// the memory of one hash, whoever knocks. Who would have to wait behind too many others is refused at once.
+/// the memory of one hash, whoever knocks. It is taken when it is first needed, used again by the next hash, and kept
+/// until the hasher is dropped. Who would have to wait behind too many others is refused at once.
 ///
 /// It works on the thread that calls: tens of milliseconds, during which that thread does nothing else. An async program
 /// calls the [gate](super::Gate) from a thread for blocking work.
@@ -69,7 +69,13 @@ struct Slots {
     /// Who has a turn: those at work, those who wait for that, and those who are at something else meanwhile.
     inside: usize,
     working: usize,
+    /// The memory of those who were at work, for the next ones. Kept here, because an allocator may keep what it gave to
+    /// each thread for that thread alone: with many threads, many times this.
+    spare: Vec<Memory>,
 }
+
+/// What a hash is made in: at most as many blocks of a KiB as the cost says.
+type Memory = Vec<Block>;
 
 impl Hasher {
     /// A hasher that works on `at_once` hashes together, 1 to 1024, while at most `waiting` callers more have begun.
@@ -112,13 +118,29 @@ impl Hasher {
         Ok(Turn(self))
     }
 
-    /// Does the work of one hash, when it is one of those at once.
-    fn work<T>(&self, hash: impl FnOnce() -> T) -> T {
+    /// Begins the work of one hash, when it is one of those at once.
+    fn work(&self) -> Working<'_> {
         let waited = self.freed.wait_while(self.slots(), |slots| slots.working >= self.at_once);
-        waited.unwrap_or_else(PoisonError::into_inner).working += 1;
+        let mut slots = waited.unwrap_or_else(PoisonError::into_inner);
+        slots.working += 1;
         self.made.fetch_add(1, Ordering::Relaxed);
-        let _working = Working(self);
-        hash()
+        Working { hasher: self, memory: slots.spare.pop().unwrap_or_default() }
+    }
+
+    /// The digest of a password.
+    fn digest(&self, password: &str, salt: &Salt, with: (Algorithm, Version, Params)) -> Result<Output> {
+        let (algorithm, version, params) = with;
+        let (blocks, length) = (params.block_count(), params.output_len().unwrap_or(Params::DEFAULT_OUTPUT_LEN));
+        let argon2 = match &self.pepper {
+            Some(pepper) => Argon2::new_with_secret(pepper, algorithm, version, params).map_err(|_| failed())?,
+            None => Argon2::new(algorithm, version, params),
+        };
+        let mut digest = [0; Output::MAX_LENGTH];
+        let digest = digest.get_mut(..length).ok_or_else(failed)?;
+        let mut working = self.work();
+        let memory = working.memory(blocks)?;
+        argon2.hash_password_into_with_memory(password.as_bytes(), salt, digest, memory).map_err(|_| failed())?;
+        Output::new(digest).map_err(|_| failed())
     }
 
     fn slots(&self) -> MutexGuard<'_, Slots> {
@@ -156,16 +178,6 @@ impl Hasher {
         self.made.load(Ordering::Relaxed)
     }
 
-    fn argon2(&self) -> Result<Argon2<'_>> {
-        let (algorithm, version) = (Algorithm::Argon2id, argon2::Version::V0x13);
-        match &self.pepper {
-            Some(pepper) => {
-                Argon2::new_with_secret(pepper, algorithm, version, self.params.clone()).map_err(|_| failed())
-            }
-            None => Ok(Argon2::new(algorithm, version, self.params.clone())),
-        }
-    }
-
     /// What the password of nobody is compared with: no password is known to it, and checking it costs what any costs.
     fn nobody(&self) -> String {
         let HashCost { memory_kib, passes, lanes } = self.cost;
@@ -193,12 +205,31 @@ impl Default for Hasher {
 pub(crate) struct Turn<'h>(&'h Hasher);
 
 /// A hash at work. Dropped, also by a panic, it makes room for another.
-struct Working<'h>(&'h Hasher);
+struct Working<'h> {
+    hasher: &'h Hasher,
+    memory: Memory,
+}
+
+impl Working<'_> {
+    /// Memory of at least so many blocks, whatever is in them.
+    fn memory(&mut self, blocks: usize) -> Result<&mut [Block]> {
+        if self.memory.len() < blocks {
+            // What is too small goes first.
+            self.memory = Memory::new();
+            self.memory.try_reserve_exact(blocks).map_err(|_| failed())?;
+            self.memory.resize(blocks, Block::new());
+        }
+        Ok(&mut self.memory)
+    }
+}
 
 impl Drop for Working<'_> {
     fn drop(&mut self) {
-        self.0.slots().working -= 1;
-        self.0.freed.notify_one();
+        let mut slots = self.hasher.slots();
+        slots.working -= 1;
+        slots.spare.push(std::mem::take(&mut self.memory));
+        drop(slots);
+        self.hasher.freed.notify_one();
     }
 }
 
@@ -207,8 +238,15 @@ impl Turn<'_> {
     pub(crate) fn hash(&self, password: &str, randomness: &dyn Randomness) -> Result<String> {
         let mut salt = [0; 16];
         randomness.fill(&mut salt)?;
-        let argon2 = self.0.argon2()?;
-        let hash = self.0.work(|| argon2.hash_password_with_salt(password.as_bytes(), &salt)).map_err(|_| failed())?;
+        let salt = Salt::new(&salt).map_err(|_| failed())?;
+        let (algorithm, version, params) = (Algorithm::Argon2id, Version::V0x13, &self.0.params);
+        let hash = PasswordHash {
+            algorithm: algorithm.ident(),
+            version: Some(version.into()),
+            params: ParamsString::try_from(params).map_err(|_| failed())?,
+            salt: Some(salt),
+            hash: Some(self.0.digest(password, &salt, (algorithm, version, params.clone()))?),
+        };
         Ok(hash.to_string())
     }
 
@@ -216,12 +254,15 @@ impl Turn<'_> {
     pub(crate) fn check(&self, password: &str, hash: Option<&str>) -> Result<bool> {
         let nobody = self.0.nobody();
         let stored = PasswordHash::new(hash.unwrap_or(&nobody)).map_err(|_| alien())?;
+        let algorithm = Algorithm::try_from(stored.algorithm.as_str()).map_err(|_| alien())?;
+        let version = stored.version.map_or(Ok(Version::V0x13), Version::try_from).map_err(|_| alien())?;
         let params = Params::try_from(&stored).map_err(|_| alien())?;
+        let (Some(salt), Some(digest)) = (&stored.salt, &stored.hash) else { return Err(alien()) };
         if params.m_cost() > self.0.cost.memory_kib || params.t_cost() > 64 {
             return Err(alien());
         }
-        let argon2 = self.0.argon2()?;
-        let right = self.0.work(|| argon2.verify_password(password.as_bytes(), &stored)).is_ok();
+        // Compared in constant time.
+        let right = self.0.digest(password, salt, (algorithm, version, params))? == *digest;
         Ok(right && hash.is_some())
     }
 }
@@ -333,6 +374,7 @@ mod tests {
                     let checked = hasher.check("x", None);
                     let slots = hasher.slots.lock().unwrap();
                     assert!(slots.working <= 2 && slots.inside <= 5);
+                    assert!(slots.working + slots.spare.len() <= 2, "each memory is in use or kept, and they are two");
                     drop(slots);
                     match checked {
                         Ok(false) => done.fetch_add(1, Ordering::SeqCst),
@@ -347,6 +389,26 @@ mod tests {
         assert!(done >= 5, "two at work and three waiting get their turn");
         let slots = hasher.slots.lock().unwrap();
         assert_eq!((slots.inside, slots.working), (0, 0));
+        assert!(slots.spare.len() <= 2 && slots.spare.iter().all(|memory| memory.capacity() == 4096));
+    }
+
+    #[test]
+    fn memory_is_used_again() {
+        let hasher = Hasher::new(CHEAP, 4, 0).unwrap();
+        let kept =
+            || hasher.slots().spare.iter().map(|memory| (memory.as_ptr(), memory.capacity())).collect::<Vec<_>>();
+        assert!(kept().is_empty(), "none before the first hash");
+        let hash = hasher.hash("secret", &SystemRandomness).unwrap();
+        let first = kept();
+        assert!(matches!(first[..], [(_, 32)]));
+        // What an earlier hash left in it changes no later one, and a smaller one finds room in it.
+        let smaller = Hasher::new(HashCost { memory_kib: 8, ..CHEAP }, 1, 0).unwrap();
+        let small = smaller.hash("smaller", &SystemRandomness).unwrap();
+        for _ in 0..3 {
+            assert!(hasher.check("secret", Some(&hash)).unwrap() && !hasher.check("Secret", Some(&hash)).unwrap());
+            assert!(hasher.check("smaller", Some(&small)).unwrap() && !hasher.check("x", None).unwrap());
+        }
+        assert_eq!(kept(), first, "one after the other needs one");
     }
 
     #[test]

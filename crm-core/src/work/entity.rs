@@ -182,7 +182,11 @@ macro_rules! entity {
                     }),+)?],
                     counters: &[$($($crate::work::column_position(COLUMNS, stringify!($counter))),*)?],
                     personal: &[$($($crate::work::column_position(COLUMNS, stringify!($personal))),*)?],
-                    scoped: $crate::entity!(@given $($($branch)? $($customer)? $($owner)?)?),
+                    scoped: &[$(
+                        $($crate::work::column_position(COLUMNS, stringify!($branch)),)?
+                        $($crate::work::column_position(COLUMNS, stringify!($customer)),)?
+                        $($crate::work::column_position(COLUMNS, stringify!($owner)),)?
+                    )?],
                 }
             };
 
@@ -255,8 +259,6 @@ macro_rules! entity {
     (@home $all:ident, records, [$($column:ident),* $(,)?]) => {
         $crate::work::Home::Records(&[$($crate::work::column_position($all, stringify!($column))),*])
     };
-    (@given) => { false };
-    (@given $($any:tt)+) => { true };
     (@option) => { None };
     (@option $value:expr) => { Some($value) };
     (@belongs) => { None };

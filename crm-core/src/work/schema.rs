@@ -56,8 +56,9 @@ pub struct Schema {
     pub counters: &'static [usize],
     /// Columns that hold personal data, by position: erasure and redaction walk them.
     pub personal: &'static [usize],
-    /// Whether a row says to whom it belongs, so that lists of it are narrowed: see [`Scoped`](crate::access::Scoped).
-    pub scoped: bool,
+    /// Columns that say to whom a row belongs, by position: lists of it are narrowed by them, so that a backend does well
+    /// to read the rows of one value of theirs in the order of a list. See [`Scoped`](crate::access::Scoped).
+    pub scoped: &'static [usize],
 }
 
 impl Schema {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use crm_core::access::{Actor, Grants, Principal, Reach, Region, Scoped, Target, UserId};
+use crm_core::access::{Actor, Grants, Ids, Principal, Reach, Region, Scoped, Target, UserId};
 use crm_core::branches::{Branch, BranchId};
 use crm_core::conformance::operations::{FOR_THE_SYSTEM, OPERATIONS};
 use crm_core::customers::{Customer, CustomerId, CustomerKind, Stage};
@@ -18,7 +18,7 @@ fn id<I: From<Uuid>>(n: u128) -> I {
     Uuid::from_u128(n).into()
 }
 
-fn ids<I: From<Uuid> + Ord + std::fmt::Debug>() -> impl Strategy<Value = BTreeSet<I>> {
+fn ids<I: From<Uuid> + Ord + Copy + std::fmt::Debug>() -> impl Strategy<Value = Ids<I>> {
     prop::collection::btree_set(0..4_u128, 0..3).prop_map(|set| set.into_iter().map(id).collect())
 }
 

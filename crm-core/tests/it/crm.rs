@@ -57,7 +57,7 @@ const RECORD: Schema = Schema {
     unique: &[],
     counters: &[],
     personal: &[],
-    scoped: false,
+    scoped: &[],
 };
 
 const UNIQUE: &[Unique] = &[Unique { name: "version", columns: &[1] }];

@@ -18,39 +18,95 @@ const MAX_KEPT_LIST: usize = 256;
 /// The longest list SQLite takes (it allows 32,766 values in a statement).
 const MAX_LIST: usize = 16_384;
 
+/// Rows of more values than this are not merged: each is a part of the statement.
+const MAX_MERGED: usize = 8;
+
 /// The deepest nesting of a condition.
 const MAX_DEPTH: usize = 64;
 
 /// The statement for a query.
 pub(crate) fn select(dialect: Dialect, query: &Query) -> Result<Statement<'_>> {
     let schema = query.schema;
-    let mut where_ = Where::new(dialect, schema);
-    where_.text = format!("SELECT {} FROM {} WHERE ", columns(schema), quoted(table_of(schema)));
-    let unconditional = matches!(&query.criteria, Criteria::All(parts) if parts.is_empty());
-    if !unconditional || query.after.is_none() {
-        where_.push(&query.criteria, false, 0)?;
-    }
-    if let Some(after) = &query.after {
-        if !unconditional {
-            where_.text.push_str(" AND ");
-        }
-        where_.push_after(query, after)?;
-    }
-    let Where { mut text, binds, leaves, kept, .. } = where_;
     let direction = if query.direction == Direction::Ascending { "" } else { " DESC" };
     let order: Vec<String> = query.order.iter().map(|&at| format!("{}{direction}", name(schema, at))).collect();
+    let (merged, rest) = merged(query);
+    let mut where_ = Where::new(dialect, schema);
+    let mut distinct = None;
+    if merged.is_empty() {
+        where_.push_select(query, None, &rest)?;
+    } else {
+        // PostgreSQL merges what is read in order by itself, and drops a row that comes again; SQLite merges too, and
+        // stops when nobody asks for more.
+        if dialect == Dialect::Postgres {
+            let of: Vec<String> = query.order.iter().map(|&at| name(schema, at)).collect();
+            where_.write(format_args!("SELECT DISTINCT ON ({}) {} FROM (", of.join(", "), columns(schema)));
+        } else {
+            distinct = Some(query.limit);
+        }
+        for (number, one) in merged.iter().enumerate() {
+            if number > 0 {
+                where_.text.push_str(" UNION ALL ");
+            }
+            // Each asks the same.
+            where_.leaves = 0;
+            where_.push_select(query, Some(*one), &rest)?;
+        }
+        if dialect == Dialect::Postgres {
+            where_.text.push_str(") AS k");
+        }
+    }
+    let Where { mut text, binds, leaves, kept, .. } = where_;
     text.push_str(" ORDER BY ");
     text.push_str(&order.join(", "));
     if query.limit > 0 {
         // A literal: SQLite plans a statement anew whenever a bound limit changes.
         text.push_str(" LIMIT ");
-        text.push_str(&query.limit.to_string());
+        text.push_str(&distinct.map_or(query.limit, |limit| limit.saturating_mul(merged.len())).to_string());
     }
-    Ok(Statement {
-        text: text.as_str().into(),
-        binds,
-        kept: kept && leaves <= MAX_KEPT_LEAVES && is_usual(query.limit),
-    })
+    let kept = kept && leaves <= MAX_KEPT_LEAVES && is_usual(query.limit);
+    Ok(Statement { text: text.as_str().into(), binds, kept, distinct })
+}
+
+/// A value of a column.
+type Pair<'q> = (usize, &'q Value);
+
+/// What is read in order, value by value, and merged: the values of one of which a row must be, when these are several
+/// and of columns that say to whom a row belongs. Then no index has all of it in order, but one has each. Beside it, the
+/// other conditions. Nothing but these where that does not help.
+fn merged(query: &Query) -> (Vec<Pair<'_>>, Vec<&Criteria>) {
+    let parts = match &query.criteria {
+        Criteria::All(parts) => parts.as_slice(),
+        one => std::slice::from_ref(one),
+    };
+    // Rows are told apart by what they are ordered by.
+    let apart = query.schema.key.iter().all(|at| query.order.contains(at));
+    if query.limit > 0 && apart && parts.len() <= MAX_KEPT_LEAVES {
+        for (place, part) in parts.iter().enumerate() {
+            let mut found = Vec::new();
+            if alternatives(part, query.schema.scoped, &mut found) && (2..=MAX_MERGED).contains(&found.len()) {
+                let rest = parts.iter().enumerate().filter(|(at, _)| *at != place).map(|(_, part)| part);
+                return (found, rest.collect());
+            }
+        }
+    }
+    let all = if parts.is_empty() { Vec::new() } else { vec![&query.criteria] };
+    (Vec::new(), all)
+}
+
+/// Whether a condition asks for nothing but values of these columns, one of many; which ones are added to `found`.
+fn alternatives<'q>(criteria: &'q Criteria, columns: &[usize], found: &mut Vec<Pair<'q>>) -> bool {
+    match criteria {
+        Criteria::Any(parts) => parts.iter().all(|part| alternatives(part, columns, found)),
+        Criteria::In(at, values) if columns.contains(at) => {
+            found.extend(values.iter().filter(|value| !value.is_null()).map(|value| (*at, value)));
+            true
+        }
+        Criteria::Compare(at, Comparison::Equal, value) if columns.contains(at) && !value.is_null() => {
+            found.push((*at, value));
+            true
+        }
+        _ => false,
+    }
 }
 
 /// The statement that counts.
@@ -59,7 +115,7 @@ pub(crate) fn count<'q>(dialect: Dialect, schema: &'static Schema, criteria: &'q
     where_.text = format!("SELECT count(*) FROM {} WHERE ", quoted(table_of(schema)));
     where_.push(criteria, false, 0)?;
     let kept = where_.kept && where_.leaves <= MAX_KEPT_LEAVES;
-    Ok(Statement { text: where_.text.as_str().into(), binds: where_.binds, kept })
+    Ok(Statement { text: where_.text.as_str().into(), binds: where_.binds, kept, distinct: None })
 }
 
 /// Page sizes whose statements are kept prepared, so that callers who choose any number do not fill the cache. A page
@@ -84,6 +140,36 @@ impl<'q> Where<'q> {
 
     fn column(&self, at: usize) -> Result<&'static Column> {
         self.schema.columns.get(at).ok_or_else(|| Error::invalid(self.schema.kind, "filter.column"))
+    }
+
+    /// The rows of a query without its order, of this value only, if one is given.
+    fn push_select(&mut self, query: &'q Query, of: Option<Pair<'q>>, parts: &[&'q Criteria]) -> Result<()> {
+        self.write(format_args!("SELECT {} FROM {} WHERE ", columns(query.schema), quoted(table_of(query.schema))));
+        let mut any = false;
+        let mut and = |this: &mut Self| {
+            if std::mem::replace(&mut any, true) {
+                this.text.push_str(" AND ");
+            }
+        };
+        if let Some((at, value)) = of {
+            and(self);
+            self.push_leaf(at, false, |this, column, name| {
+                this.write(format_args!("{name} = ?"));
+                this.bind(column.column_type, Cow::Borrowed(value));
+            })?;
+        }
+        for part in parts {
+            and(self);
+            self.push(part, false, 0)?;
+        }
+        if let Some(after) = &query.after {
+            and(self);
+            self.push_after(query, after)?;
+        }
+        if !any {
+            self.push_group(&[], " AND ", "1 = 1", false, 0)?;
+        }
+        Ok(())
     }
 
     /// A condition. Inside `Not`, where an unknown would not turn into a match, comparisons of nullable columns are

@@ -37,7 +37,7 @@ pub(crate) static RECORDS: Schema = Schema {
     unique: &[],
     counters: &[],
     personal: &[],
-    scoped: false,
+    scoped: &[],
 };
 
 /// The key of a record: the id itself where the key is one id, else a fingerprint of the key (a version 8 UUID).

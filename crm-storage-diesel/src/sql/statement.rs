@@ -52,17 +52,19 @@ pub(crate) struct Statement<'a> {
     pub(crate) binds: Vec<Bind<'a>>,
     /// Whether the text comes from a bounded set, so that the prepared statement may be kept.
     pub(crate) kept: bool,
+    /// Where the same row may come several times, one after the other: how many different ones are read.
+    pub(crate) distinct: Option<usize>,
 }
 
 impl<'a> Statement<'a> {
     /// A statement that is kept prepared.
     pub(crate) fn kept(text: Text, binds: Vec<Bind<'a>>) -> Self {
-        Self { text, binds, kept: true }
+        Self { text, binds, kept: true, distinct: None }
     }
 
     /// A statement that is run rarely.
     pub(crate) fn once(text: &str) -> Self {
-        Self { text: text.into(), binds: Vec::new(), kept: false }
+        Self { text: text.into(), binds: Vec::new(), kept: false, distinct: None }
     }
 }
 
@@ -106,6 +108,7 @@ where
     C::Backend: Database + QueryMetadata<Untyped>,
 {
     let mut rows = Vec::new();
+    let distinct = statement.distinct;
     for row in connection.load(statement)? {
         let row = row?;
         let mut cells = Row::with_capacity(types.len());
@@ -113,7 +116,13 @@ where
             let field = row.get(at).ok_or_else(|| Error::DeserializationError("a column is missing".into()))?;
             cells.push(C::Backend::read(*column_type, field.value()).map_err(Error::DeserializationError)?);
         }
+        if distinct.is_some() && rows.last() == Some(&cells) {
+            continue;
+        }
         rows.push(cells);
+        if distinct == Some(rows.len()) {
+            break;
+        }
     }
     Ok(rows)
 }

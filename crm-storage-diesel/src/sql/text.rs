@@ -231,7 +231,7 @@ fn unnest_type(schema: &Schema, at: usize) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use crm_core::work::{Criteria, Direction, Query, Value};
+    use crm_core::work::{Comparison, Criteria, Direction, Query, Value};
 
     use super::*;
     use crate::sql::criteria::{count, select};
@@ -316,7 +316,7 @@ mod tests {
             schema: &THING,
             criteria: Criteria::All(vec![
                 Criteria::StartsWith(2, label.to_owned()),
-                Criteria::In(3, vec![Value::Int(1), Value::Int(2), Value::Int(3)]),
+                Criteria::In(1, vec![Value::Int(1), Value::Int(2), Value::Int(3)]),
             ]),
             order: vec![1, 0],
             direction: Direction::Descending,
@@ -329,16 +329,54 @@ mod tests {
         assert!(first.kept);
         let text = first.text.to_string();
         assert!(text.ends_with(
-            r#"WHERE (("label" >= ? AND "label" < ?) AND "number" IN (?, ?, ?, ?)) AND ("version", "id") < (?, ?) ORDER BY "version" DESC, "id" DESC LIMIT 51"#
+            r#"WHERE (("label" >= ? AND "label" < ?) AND "version" IN (?, ?, ?, ?)) AND ("version", "id") < (?, ?) ORDER BY "version" DESC, "id" DESC LIMIT 51"#
         ), "{text}");
         let odd = query("x", 777);
         assert!(!select(Dialect::Sqlite, &odd).unwrap().kept);
         let text = select(Dialect::Postgres, &odd).unwrap().text.to_string();
-        assert!(text.contains(r#""number" = ANY(?)"#), "{text}");
+        assert!(text.contains(r#""version" = ANY(?)"#), "{text}");
         let many = Criteria::Any(
             (0..2_000).map(|number| Criteria::Not(Box::new(Criteria::In(3, vec![Value::Int(number)])))).collect(),
         );
         assert!(!count(Dialect::Sqlite, &THING, &many).unwrap().kept);
+    }
+
+    #[test]
+    fn rows_of_several_owners_are_merged() {
+        let either = |values: Vec<Value>| {
+            let other = Criteria::Compare(7, Comparison::Equal, Value::Uuid(uuid::Uuid::nil()));
+            Criteria::All(vec![Criteria::Any(vec![Criteria::In(3, values), other]), Criteria::IsNull(4)])
+        };
+        let query = |values, order| Query {
+            schema: &THING,
+            criteria: either(values),
+            order,
+            direction: Direction::Descending,
+            after: Some(vec![Value::Int(4), Value::Uuid(uuid::Uuid::nil())]),
+            limit: 51,
+        };
+        let two = query(vec![Value::Int(1), Value::Null], vec![1, 0]);
+        let columns = columns(&THING);
+        let arm = |column| {
+            format!(
+                r#"SELECT {columns} FROM "crm_test_things" WHERE "{column}" = ? AND "flag" IS NULL AND ("version", "id") < (?, ?)"#
+            )
+        };
+        let both = format!("{} UNION ALL {}", arm("number"), arm("other"));
+        let order = r#"ORDER BY "version" DESC, "id" DESC LIMIT"#;
+        let statement = select(Dialect::Sqlite, &two).unwrap();
+        assert_eq!(statement.text.to_string(), format!("{both} {order} 102"));
+        assert_eq!((statement.distinct, statement.binds.len(), statement.kept), (Some(51), 6, true));
+        let statement = select(Dialect::Postgres, &two).unwrap();
+        let text = format!(r#"SELECT DISTINCT ON ("version", "id") {columns} FROM ({both}) AS k {order} 51"#);
+        assert_eq!((statement.text.to_string(), statement.distinct), (text, None));
+        // Too many, one, or in an order that tells no rows apart.
+        let plain = |query: &Query| !select(Dialect::Sqlite, query).unwrap().text.to_string().contains("UNION");
+        assert!(plain(&query((0..9).map(Value::Int).collect(), vec![1, 0])));
+        assert!(plain(&query(vec![Value::Null], vec![1, 0])));
+        assert!(plain(&Query { order: vec![1], after: None, ..two.clone() }));
+        assert!(plain(&Query { limit: 0, ..two.clone() }));
+        assert!(!plain(&two));
     }
 
     #[test]

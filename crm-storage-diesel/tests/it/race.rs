@@ -7,7 +7,10 @@ use std::time::Duration;
 
 use crm_core::access::Actor;
 use crm_core::catalog::{Category, CategoryId};
-use crm_core::work::UnitOfWork;
+use crm_core::pricing::{
+    Adjustment, Assortment, NewRule, PricePolicy, PricePolicyId, PriceRule, PriceRuleId, RuleTerms, Stage,
+};
+use crm_core::work::{Entity, Filter, UnitOfWork};
 use crm_core::{Crm, Error, ErrorKind, Result};
 use crm_storage_diesel::DieselStorage;
 
@@ -78,10 +81,34 @@ fn child() {
     }
 }
 
+/// A price rule, or another version of one.
+fn save_rule(crm: &Crm, rule: Option<PriceRuleId>) -> Result<PriceRule> {
+    let off = Adjustment::Percent(crm_core::kernel::rate::Rate::percent(1));
+    let terms = RuleTerms::new("First", Stage::Campaign, Assortment::Everything, off);
+    crm.blocking().run(&Actor::system(), "a rule", move |work| {
+        work.pricing().save_rule(NewRule { rule, ..NewRule::now(terms.clone()) }).map(|(rule, _)| rule)
+    })
+}
+
+/// A child of the race for the first rule: waits for the start, saves one, and says how that ended.
+#[test]
+fn first_rule_child() {
+    let Some(words) = processes::role("race::first_rule_child") else { return };
+    let [url, ..] = words.as_slice() else { panic!("{words:?}") };
+    let (crm, _) = shop::open(DieselStorage::open(url).unwrap(), 0);
+    processes::say("ready");
+    processes::wait_for_go();
+    match save_rule(&crm, None) {
+        Ok(_) => processes::say("won"),
+        Err(error) => processes::say(&format!("{error:?}")),
+    }
+    crm.blocking().close().unwrap();
+}
+
 /// Runs the race in several processes and returns all outcomes.
-fn processes_race(url: &str, names: &str) -> Vec<String> {
+fn processes_race(child: &str, url: &str, names: &str) -> Vec<String> {
     let mut children: Vec<_> =
-        (0..PROCESSES).map(|process| processes::spawn("race::child", &[url, &process.to_string(), names])).collect();
+        (0..PROCESSES).map(|process| processes::spawn(child, &[url, &process.to_string(), names])).collect();
     let mut lines: Vec<_> = children.iter_mut().map(processes::Running::lines).collect();
     for line in &mut lines {
         assert_eq!(line.next().as_deref(), Some("ready"));
@@ -100,7 +127,7 @@ fn count(outcomes: &[impl AsRef<str>], wanted: &str) -> usize {
 fn last_pieces(url: &str) {
     const STOCK: i64 = 100;
     let (crm, shop) = shop::open(DieselStorage::open(url).unwrap(), STOCK);
-    let outcomes = processes_race(url, "own");
+    let outcomes = processes_race("race::child", url, "own");
     assert_eq!(outcomes.len(), PROCESSES * THREADS * TRIES);
     assert_eq!((count(&outcomes, "won"), count(&outcomes, "sold out")), (100, 140), "{outcomes:?}");
     assert_eq!(shop::left(&crm, &shop), 0);
@@ -111,7 +138,7 @@ fn last_pieces(url: &str) {
 /// that repeats it gets the same receipt.
 fn same_receipts(url: &str) {
     let (crm, shop) = shop::open(DieselStorage::open(url).unwrap(), 1_000);
-    let outcomes = processes_race(url, "same");
+    let outcomes = processes_race("race::child", url, "same");
     assert_eq!(count(&outcomes, "won"), PROCESSES * THREADS * TRIES, "{outcomes:?}");
     assert_eq!(shop::left(&crm, &shop), 1_000 - i64::try_from(TRIES).unwrap());
     shop::assert_whole(&crm);
@@ -154,6 +181,45 @@ fn postgres_processes_sell_the_last_pieces() {
 #[test]
 fn postgres_processes_sell_each_receipt_once() {
     same_receipts(databases::postgres().url());
+}
+
+/// Processes that save the very first price rule at the same moment: every one wins, with a rule of its own, and the policy
+/// was changed as often. Then threads that save a version of one rule: each adds its own.
+fn first_rules(url: &str) {
+    let (crm, _) = shop::open(DieselStorage::open(url).unwrap(), 0);
+    let outcomes = processes_race("race::first_rule_child", url, "");
+    assert_eq!((outcomes.len(), count(&outcomes, "won")), (PROCESSES, PROCESSES), "{outcomes:?}");
+    let stored = || {
+        let read = crm.blocking().read(&Actor::system(), "rules", |work| {
+            let mut work = work.unrestricted()?;
+            let policy: PricePolicy = work.get(PricePolicyId::from(uuid::Uuid::nil()))?;
+            Ok::<_, Error>((policy.version(), work.select(Filter::<PriceRule>::all()).all()?))
+        });
+        let (version, rules) = read.unwrap();
+        let numbers = rules.iter().map(|rule| rule.number).collect::<Vec<_>>();
+        (serde_json::to_value(version).unwrap(), rules, numbers)
+    };
+    let (version, rules, numbers) = stored();
+    assert_eq!((version, numbers), ((1 + PROCESSES).into(), vec![1; PROCESSES]));
+    let first = rules[0].id;
+    let ended = crm_core::conformance::race(THREADS, 1, |_| save_rule(&crm, Some(first))).remove(0);
+    assert_eq!(ended.won.len(), THREADS, "{:?}", ended.lost);
+    let mut won: Vec<_> = ended.won.iter().map(|rule| rule.number).collect();
+    won.sort_unstable();
+    assert!(won.into_iter().eq((2..).take(THREADS)));
+    let (version, ..) = stored();
+    assert_eq!(version, 1 + PROCESSES + THREADS);
+    shop::assert_whole(&crm);
+}
+
+#[test]
+fn sqlite_processes_save_the_first_price_rule() {
+    first_rules(databases::sqlite_file().url());
+}
+
+#[test]
+fn postgres_processes_save_the_first_price_rule() {
+    first_rules(databases::postgres().url());
 }
 
 /// A category comes under another while a second process moves that one's branch of the tree: it moves along.
