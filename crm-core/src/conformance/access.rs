@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use uuid::Uuid;
 
 use super::bench::{Bench, Factory};
-use super::operations::{OPERATIONS, Operation, World};
+use super::matrix::{self, nobody};
+use super::operations::{OPERATIONS, World};
 use super::purchases::{receive, sale};
-use crate::access::{Actor, Principal, Reach, Region, Target};
+use crate::access::{Actor, Principal, Reach, Region};
 use crate::branches::NewBranch;
 use crate::catalog::{Stock, stock_level};
 use crate::customers::{NewCustomer, SearchField, SearchKey, search_keys};
@@ -15,68 +16,14 @@ use crate::journal::{JournalEntry, JournalQuery, journal_entry};
 use crate::kernel::page::Limit;
 use crate::purchases::{NewPurchase, Tender};
 use crate::work::{Filter, Permit};
-use crate::{Error, ErrorKind, Result, access, branches, catalog, customers, journal, purchases};
-
-/// How an operation ended of which nothing is kept.
-enum Undone {
-    Done(Vec<Target>),
-    Refused(Error),
-}
-
-impl From<Error> for Undone {
-    fn from(error: Error) -> Self {
-        Self::Refused(error)
-    }
-}
-
-/// What an operation shows or changes for an actor. Nothing of it is kept, so that each meets the same world.
-fn outcome(bench: &Bench, actor: &Actor, operation: &'static Operation, world: &World) -> Result<Vec<Target>> {
-    let world = world.clone();
-    let undone = bench.run_as(actor, move |work| {
-        let undone = work.attempt(|work| Err::<(), _>(Undone::Done((operation.run)(work, &world)?)));
-        match undone {
-            Ok(()) => Err(Error::Setup("an attempt that fails has succeeded".into())),
-            Err(undone) => Ok(undone),
-        }
-    });
-    match undone? {
-        Undone::Done(shown) => Ok(shown),
-        Undone::Refused(error) => Err(error),
-    }
-}
-
-fn nobody() -> Actor {
-    Actor::new(Principal::User(Uuid::nil().into()))
-}
-
-fn granted(permissions: impl IntoIterator<Item = &'static str>, reach: &Reach) -> Actor {
-    permissions.into_iter().fold(nobody(), |actor, permission| actor.granted(permission, reach.clone()))
-}
+use crate::{ErrorKind, Result, access, branches, catalog, customers, journal, purchases};
 
 /// Each operation is refused without any one of its permissions, whatever else is granted, and goes with nothing but
 /// them. A grant that reaches nothing is none.
 pub fn nothing_without_a_grant(factory: Factory<'_>) {
     let bench = Bench::open(factory);
     let world = World::new(&bench);
-    let names: BTreeSet<&str> = OPERATIONS.iter().flat_map(|operation| operation.permissions.iter().copied()).collect();
-    for operation in OPERATIONS {
-        let Operation { name, permissions, .. } = operation;
-        for missing in *permissions {
-            let others = names.iter().copied().filter(|other| other != missing);
-            let without = granted(others, &Reach::all());
-            let empty = without.clone().granted(*missing, Reach::none());
-            for actor in [&without, &empty] {
-                match outcome(&bench, actor, operation, &world) {
-                    Err(Error::Denied { permission }) => assert_eq!(permission, *missing, "{name}"),
-                    other => panic!("{name} without {missing}: {other:?}"),
-                }
-            }
-        }
-        let refused = outcome(&bench, &nobody(), operation, &world).unwrap_err();
-        assert_eq!(refused.kind(), ErrorKind::Denied, "{name}: {refused}");
-        let shown = outcome(&bench, &granted(permissions.iter().copied(), &Reach::all()), operation, &world);
-        assert!(shown.as_ref().is_ok_and(|shown| !shown.is_empty()), "{name}: {shown:?}");
-    }
+    matrix::nothing_without_a_grant(&bench, &world, OPERATIONS);
 }
 
 /// What an operation shows within a reach is what it shows without bounds, less what is out of reach; it changes nothing
@@ -84,63 +31,16 @@ pub fn nothing_without_a_grant(factory: Factory<'_>) {
 pub fn nothing_beyond_its_reach(factory: Factory<'_>) {
     let bench = Bench::open(factory);
     let world = World::new(&bench);
+    let shops = Region::branches([world.branch.id, world.elsewhere.id]);
     let regions = [
         Region::branches([world.branch.id]),
         Region::branches([world.elsewhere.id]),
-        Region::branches([world.branch.id, world.elsewhere.id]),
+        shops.clone(),
         Region::customer(world.customer.id),
         Region::customer(world.other.id),
         Region::owners([world.owner]),
     ];
-    let mut reaches: Vec<Reach> = regions.iter().cloned().map(Reach::from).collect();
-    for allowed in [Region::all(), regions[2].clone()] {
-        let less = regions.iter().map(|forbidden| Reach { allowed: allowed.clone(), forbidden: forbidden.clone() });
-        reaches.extend(less);
-    }
-    let absent = world.absent();
-    for operation in OPERATIONS {
-        let Operation { name, permissions, .. } = operation;
-        let all = outcome(&bench, &granted(permissions.iter().copied(), &Reach::all()), operation, &world).unwrap();
-        for reach in &reaches {
-            let actor = granted(permissions.iter().copied(), reach);
-            let within: Vec<Target> = all.iter().filter(|target| reach.covers(target)).copied().collect();
-            match outcome(&bench, &actor, operation, &world) {
-                Ok(shown) => assert_eq!(shown, within, "{name} for {reach:?}"),
-                Err(refusal) => {
-                    let half = operation.writes && within.len() < all.len();
-                    assert!(within.is_empty() || half, "{name} for {reach:?}: {refusal}");
-                    let (ErrorKind::Denied | ErrorKind::NotFound) = refusal.kind() else {
-                        panic!("{name} for {reach:?}: {refusal}");
-                    };
-                    // Where the caller names the branch and no record is loaded, whoever may everything but one branch
-                    // learns which it is (ADR 7); and what is partly one's own is refused for the other part.
-                    let named = !reach.forbidden.is_empty() || !within.is_empty();
-                    if refusal.kind() == ErrorKind::Denied && named {
-                        continue;
-                    }
-                    let of_nothing = outcome(&bench, &actor, operation, &absent).unwrap_err();
-                    assert_eq!(
-                        words(&refusal, &world),
-                        words(&of_nothing, &absent),
-                        "{name} tells what is there for {reach:?}"
-                    );
-                }
-            }
-        }
-    }
-}
-
-/// A refusal without the ids that the caller gave.
-fn words(refusal: &Error, world: &World) -> String {
-    let customers = [world.customer.id, world.other.id, world.merged].map(|id| id.to_string());
-    let staff = [world.staff_id().to_string(), world.credential.to_string()];
-    let others = [world.branch.id.to_string(), world.purchase.to_string()].into_iter().chain(staff);
-    let sales = &world.sales;
-    let sold = [sales.open, sales.invoiced, sales.owed].map(|purchase| purchase.to_string());
-    let followed = [sales.invoice.to_string(), sales.returned.to_string(), sales.cheque.to_string()];
-    let offered = [world.draft, world.sent].map(|offer| offer.to_string());
-    let given = customers.into_iter().chain(others).chain(sold).chain(followed).chain(offered);
-    given.fold(refusal.to_string(), |words, id| words.replace(&id, "…"))
+    matrix::nothing_beyond_its_reach(&bench, &world, OPERATIONS, &regions, &shops);
 }
 
 /// Each permission that the core declares is asked for by some operation, and the other way round.

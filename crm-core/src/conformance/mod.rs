@@ -34,6 +34,7 @@ mod faulty;
 mod grouped;
 pub mod instalments;
 pub mod invoices;
+pub mod matrix;
 pub mod merges;
 pub mod modules;
 pub mod offers;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::bench::{Bench, at, zloty};
+use super::matrix::{self, Run};
 use super::purchases::{receive, sale};
 use super::sales;
 use crate::Result;
@@ -34,7 +35,7 @@ use crate::work::{Filter, UnitOfWork, Version};
 
 /// What there is to act upon.
 #[derive(Clone)]
-pub(super) struct World {
+pub struct World {
     pub(super) branch: Branch,
     pub(super) elsewhere: Branch,
     pub(super) customer: Customer,
@@ -188,9 +189,10 @@ impl World {
     fn sale(&self) -> Target {
         Target { customer: Some(self.customer.id), ..Target::branch(self.branch.id) }
     }
+}
 
-    /// The same world, with ids and codes of what is not there.
-    pub(super) fn absent(&self) -> Self {
+impl matrix::World for World {
+    fn absent(&self) -> Self {
         let mut absent = self.clone();
         let nobody = uuid::Uuid::max();
         absent.branch.id = nobody.into();
@@ -208,6 +210,17 @@ impl World {
         (sales.invoice, sales.returned, sales.cheque) = (nobody.into(), nobody.into(), nobody.into());
         absent.new = NewPurchase { branch: absent.branch.id, customer: Some(absent.customer.id), ..absent.new };
         absent
+    }
+
+    fn names(&self) -> Vec<String> {
+        let customers = [self.customer.id, self.other.id, self.merged].map(|id| id.to_string());
+        let staff = [self.staff_id().to_string(), self.credential.to_string()];
+        let others = [self.branch.id.to_string(), self.purchase.to_string()].into_iter().chain(staff);
+        let sales = &self.sales;
+        let sold = [sales.open, sales.invoiced, sales.owed].map(|purchase| purchase.to_string());
+        let followed = [sales.invoice.to_string(), sales.returned.to_string(), sales.cheque.to_string()];
+        let offered = [self.draft, self.sent].map(|offer| offer.to_string());
+        customers.into_iter().chain(others).chain(sold).chain(followed).chain(offered).collect()
     }
 }
 
@@ -251,26 +264,15 @@ fn somewhere(world: &World, work: &UnitOfWork<'_>) -> Context {
     Context::new(branch.id, branch.currency, branch.business_day().date_of(now), now)
 }
 
-/// A public operation.
-pub struct Operation {
-    /// The noun and the method: `customers.get`.
-    pub name: &'static str,
-    /// The permissions it asks for.
-    pub permissions: &'static [&'static str],
-    /// Whether it changes anything.
-    pub writes: bool,
-    /// Does it, and says to whom what it has shown or changed belongs.
-    pub(super) run: fn(&mut UnitOfWork<'_>, &World) -> Result<Vec<Target>>,
+/// A public operation of the core.
+pub type Operation = matrix::Operation<World>;
+
+const fn reads(name: &'static str, permissions: &'static [&'static str], run: Run<World>) -> Operation {
+    Operation::reads(name, permissions, run)
 }
 
-type Run = fn(&mut UnitOfWork<'_>, &World) -> Result<Vec<Target>>;
-
-const fn reads(name: &'static str, permissions: &'static [&'static str], run: Run) -> Operation {
-    Operation { name, permissions, writes: false, run }
-}
-
-const fn writes(name: &'static str, permissions: &'static [&'static str], run: Run) -> Operation {
-    Operation { name, permissions, writes: true, run }
+const fn writes(name: &'static str, permissions: &'static [&'static str], run: Run<World>) -> Operation {
+    Operation::writes(name, permissions, run)
 }
 
 fn belonging<E: Scoped>(records: &[E]) -> Vec<Target> {

@@ -15,6 +15,7 @@ mod faults;
 mod money;
 mod pricing;
 mod rate;
+mod redemption;
 mod referral;
 mod returns;
 mod statements;

@@ -22,6 +22,7 @@
 
 pub mod anniversaries;
 pub mod cards;
+pub mod club_access;
 pub mod earning;
 pub mod earning_options;
 mod floor;
@@ -33,6 +34,7 @@ pub mod ledger_histories;
 mod ledger_model;
 pub mod loyal;
 pub mod merged_members;
+pub mod operations;
 pub mod redemption;
 pub mod referral;
 mod shop;
@@ -40,6 +42,7 @@ pub mod statements;
 pub mod tier_histories;
 mod tier_model;
 pub mod tiers;
+mod world;
 
 pub use shop::{GIFT_KEY, open};
 use shop::{Now, give, save};
@@ -49,6 +52,10 @@ use shop::{Now, give, save};
 macro_rules! loyalty_conformance_tests {
     ($factory:expr) => {
         $crate::loyalty_conformance_tests! { @expand $factory;
+            club_access {
+                nothing_without_a_grant, nothing_beyond_its_reach, every_permission_has_an_operation,
+                codes_are_taken_within_reach,
+            }
             ledger {
                 customers_are_members, lots_are_used_in_order, what_is_due_happens_when_it_was_due,
                 what_was_earned_is_taken_back, what_was_paid_comes_back,

@@ -8,6 +8,8 @@
 )]
 
 mod budget;
+mod cdnow;
+mod club_race;
 mod conformance;
 mod crash;
 mod databases;

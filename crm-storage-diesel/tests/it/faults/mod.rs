@@ -1,20 +1,17 @@
 //! Every write operation, with a fault at its n-th call of the storage, for every n: all of it is stored or nothing, the
-//! books agree, and the storage serves the next call.
+//! books agree, and the storage serves the next call. Here those of the core, in [`club`] those of the club.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+mod club;
+mod fingerprint;
+mod harness;
+
 use std::time::Duration;
 
-use crm_core::access::Actor;
 use crm_core::branches::{Branch, NewBranch};
-use crm_core::catalog::{Category, NewProduct, Product, StockMovement};
-use crm_core::conformance::{Fault, FaultyStorage};
-use crm_core::customers::{Customer, NewCustomer, Relation, SearchKey};
-use crm_core::instalments::{
-    Cheque, ChequeAction, ChequeTerms, Instalment, InstalmentPayment, InstalmentPlan, NewCheque, NewPayment, Terms,
-};
-use crm_core::invoices::{Invoice, InvoiceCounter, NewSeries};
-use crm_core::journal::JournalEntry;
+use crm_core::catalog::{Category, NewProduct, Product};
+use crm_core::customers::{Customer, NewCustomer};
+use crm_core::instalments::{ChequeAction, ChequeTerms, NewCheque, NewPayment, Terms};
+use crm_core::invoices::NewSeries;
 use crm_core::kernel::calendar::Span;
 use crm_core::kernel::currency::Currency;
 use crm_core::kernel::money::Money;
@@ -22,38 +19,28 @@ use crm_core::kernel::page::Limit;
 use crm_core::kernel::rate::Rate;
 use crm_core::kernel::time::{CivilDate, Zone};
 use crm_core::loyalty::Asset;
-use crm_core::loyalty::ledger::{Account, AccountState, Balance, DayUse, Entry, Hold, Lot};
+use crm_core::loyalty::ledger::AccountState;
 use crm_core::loyalty::programme::{PointValue, Programme};
-use crm_core::module::OutboxMessage;
-use crm_core::offers::{Acceptance, NewOffer, Offer};
+use crm_core::offers::{Acceptance, NewOffer};
 use crm_core::pricing::{
-    Adjustment, Assortment, Cap, Cart, LimitCounter, LimitPer, NewRule, QuoteRequest, RuleTerms, Stage, UsageLimit,
+    Adjustment, Assortment, Cap, Cart, LimitPer, NewRule, QuoteRequest, RuleTerms, Stage, UsageLimit,
 };
-use crm_core::purchases::{
-    ByQuote, NewLine, NewPurchase, NewTender, OpenPurchase, Purchase, PurchaseDiscounts, PurchaseId, PurchaseLine,
-    Recorded, Tender,
-};
-use crm_core::returns::{NewReturn, NewReturnLine, Refund, ReturnLine};
-use crm_core::shipping::{PickLine, ShipLine};
-use crm_core::work::{CommandRecord, Entity, Filter, Permit, Version};
-use crm_core::{Crm, Error, Result};
+use crm_core::purchases::{ByQuote, NewLine, NewPurchase, NewTender, PurchaseId, Recorded};
+use crm_core::returns::{NewReturn, NewReturnLine};
+use crm_core::shipping::ShipLine;
+use crm_core::work::{Filter, Permit};
+use crm_core::{Error, Result};
 use crm_loyalty::programme::NewVersion;
 use crm_loyalty::redemption::{Holding, NewHolding, credit, points, with_hold};
 use crm_loyalty::{Loyalty, WorkLoyalty};
 use crm_storage_diesel::DieselStorage;
 
 use crate::databases;
+use harness::{DELAY, FAULTS, Harness, first};
 
 const CREDIT: Asset = Asset::Credit(Currency::PLN);
 
-const FAULTS: [Fault; 4] =
-    [Fault::ErrorBefore, Fault::ErrorAfter, Fault::Crash, Fault::Delay(Duration::from_millis(1))];
-
 type Operation = fn(&mut Permit<'_, '_>, &str) -> Result<()>;
-
-fn first<E: Entity>(work: &mut Permit<'_, '_>) -> Result<E> {
-    work.select(Filter::<E>::all()).first()?.ok_or_else(|| Error::Setup("the set-up is missing".into()))
-}
 
 /// Every operation that writes, each writing something new for a new name.
 const OPERATIONS: &[(&str, Operation)] = &[
@@ -275,122 +262,11 @@ fn set_up(work: &mut Permit<'_, '_>) -> Result<()> {
     Ok(())
 }
 
-/// What is stored, by number of rows, and by the versions of those that change.
-fn fingerprint(crm: &Crm) -> Vec<u64> {
-    fn count<E: Entity>(work: &mut Permit<'_, '_>) -> Result<u64> {
-        work.count(Filter::<E>::all())
-    }
-    fn versions<E: Entity>(work: &mut Permit<'_, '_>) -> Result<u64> {
-        let mut sum = 0;
-        work.select(Filter::<E>::all()).for_each(|entity| {
-            let mut version = Version::FIRST;
-            while entity.version().is_some_and(|stored| stored > version) {
-                version = version.next();
-                sum += 1;
-            }
-            Ok(())
-        })?;
-        Ok(sum)
-    }
-    fn used(work: &mut Permit<'_, '_>) -> Result<u64> {
-        let counters = work.select(Filter::<LimitCounter>::all()).all()?;
-        Ok(counters.iter().map(|counter| counter.balance.unsigned_abs()).sum())
-    }
-    let read = crm.blocking().read(&Actor::system(), "fingerprint", |work| {
-        let work = &mut work.unrestricted()?;
-        Ok::<_, Error>(vec![
-            count::<Branch>(work)?,
-            versions::<Branch>(work)?,
-            count::<Customer>(work)?,
-            versions::<Customer>(work)?,
-            count::<SearchKey>(work)?,
-            count::<Relation>(work)?,
-            count::<Category>(work)?,
-            count::<Product>(work)?,
-            versions::<Product>(work)?,
-            count::<StockMovement>(work)?,
-            count::<Purchase>(work)?,
-            count::<PurchaseLine>(work)?,
-            count::<Tender>(work)?,
-            count::<PurchaseDiscounts>(work)?,
-            used(work)?,
-            versions::<Offer>(work)?,
-            count::<OpenPurchase>(work)?,
-            versions::<PickLine>(work)?,
-            count::<ReturnLine>(work)?,
-            count::<Refund>(work)?,
-            count::<Invoice>(work)?,
-            versions::<InvoiceCounter>(work)?,
-            versions::<InstalmentPlan>(work)?,
-            versions::<Instalment>(work)?,
-            count::<InstalmentPayment>(work)?,
-            versions::<Cheque>(work)?,
-            versions::<Account>(work)?,
-            versions::<Balance>(work)?,
-            count::<Lot>(work)?,
-            versions::<Lot>(work)?,
-            count::<Hold>(work)?,
-            versions::<Hold>(work)?,
-            versions::<DayUse>(work)?,
-            count::<Entry>(work)?,
-            count::<JournalEntry>(work)?,
-            count::<OutboxMessage>(work)?,
-            versions::<OutboxMessage>(work)?,
-            count::<CommandRecord>(work)?,
-        ])
-    });
-    read.unwrap()
-}
-
-/// Injected crashes are expected by the hundred: they print nothing.
-fn hush_injected_crashes() {
-    static ONCE: std::sync::Once = std::sync::Once::new();
-    ONCE.call_once(|| {
-        let report = std::panic::take_hook();
-        std::panic::set_hook(Box::new(move |panic| {
-            if panic.payload().downcast_ref::<&str>() != Some(&"an injected crash") {
-                report(panic);
-            }
-        }));
-    });
-}
-
 fn every_fault_of_every_operation(url: &str) {
-    hush_injected_crashes();
-    let faulty = FaultyStorage::new(Arc::new(DieselStorage::open(url).unwrap()));
-    let builder = Crm::builder_on(faulty.clone() as Arc<dyn crm_core::work::Storage>);
-    let crm = builder.module(Loyalty::new()).build_blocking().unwrap();
-    crm.blocking().run(&Actor::system(), "set up", |work| set_up(&mut work.unrestricted()?)).unwrap();
-    let names = AtomicUsize::new(0);
-    let mut faults = 0;
-    for (label, operation) in OPERATIONS {
-        for fault in FAULTS {
-            let mut n = 0;
-            loop {
-                n += 1;
-                assert!(n < 200, "{label} never succeeds");
-                let name = format!("N{}", names.fetch_add(1, Ordering::Relaxed));
-                let before = fingerprint(&crm);
-                faulty.fail_at(n, fault);
-                let done = crm
-                    .blocking()
-                    .run(&Actor::system(), label, move |work| operation(&mut work.unrestricted()?, &name));
-                let calls = faulty.count_calls();
-                faulty.heal();
-                let after = fingerprint(&crm);
-                match done {
-                    Err(_) => assert_eq!(after, before, "{label}, {fault:?} at call {n}: something is left"),
-                    Ok(()) => assert_ne!(after, before, "{label}: nothing was written"),
-                }
-                if calls < n {
-                    break;
-                }
-                faults += 1;
-            }
-        }
-        assert_eq!(crm.blocking().verify().unwrap(), [], "{label}");
-    }
-    println!("{} operations, {faults} faults, 0 partial effects", OPERATIONS.len());
+    let harness = Harness::open(url, Loyalty::new(), |work| set_up(work));
+    let operations: Vec<_> =
+        OPERATIONS.iter().map(|(name, operation)| harness::Operation::new(name, *operation)).collect();
+    harness.every_fault_of(&operations, &[&FAULTS[..], &[DELAY]].concat());
 }
 
 #[test]
