@@ -5,8 +5,8 @@ use std::io::Write as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::report::quantile;
 use crate::Result;
+use crate::report::quantile;
 
 /// Cores, processor, kernel, load, and how long the disk takes to make 4 KiB durable.
 ///

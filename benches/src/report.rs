@@ -27,11 +27,7 @@ impl Table {
         let widths: Vec<usize> = (0..columns).map(|column| width(column).unwrap_or(0)).collect();
         for row in &self.rows {
             let cells = row.iter().zip(&widths).enumerate().map(|(column, (cell, width))| {
-                if column == 0 {
-                    format!("{cell:<width$}")
-                } else {
-                    format!("{cell:>width$}")
-                }
+                if column == 0 { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
             });
             println!("{}", cells.collect::<Vec<_>>().join("  ").trim_end());
         }

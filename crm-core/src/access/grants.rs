@@ -98,16 +98,14 @@ impl Grants {
         if reach.is_empty() {
             return;
         }
-        match self.reaches.iter_mut().find(|(_, known)| *known == reach) {
-            Some((numbers, _)) => numbers.insert(number),
-            None => {
-                let mut numbers = Numbers::default();
-                numbers.insert(number);
-                // Most have one or two.
-                self.reaches.reserve_exact(1);
-                self.reaches.push((numbers, reach));
-            }
+        if let Some((numbers, _)) = self.reaches.iter_mut().find(|(_, known)| *known == reach) {
+            return numbers.insert(number);
         }
+        let mut numbers = Numbers::default();
+        numbers.insert(number);
+        // Most have one or two.
+        self.reaches.reserve_exact(1);
+        self.reaches.push((numbers, reach));
     }
 
     fn remove(&mut self, number: usize) {

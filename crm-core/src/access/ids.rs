@@ -93,6 +93,20 @@ impl<T: Ord + Copy> Extend<T> for Ids<T> {
     }
 }
 
+impl<T> IntoIterator for Ids<T> {
+    type Item = T;
+    type IntoIter = std::vec::IntoIter<T>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        let ids = match self.0 {
+            Place::None => Vec::new(),
+            Place::One(id) => vec![id],
+            Place::Many(ids) => ids.into_vec(),
+        };
+        ids.into_iter()
+    }
+}
+
 impl<'i, T> IntoIterator for &'i Ids<T> {
     type Item = &'i T;
     type IntoIter = std::slice::Iter<'i, T>;

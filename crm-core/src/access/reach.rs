@@ -76,9 +76,9 @@ impl Region {
     /// Adds the records of another region.
     pub fn extend(&mut self, other: Self) {
         self.all |= other.all;
-        self.branches.extend(other.branches.iter().copied());
-        self.customers.extend(other.customers.iter().copied());
-        self.owners.extend(other.owners.iter().copied());
+        self.branches.extend(other.branches);
+        self.customers.extend(other.customers);
+        self.owners.extend(other.owners);
     }
 
     /// Whether it holds no record at all.

@@ -179,7 +179,10 @@ pub(super) fn total(work: &mut Permit<'_, '_>, standing: &mut Standing) -> Resul
     work.select(qualifying_day::account_id.eq(standing.account_id)).for_each(|day| {
         standing.amount_minor = standing.amount_minor.saturating_add(day.amount_minor);
         standing.purchases = standing.purchases.saturating_add(day.purchases);
-        standing.last_on = standing.last_on.max(day.business_date);
+        // What a merge has counted on a day and taken back leaves the day with nothing on it.
+        if day.sums() != Sums::ZERO {
+            standing.last_on = standing.last_on.max(day.business_date);
+        }
         Ok(())
     })
 }

@@ -104,7 +104,7 @@ CREATE INDEX crm_customers_branch_idx ON crm_customers (branch_id, folded_name, 
 
 CREATE INDEX crm_customers_owner_idx ON crm_customers (owner_id, folded_name, id);
 
-CREATE INDEX crm_customers_merged_idx ON crm_customers (merged_into_id, id) WHERE merged_into_id IS NOT NULL;
+CREATE INDEX crm_customers_merged_idx ON crm_customers (merged_into_id, id);
 
 CREATE TABLE crm_customer_merges (
     loser_id uuid NOT NULL,

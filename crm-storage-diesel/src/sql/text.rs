@@ -357,18 +357,18 @@ mod tests {
         };
         let two = query(vec![Value::Int(1), Value::Null], vec![1, 0]);
         let columns = columns(&THING);
-        let arm = |column| {
+        let arm = |column, sign| {
             format!(
-                r#"SELECT {columns} FROM "crm_test_things" WHERE "{column}" = ? AND "flag" IS NULL AND ("version", "id") < (?, ?)"#
+                r#"SELECT {columns} FROM "crm_test_things" WHERE "{column}" = ? AND {sign}"flag" IS NULL AND ("version", "id") < (?, ?)"#
             )
         };
-        let both = format!("{} UNION ALL {}", arm("number"), arm("other"));
+        let both = |sign| format!("{} UNION ALL {}", arm("number", sign), arm("other", sign));
         let order = r#"ORDER BY "version" DESC, "id" DESC LIMIT"#;
         let statement = select(Dialect::Sqlite, &two).unwrap();
-        assert_eq!(statement.text.to_string(), format!("{both} {order} 102"));
+        assert_eq!(statement.text.to_string(), format!("{} {order} 102", both("+")));
         assert_eq!((statement.distinct, statement.binds.len(), statement.kept), (Some(51), 6, true));
         let statement = select(Dialect::Postgres, &two).unwrap();
-        let text = format!(r#"SELECT DISTINCT ON ("version", "id") {columns} FROM ({both}) AS k {order} 51"#);
+        let text = format!(r#"SELECT DISTINCT ON ("version", "id") {columns} FROM ({}) AS k {order} 51"#, both(""));
         assert_eq!((statement.text.to_string(), statement.distinct), (text, None));
         // Too many, one, or in an order that tells no rows apart.
         let plain = |query: &Query| !select(Dialect::Sqlite, query).unwrap().text.to_string().contains("UNION");

@@ -186,7 +186,7 @@ fn postgres_processes_sell_each_receipt_once() {
 /// Processes that save the very first price rule at the same moment: every one wins, with a rule of its own, and the policy
 /// was changed as often. Then threads that save a version of one rule: each adds its own.
 fn first_rules(url: &str) {
-    let (crm, _) = shop::open(DieselStorage::open(url).unwrap(), 0);
+    let (crm, _) = shop::open(DieselStorage::open(url).unwrap(), 1);
     let outcomes = processes_race("race::first_rule_child", url, "");
     assert_eq!((outcomes.len(), count(&outcomes, "won")), (PROCESSES, PROCESSES), "{outcomes:?}");
     let stored = || {

@@ -1,6 +1,7 @@
 //! What is stored.
 
 use crm_core::access::Actor;
+use crm_core::accounts::Guard;
 use crm_core::branches::Branch;
 use crm_core::catalog::{Category, Product, StockMovement};
 use crm_core::customers::{Customer, Relation, SearchKey};
@@ -112,6 +113,8 @@ pub fn fingerprint(crm: &Crm) -> Vec<u64> {
             count::<GiftTicket>(work)?,
             versions::<GiftTicket>(work)?,
             count::<MemberMerge>(work)?,
+            count::<Guard>(work)?,
+            versions::<Guard>(work)?,
             count::<JournalEntry>(work)?,
             count::<OutboxMessage>(work)?,
             versions::<OutboxMessage>(work)?,

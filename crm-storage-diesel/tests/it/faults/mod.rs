@@ -263,7 +263,7 @@ fn set_up(work: &mut Permit<'_, '_>) -> Result<()> {
 }
 
 fn every_fault_of_every_operation(url: &str) {
-    let harness = Harness::open(url, Loyalty::new(), |work| set_up(work));
+    let harness = Harness::open(url, Loyalty::new(), set_up);
     let operations: Vec<_> =
         OPERATIONS.iter().map(|(name, operation)| harness::Operation::new(name, *operation)).collect();
     harness.every_fault_of(&operations, &[&FAULTS[..], &[DELAY]].concat());
