@@ -274,7 +274,7 @@ proptest! {
         let mut paid = 0;
         for line in &lines {
             for _ in 0..line.base_minor {
-                let tier = steps.iter().filter(|(after, _)| split && **after <= paid).last().map_or(0, |(_, tier)| *tier);
+                let tier = steps.iter().rev().find(|(after, _)| split && **after <= paid).map_or(0, |(_, tier)| *tier);
                 units[usize::try_from(tier).unwrap()] += 1;
                 paid += 1;
             }
