@@ -169,10 +169,10 @@ impl<R: Read> Reader<R> {
             }
             self.count.rows += 1;
             let row = self.record.position().map_or(0, csv::Position::line);
-            let breaks = self.record.as_slice().trim_ascii_end().iter().filter(|byte| **byte == b'\n').count() as u64;
-            if breaks > 0 {
+            let lines = self.record.as_slice().trim_ascii_end().split(|byte| *byte == b'\n').count() as u64;
+            if lines > 1 {
                 // What a lost quotation mark has joined could be read as one row by chance. Every line of it is told.
-                self.swallowed = row + 1..row + 1 + breaks;
+                self.swallowed = row + 1..row + lines;
                 return Ok(Some(self.reject(row, Reason::ManyLines)));
             }
             if let Some(found) = self.take(row) {
