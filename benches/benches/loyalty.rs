@@ -137,16 +137,7 @@ fn write_path(options: &Options, store: &ClubStore, server: Option<u32>) -> Resu
     let shop = Shop::new(options.sizes[0], options.products)?;
     let crm = store.open(&shop, &club::openings(&shop), &club::programme(&shop)?, !options.smoke)?;
     let feed = Feed::of_members(shop);
-    println!(
-        "run: members={} products={} rounds={} seconds={} lines_per_purchase=3 durable=yes",
-        options.sizes[0],
-        options.products,
-        options.rounds,
-        options.cell.as_secs_f64()
-    );
-    println!(
-        "/plain and /limit: throughput as a multiple of the hand-written variant of that name, the faster if two.\n"
-    );
+    options.announce("members");
     println!("loyalty {}", store.describe()?);
     let mut variants: Vec<Box<dyn Variant>> = match store {
         ClubStore::Sqlite(store) => vec![

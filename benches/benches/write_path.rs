@@ -31,16 +31,7 @@ fn main() -> Result<()> {
     let options = Options::from_args(Bench::WritePath)?;
     let dir = tempfile::Builder::new().prefix("crm-write-path-").tempdir_in(&options.dir)?;
     println!("{}", machine::describe(dir.path())?);
-    println!(
-        "run: customers={} products={} rounds={} seconds={} lines_per_purchase=3 durable=yes",
-        options.sizes[0],
-        options.products,
-        options.rounds,
-        options.cell.as_secs_f64()
-    );
-    println!(
-        "/plain and /limit: throughput as a multiple of the hand-written variant of that name, the faster if two.\n"
-    );
+    options.announce("customers");
     if options.backend != Backend::Postgres {
         sqlite(&options, dir.path())?;
     }

@@ -68,6 +68,20 @@ pub enum Bench {
 }
 
 impl Options {
+    /// Says what is run, on how many of whom, and what the ratios of the table mean.
+    pub fn announce(&self, whom: &str) {
+        println!(
+            "run: {whom}={} products={} rounds={} seconds={} lines_per_purchase=3 durable=yes",
+            self.sizes[0],
+            self.products,
+            self.rounds,
+            self.cell.as_secs_f64()
+        );
+        println!(
+            "/plain and /limit: throughput as a multiple of the hand-written variant of that name, the faster if two.\n"
+        );
+    }
+
     /// Reads the command line.
     ///
     /// # Errors

@@ -3,15 +3,14 @@
 //! See the README for what is compared, and for what is not equal.
 
 mod cala;
-// What the bench of the library uses, of which not all is needed here.
 #[path = "../../src/machine.rs"]
-#[allow(dead_code)]
+#[allow(dead_code, reason = "the benches of the library use more of it")]
 mod machine;
 #[path = "../../src/postgres_server.rs"]
-#[allow(dead_code)]
+#[allow(dead_code, reason = "the benches of the library use more of it")]
 mod postgres_server;
 #[path = "../../src/report.rs"]
-#[allow(dead_code)]
+#[allow(dead_code, reason = "the benches of the library use more of it")]
 mod report;
 mod stateset;
 
