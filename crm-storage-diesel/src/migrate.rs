@@ -58,12 +58,21 @@ pub struct ModuleMigrations {
 pub const SHIPPED: &[ModuleMigrations] = &[
     ModuleMigrations {
         module: "core",
-        migrations: &[Migration {
-            version: 1,
-            name: "foundation",
-            sqlite: include_str!("../migrations/sqlite/0001_foundation.sql"),
-            postgres: include_str!("../migrations/postgres/0001_foundation.sql"),
-        }],
+        migrations: &[
+            Migration {
+                version: 1,
+                name: "foundation",
+                sqlite: include_str!("../migrations/sqlite/0001_foundation.sql"),
+                postgres: include_str!("../migrations/postgres/0001_foundation.sql"),
+            },
+            // PostgreSQL keeps rows as they come, whatever their key (ADR 22).
+            Migration {
+                version: 2,
+                name: "commands by arrival",
+                sqlite: include_str!("../migrations/sqlite/0002_commands_by_arrival.sql"),
+                postgres: "",
+            },
+        ],
     },
     ModuleMigrations {
         module: "loyalty",
@@ -97,6 +106,12 @@ pub const SHIPPED: &[ModuleMigrations] = &[
                 name: "grants",
                 sqlite: include_str!("../migrations/sqlite/loyalty_0005_grants.sql"),
                 postgres: include_str!("../migrations/postgres/loyalty_0005_grants.sql"),
+            },
+            Migration {
+                version: 6,
+                name: "ledger by arrival",
+                sqlite: include_str!("../migrations/sqlite/loyalty_0006_ledger_by_arrival.sql"),
+                postgres: "",
             },
         ],
     },

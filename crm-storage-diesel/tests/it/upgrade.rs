@@ -22,6 +22,8 @@ use crate::{processes, shop};
 const RELEASED: &[(&str, u32, Dialect, &str)] = &[
     ("core", 1, Dialect::Sqlite, "3b4b81403b3b80dbde97ed515a7939d89abdb28d38d919dae9a40ef770bcd794"),
     ("core", 1, Dialect::Postgres, "ef1db62df8e867f75fedb92f50dbbb733f4d86e5f0bd6c3a0254a30f4b76bb02"),
+    ("core", 2, Dialect::Sqlite, "74f2f1c01c40ce0424f8546e3641524551454747a1b79f83ba211a8dd54f3954"),
+    ("core", 2, Dialect::Postgres, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
     ("loyalty", 1, Dialect::Sqlite, "594d051dbcda9a9c215608f900a25eb47742186b250b14c09bcdc0ce781e3264"),
     ("loyalty", 1, Dialect::Postgres, "a04e57202b8a2737c0f3d4831bcc5a323f95db01eba7d0540d7edf0c3eb73663"),
     ("loyalty", 2, Dialect::Sqlite, "35d6978bb7362b2a28db3312618ddd0907847129b83f2f4c6e0c1c5472e23e8c"),
@@ -32,6 +34,8 @@ const RELEASED: &[(&str, u32, Dialect, &str)] = &[
     ("loyalty", 4, Dialect::Postgres, "0156d9c359d035cb9f6adffad1e9c62743191275a2574d40b401eab95b2f3737"),
     ("loyalty", 5, Dialect::Sqlite, "e023d160496bec7908b5d1abfc97fa11dccfc5da9240976f83e3ed048280f55a"),
     ("loyalty", 5, Dialect::Postgres, "c94039337fe2141821890b45e43cc80368366ec139d18e960dc36cedaf0a59a5"),
+    ("loyalty", 6, Dialect::Sqlite, "2a7b06beb5647fc5d6859bc47a8a107a8ac1d1a1cc83278533094fd8f7f6322c"),
+    ("loyalty", 6, Dialect::Postgres, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
 ];
 
 #[test]
