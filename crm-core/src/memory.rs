@@ -5,7 +5,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::work::{
-    Addition, Criteria, Health, Job, Key, Lock, Mode, Query, Ran, Row, Schema, Schemas, Storage, Tx, Value, Verdict,
+    Addition, Criteria, Health, Job, Key, Lock, Mode, Query, Ran, Replacement, Row, Schema, Schemas, Storage, Tx,
+    Value, Verdict,
 };
 use crate::{Error, Result};
 
@@ -229,8 +230,8 @@ impl Tx for MemoryTx<'_> {
         self.change(|tx| rows.into_iter().try_for_each(|row| tx.insert_row(schema, row)))
     }
 
-    fn update(&mut self, schema: &'static Schema, rows: Vec<(Row, i64)>) -> Result<()> {
-        self.change(|tx| rows.into_iter().try_for_each(|(row, was)| tx.update_row(schema, row, was)))
+    fn update(&mut self, schema: &'static Schema, rows: Vec<Replacement>) -> Result<()> {
+        self.change(|tx| rows.into_iter().try_for_each(|new| tx.update_row(schema, new.row, new.was)))
     }
 
     fn delete(&mut self, schema: &'static Schema, keys: Vec<(Key, Option<i64>)>) -> Result<()> {

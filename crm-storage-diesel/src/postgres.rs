@@ -4,7 +4,7 @@ use std::borrow::{BorrowMut, Cow};
 use std::collections::HashMap;
 use std::time::Duration;
 
-use crm_core::work::{Addition, ColumnType, Key, Lock, Mode, Row, Schema, Schemas, Value};
+use crm_core::work::{Addition, ColumnType, Columns, Key, Lock, Mode, Replacement, Row, Schema, Schemas, Value};
 use crm_core::{Error, Result};
 use diesel::connection::SimpleConnection;
 use diesel::pg::PgConnection;
@@ -15,6 +15,7 @@ use crate::errors::{self, Classified};
 use crate::migrate::ModuleMigrations;
 use crate::sql::{
     Bind, Cell, Dialect, Failure, Operation, SqlTx, Statement, Tables, Texts, bounds, column_types, load, quoted,
+    updated,
 };
 
 /// How a connection is set up.
@@ -232,15 +233,15 @@ impl<C: BorrowMut<PgConnection>> Tables for PostgresTables<C> {
         self.change(schema, Operation::Insert { rows: 0 }, rows.len(), binds)
     }
 
-    fn update(&mut self, schema: &'static Schema, rows: &[(Row, i64)]) -> Result<(), Failure> {
+    fn update(&mut self, schema: &'static Schema, rows: &[Replacement]) -> Result<(), Failure> {
         if rows.is_empty() {
             return Ok(());
         }
-        let updated = (0..schema.columns.len()).filter(|&at| schema.is_updated(at));
-        let at = schema.key.iter().copied().chain(updated);
-        let mut binds = columns(schema, at, &rows.iter().map(|(row, _)| row).collect::<Vec<_>>());
-        binds.push(ints(rows.iter().map(|(_, was)| Some(*was))));
-        self.change(schema, Operation::Update, rows.len(), binds)
+        let at = schema.key.iter().copied().chain(updated(schema, Columns::ALL));
+        let mut binds = columns(schema, at, &rows.iter().map(|new| &new.row).collect::<Vec<_>>());
+        binds.push(ints(rows.iter().map(|new| Some(new.was))));
+        // The server compares the values of an index itself.
+        self.change(schema, Operation::Update { changed: Columns::ALL }, rows.len(), binds)
     }
 
     fn delete(&mut self, schema: &'static Schema, keys: &[(Key, Option<i64>)]) -> Result<(), Failure> {

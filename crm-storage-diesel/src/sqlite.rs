@@ -3,7 +3,7 @@
 use std::borrow::{BorrowMut, Cow};
 use std::time::{Duration, Instant};
 
-use crm_core::work::{Addition, ColumnType, Key, Lock, Mode, Row, Schema, Schemas, Value};
+use crm_core::work::{Addition, ColumnType, Columns, Key, Lock, Mode, Replacement, Row, Schema, Schemas, Value};
 use crm_core::{Error, Result};
 use diesel::connection::SimpleConnection;
 use diesel::result::Error as DieselError;
@@ -12,7 +12,9 @@ use diesel::{Connection, ConnectionError};
 
 use crate::errors::{self, Classified};
 use crate::migrate::ModuleMigrations;
-use crate::sql::{Bind, Dialect, Failure, Operation, SqlTx, Statement, Tables, Texts, bounds, column_types, load};
+use crate::sql::{
+    Bind, Dialect, Failure, Operation, SqlTx, Statement, Tables, Texts, bounds, column_types, load, updated,
+};
 
 /// Rows of a statement, largest first: few texts, each kept prepared. A purchase has about three lines.
 const BATCHES: [usize; 4] = [32, 8, 3, 1];
@@ -163,8 +165,8 @@ fn bind(column_type: ColumnType, cell: &Value) -> Bind<'_> {
 }
 
 /// The cells of the columns that an update writes, and of the key.
-fn updated_cells<'r>(schema: &Schema, row: &'r Row) -> Vec<Bind<'r>> {
-    let updated = (0..schema.columns.len()).filter(|&at| schema.is_updated(at)).chain(schema.key.iter().copied());
+fn updated_cells<'r>(schema: &Schema, row: &'r Row, changed: Columns) -> Vec<Bind<'r>> {
+    let updated = updated(schema, changed).chain(schema.key.iter().copied());
     updated.filter_map(|at| Some(bind(schema.columns.get(at)?.column_type, row.get(at)?))).collect()
 }
 
@@ -229,11 +231,12 @@ impl<C: BorrowMut<SqliteConnection>> Tables for SqliteTables<C> {
         Ok(())
     }
 
-    fn update(&mut self, schema: &'static Schema, rows: &[(Row, i64)]) -> Result<(), Failure> {
-        rows.iter().try_for_each(|(row, was)| {
-            let mut binds = updated_cells(schema, row);
+    fn update(&mut self, schema: &'static Schema, rows: &[Replacement]) -> Result<(), Failure> {
+        rows.iter().try_for_each(|Replacement { row, was, changed }| {
+            let changed = self.texts.kept(schema, *changed);
+            let mut binds = updated_cells(schema, row, changed);
             binds.push(int(*was));
-            self.change_one(schema, Operation::Update, binds)
+            self.change_one(schema, Operation::Update { changed }, binds)
         })
     }
 

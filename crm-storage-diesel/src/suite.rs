@@ -10,8 +10,8 @@ use crm_core::kernel::time::{CivilDate, Timestamp};
 use crm_core::module::OutboxMessage;
 use crm_core::purchases::{Purchase, PurchaseLine, Tender};
 use crm_core::work::{
-    Addition, Column, ColumnType, CommandRecord, Comparison, Criteria, Direction, Entity, Home, Key, Lock, Mode, Query,
-    Row, Schema, Schemas, Unique, Value,
+    Addition, Column, ColumnType, Columns, CommandRecord, Comparison, Criteria, Direction, Entity, Home, Key, Lock,
+    Mode, Query, Replacement, Row, Schema, Schemas, Unique, Value,
 };
 use crm_core::{Error, ErrorKind};
 use proptest::prelude::*;
@@ -170,7 +170,7 @@ pub(crate) fn prepares_once(session: &mut dyn Session, prepared: &Prepared) {
                 session.select(&Query { criteria, limit: 51, ..everything(&THING) }).unwrap();
                 let mut second = rows[0].clone();
                 second[1] = Value::Int(2);
-                session.update(&THING, vec![(second, 1)]).unwrap();
+                session.update(&THING, vec![Replacement::whole(second, 1)]).unwrap();
                 session
                     .add(&THING, vec![Addition { key: keys[0].clone(), column: 8, amount: 1, floor: Some(0) }])
                     .unwrap();
@@ -194,6 +194,8 @@ pub(crate) fn run(session: &mut dyn Session) {
     savepoints_heal(session);
     reading_does_not_write(session);
     commits_last(session);
+    many_queries_at_once(session);
+    only_what_changed_is_written(session);
     queries_mean_what_memory_means(session, &THING);
     queries_mean_what_memory_means(session, &LOOSE);
 }
@@ -256,6 +258,75 @@ fn batches(session: &mut dyn Session) {
     }
 }
 
+/// Several queries at once answer what each does alone, however many there are, and whether they ask the same or not.
+fn many_queries_at_once(session: &mut dyn Session) {
+    for schema in [&THING, &LOOSE] {
+        dropped(session, |session| {
+            // Of twelve rows, three have each amount.
+            let rows = (0..12_i64).map(|number| {
+                let mut row = thing(number.unsigned_abs().into());
+                row[3] = Value::Int(number % 4);
+                row
+            });
+            session.insert(schema, rows.collect()).unwrap();
+            let of = |amount: i64| Query {
+                criteria: Criteria::Compare(3, Comparison::Equal, Value::Int(amount)),
+                direction: if amount % 2 == 0 { Direction::Ascending } else { Direction::Descending },
+                ..everything(schema)
+            };
+            for count in [1, 2, 3, 8, 32, 45] {
+                let alike: Vec<Query> = (0..count).map(|number| of(number % 3 * 2)).collect();
+                let different: Vec<Query> = (0..count).map(of).collect();
+                for queries in [alike, different] {
+                    let each: Vec<_> = queries.iter().map(|query| session.select(query).unwrap()).collect();
+                    assert_eq!(each[0].len(), 3);
+                    assert_eq!(session.select_each(&queries).unwrap(), each);
+                }
+            }
+        });
+    }
+}
+
+/// What a replacement says has not changed may be written or not; what changed is, also when a row has many faces.
+fn only_what_changed_is_written(session: &mut dyn Session) {
+    for schema in [&THING, &LOOSE] {
+        dropped(session, |session| {
+            session.insert(schema, vec![thing(1)]).unwrap();
+            let mut stored = thing(1);
+            // Every set of three columns: more than are kept prepared.
+            for set in 0..8_usize {
+                for (bit, value) in [(0, Value::Text(format!("{set}"))), (1, Value::Bool(set % 2 == 0))] {
+                    let mut new = stored.clone();
+                    new[1] = Value::Int(version(&stored) + 1);
+                    new[[2, 4][bit]] = value;
+                    if set & 2 == 0 {
+                        new[3] = Value::Int(i64::try_from(set).unwrap());
+                    }
+                    let changed = Columns::differing(&stored, &new);
+                    session
+                        .update(schema, vec![Replacement { row: new.clone(), was: version(&stored), changed }])
+                        .unwrap();
+                    let found = session.fetch(schema, &[vec![id(1)]], Lock::None).unwrap();
+                    assert_eq!(found, [Some(new.clone())]);
+                    stored = new;
+                }
+            }
+            // A row that is the same in all but its version, and one that is the same altogether.
+            let mut new = stored.clone();
+            new[1] = Value::Int(version(&stored) + 1);
+            let changed = Columns::differing(&stored, &new);
+            session.update(schema, vec![Replacement { row: new.clone(), was: version(&stored), changed }]).unwrap();
+            let same = Replacement { row: new.clone(), was: version(&new), changed: Columns::NONE };
+            session.update(schema, vec![same]).unwrap();
+            assert_eq!(session.fetch(schema, &[vec![id(1)]], Lock::None).unwrap(), [Some(new)]);
+        });
+    }
+}
+
+fn version(row: &Row) -> i64 {
+    row[1].as_int().unwrap()
+}
+
 /// Something done to rows of a kind.
 type Change = fn(&mut dyn Session, &'static Schema, Row) -> crm_core::Result<()>;
 
@@ -270,7 +341,9 @@ fn versions_guard(session: &mut dyn Session) {
         dropped(session, |session| {
             session.insert(schema, vec![thing(1), thing(2)]).unwrap();
             // Twice the same row in one call, in order.
-            session.update(schema, vec![(second.clone(), 1), (third.clone(), 2)]).unwrap();
+            session
+                .update(schema, vec![Replacement::whole(second.clone(), 1), Replacement::whole(third.clone(), 2)])
+                .unwrap();
             let found = session.fetch(schema, &[vec![id(1)]], Lock::None).unwrap();
             let found = found[0].clone().unwrap();
             let balance = if schema.counters.is_empty() { 77 } else { 0 };
@@ -279,11 +352,11 @@ fn versions_guard(session: &mut dyn Session) {
             assert_eq!(session.count(schema, &Criteria::everything()).unwrap(), 0);
         });
         let conflicts: [Change; 5] = [
-            |session, schema, row| session.update(schema, vec![(row, 9)]),
+            |session, schema, row| session.update(schema, vec![Replacement::whole(row, 9)]),
             |session, schema, row| {
                 let mut gone = row.clone();
                 gone[0] = id(5);
-                session.update(schema, vec![(row, 1), (gone, 1)])
+                session.update(schema, vec![Replacement::whole(row, 1), Replacement::whole(gone, 1)])
             },
             |session, schema, _| session.delete(schema, vec![(vec![id(1)], Some(9))]),
             |session, schema, _| session.delete(schema, vec![(vec![id(5)], None)]),
@@ -316,7 +389,7 @@ fn uniques_are_named(session: &mut dyn Session) {
         session.insert(&THING, vec![labelled(1, "a"), thing(2)]).unwrap();
         let mut other = labelled(2, "a");
         other[1] = Value::Int(2);
-        session.update(&THING, vec![(other, 1)]).unwrap_err()
+        session.update(&THING, vec![Replacement::whole(other, 1)]).unwrap_err()
     });
     assert!(matches!(&error, Error::AlreadyExists { unique, .. } if unique == "label"), "{error:?}");
     let error = dropped(session, |session| session.insert(&LOOSE, vec![thing(1), thing(1)]).unwrap_err());

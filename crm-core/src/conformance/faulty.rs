@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::work::{
-    Addition, Criteria, Health, Job, Key, Lock, Mode, Query, Ran, Row, Schema, Schemas, Storage, Tx, Verdict,
+    Addition, Criteria, Health, Job, Key, Lock, Mode, Query, Ran, Replacement, Row, Schema, Schemas, Storage, Tx,
+    Verdict,
 };
 use crate::{Error, Result};
 
@@ -185,6 +186,10 @@ impl Tx for FaultyTx<'_> {
         self.call(|tx| tx.select(query))
     }
 
+    fn select_each(&mut self, queries: &[Query]) -> Result<Vec<Vec<Row>>> {
+        self.call(|tx| tx.select_each(queries))
+    }
+
     fn count(&mut self, schema: &'static Schema, criteria: &Criteria) -> Result<u64> {
         self.call(|tx| tx.count(schema, criteria))
     }
@@ -193,7 +198,7 @@ impl Tx for FaultyTx<'_> {
         self.call(|tx| tx.insert(schema, rows))
     }
 
-    fn update(&mut self, schema: &'static Schema, rows: Vec<(Row, i64)>) -> Result<()> {
+    fn update(&mut self, schema: &'static Schema, rows: Vec<Replacement>) -> Result<()> {
         self.call(|tx| tx.update(schema, rows))
     }
 

@@ -3,7 +3,9 @@
 use super::bench::{Bench, Factory};
 use super::sample::Specimen;
 use crate::catalog::{Product, Stock, product, stock_level};
-use crate::work::{Addition, Criteria, Entity, EntityKey, Key, Lock, Mode, Ran, Row, Tx, Value, Verdict, Version};
+use crate::work::{
+    Addition, Criteria, Entity, EntityKey, Key, Lock, Mode, Ran, Replacement, Row, Tx, Value, Verdict, Version,
+};
 use crate::{ErrorKind, Result};
 
 fn specimen(n: u128) -> Specimen {
@@ -39,8 +41,8 @@ pub fn writes_meet_their_row(factory: Factory<'_>) {
     bench.raw(Mode::Write, |tx| (Verdict::Commit, insert(tx, 1).unwrap())).0.unwrap();
     type Call = fn(&mut dyn Tx) -> Result<()>;
     let refused: [Call; 5] = [
-        |tx| tx.update(Specimen::SCHEMA, vec![(specimen(1).to_row(), 7)]),
-        |tx| tx.update(Specimen::SCHEMA, vec![(specimen(2).to_row(), 1)]),
+        |tx| tx.update(Specimen::SCHEMA, vec![Replacement::whole(specimen(1).to_row(), 7)]),
+        |tx| tx.update(Specimen::SCHEMA, vec![Replacement::whole(specimen(2).to_row(), 1)]),
         |tx| tx.delete(Specimen::SCHEMA, vec![(key(1), Some(7))]),
         |tx| tx.delete(Specimen::SCHEMA, vec![(key(2), Some(1))]),
         |tx| tx.delete(Specimen::SCHEMA, vec![(key(2), None)]),
@@ -52,7 +54,7 @@ pub fn writes_meet_their_row(factory: Factory<'_>) {
     let (ran, row) = bench.raw(Mode::Write, |tx| {
         let mut changed = specimen(1);
         changed.version = Version::FIRST.next();
-        tx.update(Specimen::SCHEMA, vec![(changed.to_row(), 1)]).unwrap();
+        tx.update(Specimen::SCHEMA, vec![Replacement::whole(changed.to_row(), 1)]).unwrap();
         let row = tx.fetch(Specimen::SCHEMA, &[key(1)], Lock::ForUpdate).unwrap().remove(0).unwrap();
         tx.delete(Specimen::SCHEMA, vec![(key(1), Some(version(&row)))]).unwrap();
         assert_eq!(tx.fetch(Specimen::SCHEMA, &[key(1), key(1)], Lock::None).unwrap(), [None, None]);
@@ -112,7 +114,7 @@ pub fn counters_only_add(factory: Factory<'_>) {
     // The other way round: an update of a versioned row with what it was read with.
     let changed = Product { version: product.version.next(), name: "renamed".into(), ..product.clone() };
     let (ran, _) = bench.raw(Mode::Write, move |tx| {
-        tx.update(Product::SCHEMA, vec![(changed.to_row(), 1)]).unwrap();
+        tx.update(Product::SCHEMA, vec![Replacement::whole(changed.to_row(), 1)]).unwrap();
         let rows = tx.fetch(Product::SCHEMA, &[changed.id.to_key()], Lock::None).unwrap();
         let name = rows[0].as_ref().and_then(|row| row.get(product::name.position())).cloned();
         assert_eq!(name, Some(Value::Text("renamed".into())));
@@ -184,7 +186,8 @@ pub fn a_failed_call_spoils_the_job(factory: Factory<'_>) {
     assert_eq!(stored(&bench), [1, 3]);
     // Nor does it help to roll back a savepoint that was opened after the failure.
     let (ran, _) = bench.raw(Mode::Write, |tx| {
-        let conflict = tx.update(Specimen::SCHEMA, vec![(specimen(9).to_row(), 1)]).and_then(|()| tx.flush());
+        let conflict =
+            tx.update(Specimen::SCHEMA, vec![Replacement::whole(specimen(9).to_row(), 1)]).and_then(|()| tx.flush());
         assert_eq!(kind(conflict), Some(ErrorKind::Conflict));
         if tx.savepoint().is_ok() {
             let _ = insert(tx, 4);

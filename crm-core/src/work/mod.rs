@@ -21,7 +21,9 @@ pub use idempotency::{CommandKey, CommandRecord, command_record};
 pub use permit::Permit;
 pub use schema::{Column, Home, Schema, Unique, column_position};
 pub use select::Select;
-pub use storage::{Addition, Direction, Health, Job, Lock, Mode, Query, Ran, Schemas, Storage, Tx, Verdict};
+pub use storage::{
+    Addition, Columns, Direction, Health, Job, Lock, Mode, Query, Ran, Replacement, Schemas, Storage, Tx, Verdict,
+};
 pub use unit_of_work::UnitOfWork;
 pub use value::{ColumnType, Field, Json, Key, Row, Value, Version, misfit};
 pub use within::Within;

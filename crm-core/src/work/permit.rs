@@ -5,7 +5,7 @@ use std::ops::{Deref, DerefMut};
 use super::entity::{Entity, EntityKey};
 use super::filter::{Col, Filter};
 use super::select::Select;
-use super::storage::{Addition, Lock};
+use super::storage::{Addition, Lock, Replacement};
 use super::unit_of_work::{UnitOfWork, missing};
 use super::value::{Field, Value};
 use crate::{Error, Result};
@@ -213,7 +213,9 @@ impl<'w, 't> Permit<'w, 't> {
             return Err(Error::Conflict { kind: E::SCHEMA.kind });
         }
         entity.set_version(was.next());
-        let written = self.tx.update(E::SCHEMA, vec![(entity.to_row(), was.to_value().as_int().unwrap_or_default())]);
+        let written = self
+            .tx
+            .update(E::SCHEMA, vec![Replacement::whole(entity.to_row(), was.to_value().as_int().unwrap_or_default())]);
         written.inspect_err(|_| entity.set_version(was))
     }
 

@@ -98,6 +98,11 @@ pub trait Tx {
     /// The rows a query asks for, in its order. Sees what this transaction wrote.
     fn select(&mut self, query: &Query) -> Result<Vec<Row>>;
 
+    /// What [`select`](Tx::select) answers to each of several queries over one kind. A backend may ask all of them at once.
+    fn select_each(&mut self, queries: &[Query]) -> Result<Vec<Vec<Row>>> {
+        queries.iter().map(|query| self.select(query)).collect()
+    }
+
     /// How many rows meet the condition. Sees what this transaction wrote.
     fn count(&mut self, schema: &'static Schema, criteria: &Criteria) -> Result<u64>;
 
@@ -107,13 +112,13 @@ pub trait Tx {
     /// [`crate::Error::AlreadyExists`] when a key or unique key is taken.
     fn insert(&mut self, schema: &'static Schema, rows: Vec<Row>) -> Result<()>;
 
-    /// Replaces rows by new ones with the same key, each given with the version it replaces. Counter columns stay as
-    /// they are stored.
+    /// Replaces rows by new ones with the same key, where they have the version that is to be replaced. Counter columns stay
+    /// as they are stored.
     ///
     /// # Errors
     /// [`crate::Error::Conflict`] when the row is gone or has another version;
     /// [`crate::Error::AlreadyExists`] when a unique key is taken.
-    fn update(&mut self, schema: &'static Schema, rows: Vec<(Row, i64)>) -> Result<()>;
+    fn update(&mut self, schema: &'static Schema, rows: Vec<Replacement>) -> Result<()>;
 
     /// Removes rows. Where the kind has versions and one is given, only that version.
     ///
@@ -147,6 +152,66 @@ pub trait Tx {
     /// no obligation. Does nothing unless a backend has a use for it.
     fn expect(&mut self, schema: &'static Schema, keys: &[Key]) {
         let _ = (schema, keys);
+    }
+}
+
+/// A row that takes the place of the stored one with its key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replacement {
+    /// The new row, whole.
+    pub row: Row,
+    /// The version it replaces.
+    pub was: i64,
+    /// Where it may differ from the stored one. A backend may leave the other columns as they are, which spares it the indexes
+    /// and references they are part of, or write them all.
+    pub changed: Columns,
+}
+
+impl Replacement {
+    /// A row that may differ from the stored one in every column.
+    pub fn whole(row: Row, was: i64) -> Self {
+        Self { row, was, changed: Columns::ALL }
+    }
+}
+
+/// A set of columns of one kind, by position. It knows the first 63 one by one; the rest are in it together or not at all.
+///
+/// ```
+/// use crm_core::work::{Columns, Value};
+/// let before = vec![Value::Int(1), Value::Text("tea".into()), Value::Null];
+/// let after = vec![Value::Int(2), Value::Text("tea".into()), Value::Null];
+/// let changed = Columns::differing(&before, &after);
+/// assert!(changed.contains(0) && !changed.contains(1) && !changed.contains(2));
+/// assert!(Columns::ALL.contains(1) && !Columns::NONE.contains(0));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Columns(u64);
+
+impl Columns {
+    /// Every column.
+    pub const ALL: Self = Self(u64::MAX);
+    /// No column.
+    pub const NONE: Self = Self(0);
+
+    /// The columns in which two rows of one kind differ.
+    pub fn differing(before: &Row, after: &Row) -> Self {
+        let differ = before.iter().zip(after).enumerate().filter(|(_, (before, after))| before != after);
+        differ.fold(Self::NONE, |set, (at, _)| Self(set.0 | Self::bit(at)))
+    }
+
+    /// Whether a column is in the set.
+    pub fn contains(self, column: usize) -> bool {
+        self.0 & Self::bit(column) != 0
+    }
+
+    /// The columns of either set.
+    #[must_use]
+    pub fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    fn bit(column: usize) -> u64 {
+        1 << column.min(63)
     }
 }
 
@@ -190,6 +255,11 @@ pub enum Direction {
 }
 
 impl Query {
+    /// Whether it asks for every row that meets its condition, and not for a page of them.
+    pub fn is_whole(&self) -> bool {
+        self.limit == 0 && self.after.is_none()
+    }
+
     /// The values by which a row stands in this query's order.
     pub fn place_of(&self, row: &Row) -> Vec<Value> {
         self.order.iter().map(|&column| row.get(column).cloned().unwrap_or(Value::Null)).collect()

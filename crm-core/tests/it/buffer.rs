@@ -6,8 +6,8 @@ use crm_core::catalog::{Product, Stock, product, stock_level};
 use crm_core::conformance::{GroupedMemory, RawJob};
 use crm_core::kernel::currency::Currency;
 use crm_core::work::{
-    Addition, Comparison, Criteria, Direction, Entity, EntityKey, Field, Job, Key, Lock, Mode, Query, Ran, Row, Schema,
-    Schemas, Storage, Tx, Value, Verdict, Version, WriteBuffer,
+    Addition, Comparison, Criteria, Direction, Entity, EntityKey, Field, Job, Key, Lock, Mode, Query, Ran, Replacement,
+    Row, Schema, Schemas, Storage, Tx, Value, Verdict, Version, WriteBuffer,
 };
 use crm_core::{ErrorKind, MemoryStorage, Result};
 use proptest::prelude::*;
@@ -127,7 +127,7 @@ impl Run<'_> {
         let mut changed = row.clone();
         changed[product::version.position()] = Value::Int(was + 1);
         change(&mut changed);
-        self.tx.update(Product::SCHEMA, vec![(changed, was)])
+        self.tx.update(Product::SCHEMA, vec![Replacement::whole(changed, was)])
     }
 
     fn run(&mut self, ops: &[Op]) -> Result<()> {
@@ -158,7 +158,7 @@ impl Run<'_> {
                 }
             }
             Op::UpdateStale(id) => {
-                let done = self.tx.update(Product::SCHEMA, vec![(row(*id, "stale".into()), 99)]);
+                let done = self.tx.update(Product::SCHEMA, vec![Replacement::whole(row(*id, "stale".into()), 99)]);
                 self.say("stale", done)?;
             }
             Op::TakeSku(id, pool) => {
@@ -227,7 +227,7 @@ impl Run<'_> {
                     let was = changed.version;
                     (changed.version, changed.name, changed.count) = (was.next(), self.fresh(), *ignored);
                     let was = was.to_value().as_int().unwrap();
-                    let done = self.tx.update(Tally::SCHEMA, vec![(changed.to_row(), was)]);
+                    let done = self.tx.update(Tally::SCHEMA, vec![Replacement::whole(changed.to_row(), was)]);
                     self.say("rename tally", done)?;
                 }
             }
@@ -442,7 +442,7 @@ fn what_is_forgotten_is_read_again() {
         let change = |id: u8, sku: &str| {
             let mut changed = row(id, sku.into());
             changed[product::version.position()] = Value::Int(2);
-            vec![(changed, 1)]
+            vec![Replacement::whole(changed, 1)]
         };
         tx.update(Product::SCHEMA, change(1, "other")).unwrap();
         let keys: Vec<Key> = (0..10_001).map(|id| vec![Value::Uuid(Uuid::from_u128(id))]).collect();
@@ -458,6 +458,8 @@ struct Meddled<'t> {
     tx: &'t mut dyn Tx,
     meddle: Option<Row>,
     fetched: usize,
+    /// Queries that came through.
+    selected: usize,
 }
 
 impl Tx for Meddled<'_> {
@@ -469,8 +471,9 @@ impl Tx for Meddled<'_> {
     fn select(&mut self, query: &Query) -> Result<Vec<Row>> {
         if let Some(row) = self.meddle.take() {
             let was = query.schema.version_of(&row).unwrap() - 1;
-            self.tx.update(query.schema, vec![(row, was)])?;
+            self.tx.update(query.schema, vec![Replacement::whole(row, was)])?;
         }
+        self.selected += 1;
         self.tx.select(query)
     }
 
@@ -482,7 +485,7 @@ impl Tx for Meddled<'_> {
         self.tx.insert(schema, rows)
     }
 
-    fn update(&mut self, schema: &'static Schema, rows: Vec<(Row, i64)>) -> Result<()> {
+    fn update(&mut self, schema: &'static Schema, rows: Vec<Replacement>) -> Result<()> {
         self.tx.update(schema, rows)
     }
 
@@ -520,7 +523,7 @@ fn a_row_that_is_newer_than_what_is_known_calls_for_another_run() {
         let mut newer = row(1, "newer".into());
         newer[product::version.position()] = Value::Int(2);
         let schemas = Schemas::new(vec![Product::SCHEMA]);
-        let mut meddled = Meddled { tx, meddle: Some(newer), fetched: 0 };
+        let mut meddled = Meddled { tx, meddle: Some(newer), fetched: 0, selected: 0 };
         let mut buffer = WriteBuffer::new(&mut meddled, &schemas);
         // One job of a group reads the row, the next one finds it.
         buffer.begin_job(false);
@@ -535,6 +538,52 @@ fn a_row_that_is_newer_than_what_is_known_calls_for_another_run() {
     assert!(first.is_sound());
     assert_eq!(found, Err(ErrorKind::Conflict));
     assert!(second.contended && !second.broken, "{second:?}");
+}
+
+/// A whole query of a group is asked once. What its jobs write is in the answer of those after them, without being written
+/// first, and what is dropped is not.
+#[test]
+fn what_was_asked_is_known() {
+    let storage = MemoryStorage::new();
+    let (job, answers) = RawJob::new(|tx: &mut dyn Tx| {
+        tx.insert(Product::SCHEMA, vec![row(1, "one".into()), row(2, "two".into())]).unwrap();
+        let schemas = Schemas::new(vec![Product::SCHEMA]);
+        let mut counted = Meddled { tx, meddle: None, fetched: 0, selected: 0 };
+        let mut buffer = WriteBuffer::new(&mut counted, &schemas);
+        let ids = |buffer: &mut WriteBuffer<'_>| {
+            let rows = buffer.select(&everything_of(Product::SCHEMA));
+            rows.map(|rows| rows.iter().map(|row| Product::SCHEMA.key_of(row)).collect::<Vec<_>>())
+        };
+        let mut seen = Vec::new();
+        for _ in 0..2 {
+            buffer.begin_job(true);
+            assert!(ids(&mut buffer).is_err());
+            assert!(buffer.end_job(false).unwrap().suspended);
+        }
+        buffer.read_missing().unwrap();
+        for keep in [true, false, true] {
+            buffer.begin_job(true);
+            seen.push(ids(&mut buffer).unwrap());
+            if seen.len() == 1 {
+                buffer.insert(Product::SCHEMA, vec![row(3, "three".into())]).unwrap();
+                buffer.delete(Product::SCHEMA, vec![(key(1), Some(1))]).unwrap();
+            } else {
+                buffer.delete(Product::SCHEMA, vec![(key(2), Some(1))]).unwrap();
+            }
+            seen.push(ids(&mut buffer).unwrap());
+            assert!(buffer.end_job(keep).unwrap().is_sound());
+        }
+        buffer.flush().unwrap();
+        seen.push(ids(&mut buffer).unwrap());
+        (Verdict::Commit, (seen, counted.selected))
+    });
+    pollster_run(&storage, Mode::Write, Box::new(job)).unwrap();
+    let (seen, selected) = answers.try_iter().last().unwrap();
+    let keys = |ids: &[u8]| ids.iter().map(|id| key(*id)).collect::<Vec<_>>();
+    let wanted: [&[u8]; 7] = [&[1, 2], &[2, 3], &[2, 3], &[3], &[2, 3], &[3], &[3]];
+    assert_eq!(seen, wanted.map(keys));
+    // Once for the group, and once when it was written and forgotten.
+    assert_eq!(selected, 2);
 }
 
 /// Whoever walks over everything in a job that writes does not hold everything in memory.
@@ -552,7 +601,7 @@ fn a_query_does_not_fill_the_buffer_without_end() {
         let keys: Vec<Key> = rows.iter().map(|row| Tally::SCHEMA.key_of(row)).collect();
         tx.insert(Tally::SCHEMA, rows).unwrap();
         let schemas = Schemas::new(vec![Tally::SCHEMA]);
-        let mut counted = Meddled { tx, meddle: None, fetched: 0 };
+        let mut counted = Meddled { tx, meddle: None, fetched: 0, selected: 0 };
         let mut buffer = WriteBuffer::new(&mut counted, &schemas);
         let selected = buffer.select(&everything_of(Tally::SCHEMA)).unwrap().len();
         let fetched = buffer.fetch(Tally::SCHEMA, &keys, Lock::None).unwrap().iter().flatten().count();

@@ -1,5 +1,5 @@
 use crm_core::kernel::time::Timestamp;
-use crm_core::work::{Criteria, Tx};
+use crm_core::work::{Criteria, Replacement, Tx};
 
 use super::*;
 use crate::migrate::{SHIPPED, migrate};
@@ -130,9 +130,9 @@ fn who_is_too_late_for_a_snapshot_is_told_of_a_conflict() {
         let mut changed = suite::thing(1);
         changed[1] = Value::Int(2);
         session.begin(Mode::Write).unwrap();
-        session.update(&suite::THING, vec![(changed.clone(), 1)]).unwrap();
+        session.update(&suite::THING, vec![Replacement::whole(changed.clone(), 1)]).unwrap();
         session.commit().unwrap();
-        let error = host.update(&suite::THING, vec![(changed, 1)]).unwrap_err();
+        let error = host.update(&suite::THING, vec![Replacement::whole(changed, 1)]).unwrap_err();
         assert!(matches!(error, Error::Conflict { kind: "test.thing" }) && error.is_retryable(), "{error:?}");
         assert!(!host.is_lost());
         connection.batch_execute("ROLLBACK").unwrap();

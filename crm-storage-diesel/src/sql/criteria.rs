@@ -67,6 +67,21 @@ pub(crate) fn select(dialect: Dialect, query: &Query) -> Result<Statement<'_>> {
     Ok(Statement { text: text.as_str().into(), binds, kept, distinct })
 }
 
+/// The statement for several queries at once, whose rows end with the number of their query; none unless their texts are the
+/// same.
+pub(crate) fn each(queries: &[Query]) -> Result<Option<Statement<'_>>> {
+    let mut statements = queries.iter().map(|query| select(Dialect::Postgres, query)).collect::<Result<Vec<_>>>()?;
+    let Some(first) = statements.first().map(|first| first.text.clone()) else { return Ok(None) };
+    if statements.iter().any(|statement| statement.text != first) {
+        return Ok(None);
+    }
+    let part = |number| format!("SELECT q.*, {number}::bigint FROM ({first}) AS q");
+    let parts: Vec<String> = (0..statements.len()).map(part).collect();
+    let kept = statements.iter().all(|statement| statement.kept);
+    let binds = statements.iter_mut().flat_map(|statement| std::mem::take(&mut statement.binds)).collect();
+    Ok(Some(Statement { text: parts.join(" UNION ALL ").as_str().into(), binds, kept, distinct: None }))
+}
+
 /// A value of a column.
 type Pair<'q> = (usize, &'q Value);
 

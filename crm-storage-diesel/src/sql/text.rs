@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt::Write;
 
-use crm_core::work::{ColumnType, Home, Schema};
+use crm_core::work::{ColumnType, Columns, Home, Schema};
 
 use super::statement::Text;
 
@@ -23,13 +23,16 @@ pub(crate) enum Operation {
     Fetch { keys: usize, locked: bool },
     /// New rows: so many on SQLite, any number on PostgreSQL.
     Insert { rows: usize },
-    /// New values for everything but key and counters, for one version.
-    Update,
+    /// New values for what changed of everything but key and counters, for one version.
+    Update { changed: Columns },
     /// Rows gone; on SQLite one, with its version if asked.
     Delete { versioned: bool },
     /// An amount added to this counter, if the counter lies between two bounds.
     Add { column: usize },
 }
+
+/// Sets of columns of a kind that are updated together and have a text of their own.
+const MAX_UPDATES: usize = 16;
 
 /// Texts by kind and operation.
 #[derive(Debug)]
@@ -48,6 +51,19 @@ impl Texts {
         let dialect = self.dialect;
         let made = self.made.entry((schema.kind, operation));
         made.or_insert_with(|| text(dialect, schema, operation).as_str().into()).clone()
+    }
+
+    /// What an update of these columns writes. SQLite writes an index anew, and looks for the row a reference names, whenever an
+    /// UPDATE names their columns, even with the values they have: so only what changed is named. Few sets of columns change
+    /// together often; so that what is prepared has an end, the rest write all columns.
+    pub(crate) fn kept(&self, schema: &'static Schema, changed: Columns) -> Columns {
+        let is_update = |(kind, operation): &&(&str, Operation)| {
+            *kind == schema.kind && matches!(operation, Operation::Update { .. })
+        };
+        let is_kept = self.made.contains_key(&(schema.kind, Operation::Update { changed }))
+            || self.made.keys().filter(is_update).count() < MAX_UPDATES;
+        // A row may be replaced by one that is the same.
+        if is_kept && updated(schema, changed).next().is_some() { changed } else { Columns::ALL }
     }
 }
 
@@ -109,8 +125,8 @@ fn every(schema: &Schema) -> std::ops::Range<usize> {
 }
 
 /// The columns an update writes.
-pub(crate) fn updated(schema: &Schema) -> impl Iterator<Item = usize> + '_ {
-    every(schema).filter(|&at| schema.is_updated(at))
+pub(crate) fn updated(schema: &Schema, changed: Columns) -> impl Iterator<Item = usize> + '_ {
+    every(schema).filter(move |&at| schema.is_updated(at) && changed.contains(at))
 }
 
 /// All columns, for a SELECT.
@@ -147,8 +163,8 @@ fn sqlite(schema: &Schema, operation: Operation) -> String {
             // journal to undo it alone.
             format!("INSERT OR FAIL INTO {table} ({}) VALUES {}", columns(schema), list((0..rows).map(|_| row.clone())))
         }
-        Operation::Update => {
-            let set = list(updated(schema).map(|at| format!("{} = ?", name(schema, at))));
+        Operation::Update { changed } => {
+            let set = list(updated(schema, changed).map(|at| format!("{} = ?", name(schema, at))));
             format!("UPDATE {table} SET {set} WHERE {key}{version}")
         }
         Operation::Delete { versioned } => {
@@ -202,9 +218,9 @@ fn postgres(schema: &Schema, operation: Operation) -> String {
             let columns = columns(schema);
             format!("INSERT INTO {table} ({columns}) SELECT {values} FROM {} RETURNING 1", unnest(schema, &all, &[]))
         }
-        Operation::Update => {
-            let set = list(updated(schema).map(|at| format!("{} = u.c{at}", name(schema, at))));
-            let of: Vec<usize> = schema.key.iter().copied().chain(updated(schema)).collect();
+        Operation::Update { changed } => {
+            let set = list(updated(schema, changed).map(|at| format!("{} = u.c{at}", name(schema, at))));
+            let of: Vec<usize> = schema.key.iter().copied().chain(updated(schema, changed)).collect();
             let version = schema.version.map(|at| format!(" AND t.{} = u.was", name(schema, at))).unwrap_or_default();
             let from = unnest(schema, &of, &["was"]);
             format!("UPDATE {table} AS t SET {set} FROM {from} WHERE {key}{version} RETURNING 1")
@@ -245,7 +261,7 @@ mod tests {
                 Operation::Fetch { keys: 1, locked: false },
                 Operation::Fetch { keys: 1, locked: true },
                 Operation::Insert { rows: 1 },
-                Operation::Update,
+                Operation::Update { changed: Columns::ALL },
                 Operation::Delete { versioned: true },
             ];
             operations.extend(schema.counters.iter().map(|&column| Operation::Add { column }));
@@ -277,7 +293,7 @@ mod tests {
             text(&PAIR, Operation::Add { column: 3 }),
             r#"UPDATE "crm_test_pairs" SET "total" = "total" + ? WHERE "left" = ? AND "right" = ? AND "order" = ? AND "total" >= ? AND "total" <= ?"#
         );
-        assert!(!text(&THING, Operation::Update).contains("balance"), "counters stay");
+        assert!(!text(&THING, Operation::Update { changed: Columns::ALL }).contains("balance"), "counters stay");
     }
 
     #[test]
@@ -295,7 +311,7 @@ mod tests {
             text(&THING, Operation::Delete { versioned: true }),
             r#"DELETE FROM "crm_test_things" AS t USING UNNEST(?::uuid[], ?::bigint[]) AS u(c0, was) WHERE t."id" = u.c0 AND (u.was IS NULL OR t."version" = u.was) RETURNING 1"#
         );
-        let update = text(&THING, Operation::Update);
+        let update = text(&THING, Operation::Update { changed: Columns::ALL });
         assert!(update.ends_with(r#"WHERE t."id" = u.c0 AND t."version" = u.was RETURNING 1"#), "{update}");
     }
 

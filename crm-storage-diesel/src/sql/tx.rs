@@ -3,14 +3,16 @@
 
 use std::collections::HashMap;
 
-use crm_core::work::{Addition, ColumnType, Criteria, Home, Key, Lock, Mode, Query, Row, Schema, Schemas, Tx, Value};
+use crm_core::work::{
+    Addition, ColumnType, Criteria, Home, Key, Lock, Mode, Query, Replacement, Row, Schema, Schemas, Tx, Value,
+};
 use crm_core::{Error, Result};
 use diesel::connection::{LoadConnection, SimpleConnection};
 use diesel::expression::QueryMetadata;
 use diesel::result::Error as DieselError;
 use diesel::sql_types::Untyped;
 
-use super::criteria::{count, select};
+use super::criteria::{count, each, select};
 use super::records::{RECORDS, from_record, narrowed, record_key, to_record};
 use super::statement::{Statement, load};
 use super::text::{Dialect, column_types};
@@ -18,6 +20,9 @@ use crate::errors::{Classified, State};
 use crate::migrate::ModuleMigrations;
 use crate::session::Session;
 use crate::sql_types::Database;
+
+/// Queries of a statement, most first: few texts, each kept prepared.
+const TOGETHER: [usize; 4] = [32, 8, 3, 1];
 
 /// Why a statement on a table failed.
 #[derive(Debug)]
@@ -51,7 +56,7 @@ pub(crate) trait Tables {
 
     fn fetch(&mut self, schema: &'static Schema, keys: &[Key], lock: Lock) -> Result<Vec<Option<Row>>, Failure>;
     fn insert(&mut self, schema: &'static Schema, rows: &[Row]) -> Result<(), Failure>;
-    fn update(&mut self, schema: &'static Schema, rows: &[(Row, i64)]) -> Result<(), Failure>;
+    fn update(&mut self, schema: &'static Schema, rows: &[Replacement]) -> Result<(), Failure>;
     fn delete(&mut self, schema: &'static Schema, keys: &[(Key, Option<i64>)]) -> Result<(), Failure>;
     fn add(&mut self, schema: &'static Schema, additions: &[Addition]) -> Result<(), Failure>;
 
@@ -147,6 +152,32 @@ impl<T: Tables> SqlTx<T> {
     }
 }
 
+impl<T: Tables> SqlTx<T> {
+    /// Several queries in one statement, where that spares round trips and they ask the same of different values.
+    fn select_batch(&mut self, queries: &[Query]) -> Result<Vec<Vec<Row>>> {
+        let statement = match queries {
+            [first, _, ..] if T::DIALECT == Dialect::Postgres && !is_record(first.schema) => each(queries)?,
+            _ => None,
+        };
+        let (Some(statement), Some(first)) = (statement, queries.first()) else {
+            return queries.iter().map(|query| self.select(query)).collect();
+        };
+        let schema = first.schema;
+        let found = self.ran(Some(schema), false, |tables| {
+            let types: Vec<_> = column_types(schema).into_iter().chain([ColumnType::Int]).collect();
+            Ok(load(tables.connection(), statement, &types)?)
+        })?;
+        let mut answers = vec![Vec::new(); queries.len()];
+        for mut row in found {
+            // A row ends with the number of its query.
+            let number = row.pop().and_then(|number| usize::try_from(number.as_int()?).ok());
+            let answer = number.and_then(|number| answers.get_mut(number));
+            answer.ok_or_else(|| Error::backend("a query", "a row of no query"))?.push(row);
+        }
+        Ok(queries.iter().zip(answers).map(|(query, rows)| query.answer(rows.into_iter())).collect())
+    }
+}
+
 fn is_record(schema: &Schema) -> bool {
     matches!(schema.home, Home::Records(_))
 }
@@ -179,6 +210,18 @@ impl<T: Tables> Tx for SqlTx<T> {
         })
     }
 
+    fn select_each(&mut self, queries: &[Query]) -> Result<Vec<Vec<Row>>> {
+        let mut answers = Vec::with_capacity(queries.len());
+        let mut rest = queries;
+        while !rest.is_empty() {
+            let size = TOGETHER.into_iter().find(|size| *size <= rest.len()).unwrap_or(1);
+            let (batch, after) = rest.split_at(size);
+            answers.extend(self.select_batch(batch)?);
+            rest = after;
+        }
+        Ok(answers)
+    }
+
     fn count(&mut self, schema: &'static Schema, criteria: &Criteria) -> Result<u64> {
         self.ran(Some(schema), false, |tables| {
             criteria.check(schema)?;
@@ -201,18 +244,19 @@ impl<T: Tables> Tx for SqlTx<T> {
         })
     }
 
-    fn update(&mut self, schema: &'static Schema, rows: Vec<(Row, i64)>) -> Result<()> {
+    fn update(&mut self, schema: &'static Schema, rows: Vec<Replacement>) -> Result<()> {
         self.ran(Some(schema), true, |tables| {
-            rows.iter().try_for_each(|(row, _)| fits(schema, row))?;
+            rows.iter().try_for_each(|new| fits(schema, &new.row))?;
             if schema.version.is_none() && !rows.is_empty() {
                 return Err(Failure::Conflict);
             }
-            for round in rounds(T::DIALECT, rows, |(row, _)| schema.key_of(row)) {
+            for round in rounds(T::DIALECT, rows, |new| schema.key_of(&new.row)) {
                 if !is_record(schema) {
                     tables.update(schema, &round)?;
                     continue;
                 }
-                let records: Vec<(Row, i64)> = round.iter().map(|(row, was)| (to_record(schema, row), *was)).collect();
+                let records = round.iter().map(|new| Replacement::whole(to_record(schema, &new.row), new.was));
+                let records: Vec<_> = records.collect();
                 tables.update(&RECORDS, &records)?;
             }
             Ok(())

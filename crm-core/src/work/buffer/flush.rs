@@ -1,11 +1,11 @@
-//! Writing what waits: layer by layer, deletions first, then kind by kind in the order of their ranks.
+//! Writing what waits: layer by layer, deletions first, then kind by kind in the order of their ranks, additions last.
 
 use std::collections::BTreeMap;
 
 use super::rows::{Kind, Layer};
 use super::{MAX_KNOWN_ROWS, WriteBuffer};
 use crate::Result;
-use crate::work::storage::Addition;
+use crate::work::storage::{Addition, Replacement};
 
 impl WriteBuffer<'_> {
     /// Writes everything that waits, and makes every open layer a savepoint of the transaction if `open_all` says so
@@ -44,9 +44,11 @@ impl WriteBuffer<'_> {
                 self.tx.delete(kind.schema, keys)?;
             }
         }
+        // Many add to the same counters: they are locked last, for as short as can be.
+        let mut additions = Vec::new();
         for kind in layer.values_mut() {
             let schema = kind.schema;
-            let (mut inserts, mut updates, mut additions) = (Vec::new(), Vec::new(), Vec::new());
+            let (mut inserts, mut updates, mut added) = (Vec::new(), Vec::new(), Vec::new());
             let mut pending: Vec<_> = kind.slots.iter_mut().filter(|(_, slot)| !slot.is_clean()).collect();
             pending.sort_unstable_by_key(|(key, _)| *key);
             for (key, slot) in pending {
@@ -56,9 +58,13 @@ impl WriteBuffer<'_> {
                         inserts.push(row);
                     } else {
                         if slot.dirty {
-                            updates.push((row, slot.stored_version.unwrap_or_default()));
+                            updates.push(Replacement {
+                                row,
+                                was: slot.stored_version.unwrap_or_default(),
+                                changed: slot.changed,
+                            });
                         }
-                        additions.extend(slot.additions.iter().map(|(&column, &(amount, floor))| Addition {
+                        added.extend(slot.additions.iter().map(|(&column, &(amount, floor))| Addition {
                             key: key.clone(),
                             column,
                             amount,
@@ -70,6 +76,7 @@ impl WriteBuffer<'_> {
             }
             if forget {
                 kind.slots.clear();
+                kind.answered.clear();
             }
             if !inserts.is_empty() {
                 self.tx.insert(schema, inserts)?;
@@ -77,10 +84,10 @@ impl WriteBuffer<'_> {
             if !updates.is_empty() {
                 self.tx.update(schema, updates)?;
             }
-            if !additions.is_empty() {
-                self.tx.add(schema, additions)?;
+            if !added.is_empty() {
+                additions.push((schema, added));
             }
         }
-        Ok(())
+        additions.into_iter().try_for_each(|(schema, added)| self.tx.add(schema, added))
     }
 }

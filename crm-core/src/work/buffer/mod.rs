@@ -11,16 +11,19 @@ mod tx;
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
-use self::rows::{Layer, Place, Slot, slots_of};
+use self::rows::{Layer, Place, Slot, kind_of, slots_of};
 use super::filter::Criteria;
 use super::schema::Schema;
-use super::storage::{Lock, Schemas, Tx};
+use super::storage::{Lock, Query, Schemas, Tx};
 use super::value::{Key, Row, Value};
 use crate::{Error, Result};
 
 /// Rows kept in memory after a flush; above this they are forgotten and read again when needed. A query adds no more than
 /// that either, so that a walk over everything needs bounded memory.
 const MAX_KNOWN_ROWS: usize = 10_000;
+
+/// Queries of a kind whose answers are known; what is asked later is asked again.
+const MAX_ANSWERED: usize = 256;
 
 /// Inserted rows that may wait before they are written without being asked, so that an import needs bounded memory.
 const MAX_WAITING_ROWS: usize = 4_096;
@@ -73,6 +76,13 @@ struct Missing {
     schema: &'static Schema,
     plain: BTreeSet<Key>,
     locked: BTreeSet<Key>,
+    queries: Vec<Query>,
+}
+
+impl Missing {
+    fn new(schema: &'static Schema) -> Self {
+        Self { schema, plain: BTreeSet::new(), locked: BTreeSet::new(), queries: Vec::new() }
+    }
 }
 
 impl<'t> WriteBuffer<'t> {
@@ -94,8 +104,8 @@ impl<'t> WriteBuffer<'t> {
 
     /// Starts a job: what it writes can be dropped without touching the jobs before it.
     ///
-    /// With `batch_reads`, a fetch of unknown rows stops the job ([`Status::suspended`]) and notes the keys;
-    /// [`read_missing`](Self::read_missing) then reads those of all stopped jobs at once.
+    /// With `batch_reads`, a fetch of unknown rows, or a whole query, stops the job ([`Status::suspended`]) and is noted;
+    /// [`read_missing`](Self::read_missing) then reads for all stopped jobs at once.
     pub fn begin_job(&mut self, batch_reads: bool) {
         self.status = Status::default();
         self.failed_at = None;
@@ -119,17 +129,25 @@ impl<'t> WriteBuffer<'t> {
         Ok(status)
     }
 
-    /// Reads the rows that suspended jobs asked for, one batch per kind.
+    /// Reads what suspended jobs asked for, one batch per kind: rows by their keys, and when these are locked, queries.
     ///
     /// # Errors
     /// The read failed; the transaction is lost.
     pub fn read_missing(&mut self) -> Result<()> {
+        let mut asked = Vec::new();
         for (_, missing) in std::mem::take(&mut self.missing) {
             let plain = missing.plain.difference(&missing.locked).cloned().collect::<Vec<_>>();
             for (keys, lock) in [(plain, Lock::None), (missing.locked.into_iter().collect(), Lock::ForUpdate)] {
                 if !keys.is_empty() {
                     self.fetch(missing.schema, &keys, lock)?;
                 }
+            }
+            asked.push(missing.queries);
+        }
+        for queries in asked.into_iter().filter(|queries| !queries.is_empty()) {
+            let answers = self.tx.select_each(&queries);
+            for (query, rows) in queries.iter().zip(self.ran(answers)?) {
+                self.take_in_answer(query, &rows)?;
             }
         }
         Ok(())
@@ -173,6 +191,25 @@ impl<'t> WriteBuffer<'t> {
         if !self.freed.is_empty() && schema.unique_values(row).any(takes) { self.flush() } else { Ok(()) }
     }
 
+    /// Whether every row that a query asks for has a slot, and those that it no longer asks for too.
+    fn is_answered(&self, rank: Place, query: &Query) -> bool {
+        self.layers.iter().filter_map(|layer| layer.get(&rank)).any(|kind| kind.answered.contains(query))
+    }
+
+    /// The known rows of a kind that meet a condition, as they are now.
+    fn known_rows(&self, rank: Place, criteria: &Criteria) -> impl Iterator<Item = Row> {
+        let mut kinds: Vec<_> = self.layers.iter().rev().filter_map(|layer| layer.get(&rank)).collect();
+        let mut rows = Vec::new();
+        while let Some(kind) = kinds.pop() {
+            // Layers above have the last word.
+            let here = kind.slots.iter().filter(|(key, _)| kinds.iter().all(|above| !above.slots.contains_key(*key)));
+            rows.extend(
+                here.filter_map(|(_, slot)| slot.current.as_ref().filter(|row| criteria.matches(row)).cloned()),
+            );
+        }
+        rows.into_iter()
+    }
+
     fn known(&self) -> usize {
         self.layers.iter().flat_map(BTreeMap::values).map(|kind| kind.slots.len()).sum()
     }
@@ -209,6 +246,11 @@ impl<'t> WriteBuffer<'t> {
         result
     }
 
+    fn suspend<T>(&mut self) -> Result<T> {
+        self.status.suspended = true;
+        Err(Error::busy("the job was stopped to read its rows with those of others"))
+    }
+
     /// Makes sure that every key has a slot, and a locked one if asked.
     fn learn<'k>(
         &mut self,
@@ -227,8 +269,7 @@ impl<'t> WriteBuffer<'t> {
         }
         if self.batches_reads {
             self.note_missing(rank, schema, lacking, lock);
-            self.status.suspended = true;
-            return Err(Error::busy("the job was stopped to read its rows with those of others"));
+            return self.suspend();
         }
         if lacking.iter().any(|key| self.slot(rank, key).is_some_and(|slot| !slot.is_clean())) {
             self.flush()?;
@@ -263,12 +304,40 @@ impl<'t> WriteBuffer<'t> {
         Ok(())
     }
 
+    /// Remembers the rows that a query found, and that they are all there are.
+    fn take_in_answer(&mut self, query: &Query, rows: &[Row]) -> Result<()> {
+        let rank = self.rank(query.schema);
+        let mut room = MAX_KNOWN_ROWS.saturating_sub(self.known());
+        let fits = rows.len() <= room;
+        for row in rows {
+            let key = query.schema.key_of(row);
+            match self.slot(rank, &key) {
+                None if room == 0 => {}
+                None => {
+                    room -= 1;
+                    let layer = self.opened;
+                    let slot = Slot::clean(query.schema, Some(row.clone()), false);
+                    slots_of(&mut self.layers[layer], rank, query.schema).insert(key, slot);
+                }
+                // Another writer was here since the row was read: what this job builds on it would be refused.
+                Some(known) if known.stored_version != query.schema.version_of(row) => {
+                    self.status.contended = true;
+                    return self.allowed(Err(Error::Conflict { kind: query.schema.kind }));
+                }
+                Some(_) => {}
+            }
+        }
+        if fits && query.is_whole() {
+            let answered = &mut kind_of(&mut self.layers[self.opened], rank, query.schema).answered;
+            if answered.len() < MAX_ANSWERED {
+                answered.push(query.clone());
+            }
+        }
+        Ok(())
+    }
+
     fn note_missing(&mut self, rank: Place, schema: &'static Schema, keys: Vec<Key>, lock: Lock) {
-        let missing = self.missing.entry(rank).or_insert_with(|| Missing {
-            schema,
-            plain: BTreeSet::new(),
-            locked: BTreeSet::new(),
-        });
+        let missing = self.missing.entry(rank).or_insert_with(|| Missing::new(schema));
         match lock {
             Lock::None => missing.plain.extend(keys),
             Lock::ForUpdate => missing.locked.extend(keys),

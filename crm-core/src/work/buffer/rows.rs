@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use foldhash::HashMap;
 
 use crate::work::schema::Schema;
+use crate::work::storage::{Columns, Query};
 use crate::work::value::{Key, Row};
 
 /// A kind's place in the order of writing: its rank, and its name, for kinds that nobody declared share a rank.
@@ -19,17 +20,28 @@ pub(super) type Slots = HashMap<Key, Slot>;
 pub(super) struct Kind {
     pub(super) schema: &'static Schema,
     pub(super) slots: Slots,
+    /// Whole queries whose rows, as they are stored, all have a slot here or in a layer below.
+    pub(super) answered: Vec<Query>,
 }
 
 impl Kind {
+    fn new(schema: &'static Schema) -> Self {
+        Self { schema, slots: Slots::default(), answered: Vec::new() }
+    }
+
     pub(super) fn is_clean(&self) -> bool {
         self.slots.values().all(Slot::is_clean)
     }
 }
 
+/// A kind in a layer.
+pub(super) fn kind_of<'l>(layer: &'l mut Layer, place: Place, schema: &'static Schema) -> &'l mut Kind {
+    layer.entry(place).or_insert_with(|| Kind::new(schema))
+}
+
 /// The slots of a kind in a layer.
 pub(super) fn slots_of<'l>(layer: &'l mut Layer, place: Place, schema: &'static Schema) -> &'l mut Slots {
-    &mut layer.entry(place).or_insert_with(|| Kind { schema, slots: Slots::default() }).slots
+    &mut kind_of(layer, place, schema).slots
 }
 
 /// What is known of one row.
@@ -41,6 +53,8 @@ pub(super) struct Slot {
     pub(super) current: Option<Row>,
     /// `current` is not written yet.
     pub(super) dirty: bool,
+    /// Where `current` may differ from the stored row, but for additions.
+    pub(super) changed: Columns,
     /// Amounts by counter column, not written yet; contained in `current`.
     pub(super) additions: BTreeMap<usize, (i64, Option<i64>)>,
     pub(super) locked: bool,
@@ -53,6 +67,7 @@ impl Slot {
             stored_version: row.as_ref().and_then(|row| schema.version_of(row)),
             current: row,
             dirty: false,
+            changed: Columns::NONE,
             additions: BTreeMap::new(),
             locked,
         }
@@ -71,6 +86,7 @@ impl Slot {
         self.stored = self.current.is_some();
         self.stored_version = self.current.as_ref().and_then(|row| schema.version_of(row));
         self.dirty = false;
+        self.changed = Columns::NONE;
         self.additions.clear();
     }
 
@@ -82,6 +98,7 @@ impl Slot {
         }
         self.current = above.current;
         self.dirty |= above.dirty;
+        self.changed = self.changed.union(above.changed);
         self.locked |= above.locked;
         for (column, (amount, floor)) in above.additions {
             self.note_addition(column, amount, floor);

@@ -2,11 +2,11 @@
 
 use std::collections::hash_map::Entry;
 
-use super::rows::{Layer, Slot, slots_of};
-use super::{MAX_KNOWN_ROWS, MAX_WAITING_ROWS, WriteBuffer};
+use super::rows::{Kind, Layer, Slot, kind_of, slots_of};
+use super::{MAX_WAITING_ROWS, Missing, WriteBuffer};
 use crate::work::filter::Criteria;
 use crate::work::schema::Schema;
-use crate::work::storage::{Addition, Lock, Query, Tx};
+use crate::work::storage::{Addition, Columns, Lock, Query, Replacement, Tx};
 use crate::work::value::{Key, Row, Value};
 use crate::{Error, Result};
 
@@ -19,30 +19,21 @@ impl Tx for WriteBuffer<'_> {
 
     fn select(&mut self, query: &Query) -> Result<Vec<Row>> {
         let rank = self.rank(query.schema);
+        if self.is_answered(rank, query) {
+            return Ok(query.answer(self.known_rows(rank, &query.criteria)));
+        }
         if self.has_pending(query.schema, &query.criteria) {
             self.flush()?;
+        } else if self.batches_reads && query.is_whole() {
+            let queries = &mut self.missing.entry(rank).or_insert_with(|| Missing::new(query.schema)).queries;
+            if !queries.contains(query) {
+                queries.push(query.clone());
+            }
+            return self.suspend();
         }
         let selected = self.tx.select(query);
         let rows = self.ran(selected)?;
-        let mut room = MAX_KNOWN_ROWS.saturating_sub(self.known());
-        for row in &rows {
-            let key = query.schema.key_of(row);
-            match self.slot(rank, &key) {
-                None if room == 0 => {}
-                None => {
-                    room -= 1;
-                    let layer = self.opened;
-                    let slot = Slot::clean(query.schema, Some(row.clone()), false);
-                    slots_of(&mut self.layers[layer], rank, query.schema).insert(key, slot);
-                }
-                // Another writer was here since the row was read: what this job builds on it would be refused.
-                Some(known) if known.stored_version != query.schema.version_of(row) => {
-                    self.status.contended = true;
-                    return self.allowed(Err(Error::Conflict { kind: query.schema.kind }));
-                }
-                Some(_) => {}
-            }
-        }
+        self.take_in_answer(query, &rows)?;
         Ok(rows)
     }
 
@@ -75,11 +66,11 @@ impl Tx for WriteBuffer<'_> {
         if self.waiting > MAX_WAITING_ROWS { self.flush() } else { Ok(()) }
     }
 
-    fn update(&mut self, schema: &'static Schema, rows: Vec<(Row, i64)>) -> Result<()> {
+    fn update(&mut self, schema: &'static Schema, rows: Vec<Replacement>) -> Result<()> {
         let rank = self.rank(schema);
-        let keys: Vec<Key> = rows.iter().map(|(row, _)| schema.key_of(row)).collect();
+        let keys: Vec<Key> = rows.iter().map(|new| schema.key_of(&new.row)).collect();
         self.learn(rank, schema, keys.iter(), Lock::None)?;
-        for ((mut row, was), key) in rows.into_iter().zip(keys) {
+        for (Replacement { mut row, was, .. }, key) in rows.into_iter().zip(keys) {
             self.make_room(rank, schema, &row)?;
             // Writing may have made the buffer forget what it knew.
             self.learn(rank, schema, std::iter::once(&key), Lock::None)?;
@@ -95,6 +86,8 @@ impl Tx for WriteBuffer<'_> {
                             new.clone_from(kept);
                         }
                     }
+                    // What the row was is known here, whatever the caller knew of it.
+                    slot.changed = slot.changed.union(Columns::differing(current, &row));
                     slot.current = Some(row);
                     slot.dirty = true;
                     Ok(())
@@ -177,10 +170,11 @@ impl Tx for WriteBuffer<'_> {
         }
         // A failure inside is now one of what is around it.
         self.failed_at = self.failed_at.map(|at| at.min(top - 1));
-        for (rank, kind) in above {
-            let below = slots_of(&mut self.layers[top - 1], rank, kind.schema);
-            for (key, slot) in kind.slots {
-                match below.entry(key) {
+        for (rank, Kind { schema, slots, answered }) in above {
+            let below = kind_of(&mut self.layers[top - 1], rank, schema);
+            below.answered.extend(answered);
+            for (key, slot) in slots {
+                match below.slots.entry(key) {
                     Entry::Occupied(mut known) => known.get_mut().absorb(slot),
                     Entry::Vacant(place) => {
                         place.insert(slot);
