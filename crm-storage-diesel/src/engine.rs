@@ -1,10 +1,10 @@
-//! The threads that own the connections: one that writes, some that read, and one that keeps house.
+//! The threads that own the connections: some that write, one where only one can, some that read, and one that keeps house.
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -30,9 +30,11 @@ pub(crate) enum Role {
 /// How an engine works.
 #[derive(Clone)]
 pub(crate) struct Settings {
-    /// Threads that read. Without one, the writer reads too.
+    /// Threads that write: more than one where the database lets several write at once.
+    pub(crate) writers: usize,
+    /// Threads that read. Without one, those that write read too.
     pub(crate) readers: usize,
-    /// Messages that may wait for the writer, and for the readers.
+    /// Messages that may wait for the writers, and for the readers.
     pub(crate) queue: usize,
     /// The most jobs of a group.
     pub(crate) group: usize,
@@ -94,18 +96,23 @@ impl Engine {
             }
             reads = Some(queue);
         }
-        let mut writer = Writer {
-            queue: writes.clone(),
-            connection: Connection::new(connect, Role::Writer),
-            schemas: schemas.clone(),
-            settings: settings.clone(),
-            delayed: Vec::new(),
-            callers: 0,
-            last_took: Duration::ZERO,
-            commits,
-            housekeeper: housekeeper.clone(),
-        };
-        spawn("crm-writer", Box::new(move || writer.run()))?;
+        let (taken, meeting) = (Arc::new(AtomicUsize::new(0)), Arc::new(RwLock::new(())));
+        for _ in 0..settings.writers {
+            let mut writer = Writer {
+                queue: writes.clone(),
+                connection: Connection::new(connect, Role::Writer),
+                schemas: schemas.clone(),
+                settings: settings.clone(),
+                delayed: Vec::new(),
+                callers: 0,
+                last_took: Duration::ZERO,
+                taken: taken.clone(),
+                meeting: meeting.clone(),
+                commits: commits.clone(),
+                housekeeper: housekeeper.clone(),
+            };
+            spawn("crm-writer", Box::new(move || writer.run()))?;
+        }
         Ok(Self { writes, reads, schemas, housekeeper, closing, ended: ended.into() })
     }
 
@@ -231,6 +238,10 @@ struct Writer {
     callers: usize,
     /// How long the last group took.
     last_took: Duration,
+    /// Jobs that the writers are at.
+    taken: Arc<AtomicUsize>,
+    /// Held for writing by whoever runs a job again that met another writer: in this process it meets nobody any more.
+    meeting: Arc<RwLock<()>>,
     commits: Arc<AtomicUsize>,
     housekeeper: Option<thread::Thread>,
 }
@@ -252,25 +263,44 @@ impl Writer {
             }
             let now = Instant::now();
             for (at, ticket) in std::mem::take(&mut self.delayed) {
-                if at <= now { self.write(vec![ticket]) } else { self.delayed.push((at, ticket)) }
+                if at <= now { self.write_alone(ticket) } else { self.delayed.push((at, ticket)) }
             }
             let mut group = Vec::new();
-            for message in self.queue.take(self.settings.group) {
+            for message in self.queue.take(self.share()) {
                 match message {
                     Message::Run(ticket) if ticket.mode == Mode::Write => group.push(ticket),
                     Message::Run(ticket) => read(&mut self.connection, ticket),
                     Message::Control(control) => {
-                        self.write(std::mem::take(&mut group));
+                        self.write_together(std::mem::take(&mut group));
                         control(self.connection.session());
                     }
                 }
             }
             let size = group.len();
             let started = Instant::now();
-            self.write(group);
+            self.write_together(group);
             self.callers = size + self.queue.len();
             self.last_took = started.elapsed();
         }
+    }
+
+    /// How many messages to take: with several writers no more than a share of all jobs there are, so that the server is at the
+    /// jobs of one while another runs its own.
+    fn share(&self) -> usize {
+        let jobs = self.queue.len() + self.taken.load(Ordering::Acquire);
+        jobs.div_ceil(self.settings.writers.max(1)).clamp(1, self.settings.group)
+    }
+
+    fn write_together(&mut self, group: Vec<Ticket>) {
+        let (meeting, _at) = (self.meeting.clone(), At::jobs(&self.taken, group.len()));
+        let _beside_others = meeting.read().unwrap_or_else(PoisonError::into_inner);
+        self.write(group);
+    }
+
+    fn write_alone(&mut self, ticket: Ticket) {
+        let meeting = self.meeting.clone();
+        let _without_others = meeting.write().unwrap_or_else(PoisonError::into_inner);
+        self.write(vec![ticket]);
     }
 
     fn write(&mut self, group: Vec<Ticket>) {
@@ -295,6 +325,22 @@ impl Writer {
         {
             housekeeper.unpark();
         }
+    }
+}
+
+/// Jobs that a writer is at, counted until it is done with them, even by a panic.
+struct At(Arc<AtomicUsize>, usize);
+
+impl At {
+    fn jobs(taken: &Arc<AtomicUsize>, jobs: usize) -> Self {
+        taken.fetch_add(jobs, Ordering::AcqRel);
+        Self(taken.clone(), jobs)
+    }
+}
+
+impl Drop for At {
+    fn drop(&mut self) {
+        self.0.fetch_sub(self.1, Ordering::AcqRel);
     }
 }
 

@@ -37,7 +37,7 @@ pub(crate) enum Message {
 }
 
 /// How often to look at an empty queue before sleeping.
-const LOOKS: u32 = 50;
+const LOOKS: u32 = 200;
 
 pub(crate) struct Queue {
     state: Mutex<State>,

@@ -43,6 +43,7 @@ struct Inner {
 /// How a [`DieselStorage`] works. The defaults suit most.
 #[derive(Clone)]
 pub struct StorageOptions {
+    writers: usize,
     readers: usize,
     queue: usize,
     group: usize,
@@ -60,6 +61,7 @@ pub struct StorageOptions {
 impl Default for StorageOptions {
     fn default() -> Self {
         Self {
+            writers: 2,
             readers: 2,
             queue: 1024,
             group: 64,
@@ -75,6 +77,14 @@ impl Default for StorageOptions {
 }
 
 impl StorageOptions {
+    /// Threads that write to PostgreSQL, 2 by default, each with a connection of its own: while the server is at the jobs of
+    /// one, another runs those it took. One never meets another writer of the same process, which is better where all write
+    /// to the same few rows. SQLite has one writer, whatever is said here.
+    #[must_use]
+    pub fn writers(self, writers: usize) -> Self {
+        Self { writers: writers.max(1), ..self }
+    }
+
     /// Threads that read, 2 by default. Without one, the writer reads too.
     #[must_use]
     pub fn readers(self, readers: usize) -> Self {
@@ -154,6 +164,7 @@ impl DieselStorage {
 
     fn start(address: Address, options: StorageOptions, is_tenant: bool) -> Result<Self> {
         let settings = Settings {
+            writers: if address.statements_are_round_trips() { options.writers } else { 1 },
             readers: if address.is_private_to_one_connection() { 0 } else { options.readers },
             queue: options.queue,
             group: options.group,

@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crm_core::Crm;
-use crm_storage_diesel::DieselStorage;
+use crm_storage_diesel::{DieselStorage, StorageOptions};
 use diesel::connection::{Instrumentation, InstrumentationEvent, set_default_instrumentation};
 
 use crate::{databases, processes, shop};
@@ -34,7 +34,9 @@ fn counting() -> Option<Box<dyn Instrumentation>> {
 fn child() {
     let Some(words) = processes::role("budget::child") else { return };
     set_default_instrumentation(counting).unwrap();
-    let (crm, shop) = shop::open(DieselStorage::open(&words[0]).unwrap(), 1_000_000);
+    // Each writer prepares its own statements.
+    let options = StorageOptions::default().writers(1);
+    let (crm, shop) = shop::open(DieselStorage::open_with(&words[0], options).unwrap(), 1_000_000);
     let group = |name: &str| {
         let callers = (0..32).map(|n| {
             let (shop, receipt_no) = (shop.clone(), format!("{name} {n}"));

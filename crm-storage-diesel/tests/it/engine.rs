@@ -280,6 +280,44 @@ fn postgres_jobs_that_wait_for_a_row_do_not_hold_up_the_others() {
     shop::assert_whole(&crm);
 }
 
+/// Two writers of one process lock the same rows the wrong way round, again and again. A job that met the other runs again while
+/// the other holds still: it needs no third try.
+#[test]
+fn postgres_writers_of_a_process_get_out_of_each_others_way() {
+    let database = databases::postgres();
+    let options = StorageOptions::default().writers(2).group(2).lock_timeout(Duration::from_millis(5));
+    let storage = DieselStorage::open_with(database.url(), options.retries(2, Duration::from_secs(60))).unwrap();
+    let crm = Crm::builder(storage).build_blocking().unwrap();
+    let [one, other] = ["one", "other"].map(|name| open_branch(&crm, name).unwrap().id);
+    let rounds = 10;
+    thread::scope(|scope| {
+        for caller in 0..8 {
+            let (first, second) = if caller % 2 == 0 { (one, other) } else { (other, one) };
+            let crm = crm.clone();
+            scope.spawn(move || {
+                for _ in 0..rounds {
+                    let done = crm.blocking().run(&Actor::system(), "both", move |work| {
+                        let mut work = work.unrestricted()?;
+                        work.lock::<Branch>(first)?;
+                        thread::sleep(Duration::from_millis(2));
+                        let mut branch = work.lock::<Branch>(second)?;
+                        work.update(&mut branch)
+                    });
+                    done.unwrap();
+                }
+            });
+        }
+    });
+    let versions = [one, other].map(|id| {
+        crm.blocking()
+            .read(&Actor::system(), "version", move |work| work.unrestricted()?.get::<Branch>(id))
+            .unwrap()
+            .version
+    });
+    let updates: Version = (0..4 * rounds).fold(Version::FIRST, |version, _| version.next());
+    assert_eq!(versions, [updates, updates]);
+}
+
 #[test]
 fn a_snapshot_does_not_see_what_is_written_meanwhile() {
     let database = databases::sqlite_file();
