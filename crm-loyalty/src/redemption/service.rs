@@ -45,7 +45,7 @@ pub struct Query {
 pub struct NewHolding {
     /// The account: a member's has the id of the customer.
     pub account: AccountId,
-    /// Of what.
+    /// Of what. Never money of gift cards (S-35).
     pub asset: Asset,
     /// Where.
     pub branch: BranchId,
@@ -80,9 +80,9 @@ impl Club<'_, '_> {
     /// How much of an asset can be used for what is due, and which term said so (S-22). Changes nothing.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when there is no such account within reach; `redeem.currency` when the asset is of another
-    /// currency, `programme.no_point_value` when points are worth nothing in it; `redeem.frozen`, `redeem.closed`,
-    /// `redeem.debt`.
+    /// [`Error::NotFound`] when there is no such account within reach; `redeem.asset` for money of gift cards, which are
+    /// [shown](crate::gift_cards::GiftDesk::show) instead (S-35); `redeem.currency` when the asset is of another currency,
+    /// `programme.no_point_value` when points are worth nothing in it; `redeem.frozen`, `redeem.closed`, `redeem.debt`.
     pub fn usable(&mut self, query: &Query) -> Result<Usable> {
         let (mut work, account) = self.0.permit_on::<Account>(READ, query.account)?;
         let terms = terms(&mut work, query.asset, query.due.currency(), query.branch, account.customer_id)?;
