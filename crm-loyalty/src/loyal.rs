@@ -53,6 +53,56 @@ impl Club<'_, '_> {
     /// The members within reach who have at least these scores, in the order of their accounts. A page may have fewer than
     /// asked for, and still a next one: it looks at a bounded number of days.
     ///
+    /// ```
+    /// # use crm_core::access::Actor;
+    /// # use crm_core::branches::NewBranch;
+    /// # use crm_core::catalog::NewProduct;
+    /// # use crm_core::customers::NewCustomer;
+    /// # use crm_core::kernel::money::Money;
+    /// # use crm_core::kernel::rate::Rate;
+    /// # use crm_core::kernel::time::Zone;
+    /// # use crm_core::loyalty::Asset;
+    /// # use crm_core::loyalty::earning::{Earn, EarnRule};
+    /// # use crm_core::loyalty::programme::Programme;
+    /// # use crm_core::loyalty::tiers::{Need, TierLadder, TierTerms, Window};
+    /// # use crm_core::pricing::TierId;
+    /// # use crm_core::purchases::{NewLine, NewPurchase, NewTender};
+    /// # use crm_core::reexport::Uuid;
+    /// # use crm_core::{Crm, MemoryStorage, Result};
+    /// # use crm_loyalty::programme::NewVersion;
+    /// # use crm_loyalty::{Loyalty, WorkLoyalty as _};
+    /// # fn main() -> Result<()> {
+    /// # let crm = Crm::builder(MemoryStorage::new()).module(Loyalty::new()).build_blocking()?;
+    /// # crm.blocking().run(&Actor::system(), "shop", |work| {
+    /// # let branch = work.branches().create(NewBranch::named("Rynek", "Europe/Warsaw", "PLN"))?;
+    /// # let zloty = |zloty: i64| Money::new(zloty * 100, branch.currency);
+    /// # let credit = Asset::Credit(branch.currency);
+    /// # let tea = work.catalog().create_product(NewProduct::service("tea", "Tea", zloty(10)))?.id;
+    /// # let ala = work.customers().create(NewCustomer::person("Ala"))?.id;
+    /// # let mut programme = Programme::new("Club", Zone::new("Europe/Warsaw")?);
+    /// # programme.earning.rules = vec![EarnRule::new("five", credit, Earn::Percent(Rate::percent(5)))];
+    /// # let silver = TierId::from(Uuid::from_u128(1));
+    /// # let step = TierTerms::new(silver, "silver", Need::amount(10_000));
+    /// # programme.tiers = vec![TierLadder::new(Uuid::from_u128(2).into(), "Club", Window::Lifetime, [step])];
+    /// # let ladder = programme.tiers[0].id;
+    /// # work.loyalty().save_programme(NewVersion::now(programme.clone()))?;
+    /// # let sale = |receipt: &str, pieces, tender| NewPurchase::of(branch.id, receipt, [NewLine::of(tea, pieces)], [tender]).by(ala);
+    /// # work.purchases().record(&sale("1", 10, NewTender::cash_rest()), "1")?;
+    /// use crm_core::kernel::page::Limit;
+    /// use crm_core::loyalty::loyal::Scores;
+    /// use crm_loyalty::loyal::LoyalQuery;
+    /// let (through, _) = Zone::new("Europe/Warsaw")?.local(work.now());
+    /// let from = through.add_days(-365)?;
+    /// let (bounds, members) = work.loyalty().loyal_bounds(from, through, 5)?;
+    /// assert_eq!(members, 1);
+    /// let query = LoyalQuery { from, through, bounds, at_least: Scores::LOWEST };
+    /// let loyal = work.loyalty().loyal_customers(&query, Limit::new(10)?, None)?.items;
+    /// assert_eq!((loyal[0].customer, loyal[0].figures.amount_minor), (Some(ala), 10_000));
+    /// # Ok::<_, crm_core::Error>(())
+    /// # })
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// [`Error::Denied`] without [`READ`]; [`Error::Invalid`] with `loyal.bounds`, or for a cursor of another list.
     pub fn loyal_customers(
@@ -77,6 +127,8 @@ impl Club<'_, '_> {
 
     /// The bounds with which each of so many scores, 2 to 10, has about as many of the members within reach who have bought
     /// in this time; and how many those are. Reads everything once, in memory that does not grow.
+    ///
+    /// There is an example at [`loyal_customers`](Self::loyal_customers).
     ///
     /// # Errors
     /// [`Error::Denied`] without [`READ`].

@@ -39,6 +39,43 @@ impl Club<'_, '_> {
     /// programme allows, so that down time loses none; each year once (S-39). Run it until there is no more, as often and
     /// as late as you like.
     ///
+    /// ```
+    /// # use crm_core::access::Actor;
+    /// # use crm_core::customers::NewCustomer;
+    /// # use crm_core::kernel::calendar::Calendar;
+    /// # use crm_core::kernel::time::Zone;
+    /// # use crm_core::loyalty::Asset;
+    /// # use crm_core::loyalty::anniversaries::AnniversaryGift;
+    /// # use crm_core::loyalty::programme::Programme;
+    /// # use crm_core::loyalty::programme::Validity;
+    /// # use crm_core::pricing::Audience;
+    /// # use crm_core::{Crm, MemoryStorage, Result};
+    /// # use crm_loyalty::programme::NewVersion;
+    /// # use crm_loyalty::{Loyalty, WorkLoyalty as _};
+    /// # fn main() -> Result<()> {
+    /// # let crm = Crm::builder(MemoryStorage::new()).module(Loyalty::new()).build_blocking()?;
+    /// # crm.blocking().run(&Actor::system(), "shop", |work| {
+    /// # let ala = work.customers().create(NewCustomer::person("Ala"))?.id;
+    /// # let mut programme = Programme::new("Club", Zone::new("Europe/Warsaw")?);
+    /// # programme.anniversaries.gifts = vec![AnniversaryGift {
+    /// #     kind: "wedding".into(),
+    /// #     audience: Audience::default(),
+    /// #     asset: Asset::Points,
+    /// #     amount: 200,
+    /// #     validity: Validity::Forever,
+    /// # }];
+    /// # work.loyalty().save_programme(NewVersion::now(programme.clone()))?;
+    /// use crm_core::kernel::page::Limit;
+    /// // It is a year ago today.
+    /// let (today, _) = Zone::new("Europe/Warsaw")?.local(work.now());
+    /// work.loyalty().tell_day(ala, "wedding", Some(today.add_days(-365)?), Calendar::Gregorian)?;
+    /// while work.loyalty().celebrate(Limit::new(100)?)?.more {}
+    /// assert_eq!(work.loyalty().balances(ala.into())?[&Asset::Points].available, 200);
+    /// # Ok::<_, crm_core::Error>(())
+    /// # })
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// [`Denied`](crm_core::Error::Denied) without [`CELEBRATE`].
     pub fn celebrate(&mut self, limit: Limit) -> Result<Celebrated> {

@@ -25,6 +25,25 @@ impl Club<'_, '_> {
     /// A year that was celebrated is not celebrated again, whatever is told, and after a change nothing is given for as
     /// many days as the programme says (S-39).
     ///
+    /// ```
+    /// # use crm_core::access::Actor;
+    /// # use crm_core::customers::NewCustomer;
+    /// # use crm_core::kernel::calendar::Calendar;
+    /// # use crm_core::{Crm, MemoryStorage, Result};
+    /// # use crm_loyalty::{Loyalty, WorkLoyalty as _};
+    /// # fn main() -> Result<()> {
+    /// # let crm = Crm::builder(MemoryStorage::new()).module(Loyalty::new()).build_blocking()?;
+    /// # crm.blocking().run(&Actor::system(), "shop", |work| {
+    /// # let ala = work.customers().create(NewCustomer::person("Ala"))?.id;
+    /// let wedding = Some("2019-06-22".parse()?);
+    /// work.loyalty().tell_day(ala, "wedding", wedding, Calendar::Gregorian)?;
+    /// let days = work.loyalty().days_of(ala)?;
+    /// assert_eq!((days[0].kind.as_str(), days[0].date), ("wedding", wedding));
+    /// # Ok::<_, crm_core::Error>(())
+    /// # })
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// `day.kind` for a kind that is no word of 1 to 40 characters; `day.birth` for another date of birth than the
     /// customer's record has; [`Error::NotFound`] for a customer out of reach.
@@ -45,6 +64,8 @@ impl Club<'_, '_> {
     }
 
     /// The days of a customer that come back.
+    ///
+    /// There is an example at [`tell_day`](Self::tell_day).
     ///
     /// # Errors
     /// [`Error::NotFound`] for a customer out of reach.

@@ -50,6 +50,42 @@ impl<'t> Club<'_, 't> {
     /// Gives a member something, for a reason, within the actor's limits (C74). More than the programme lets one person
     /// decide alone waits for a [second one](Self::approve_bonus).
     ///
+    /// ```
+    /// # use crm_core::access::Actor;
+    /// # use crm_core::branches::NewBranch;
+    /// # use crm_core::customers::NewCustomer;
+    /// # use crm_core::kernel::time::Zone;
+    /// # use crm_core::loyalty::Asset;
+    /// # use crm_core::loyalty::programme::Programme;
+    /// # use crm_core::{Crm, MemoryStorage, Result};
+    /// # use crm_loyalty::programme::NewVersion;
+    /// # use crm_loyalty::{Loyalty, WorkLoyalty as _};
+    /// # fn main() -> Result<()> {
+    /// # let crm = Crm::builder(MemoryStorage::new()).module(Loyalty::new()).build_blocking()?;
+    /// # crm.blocking().run(&Actor::system(), "shop", |work| {
+    /// # let branch = work.branches().create(NewBranch::named("Rynek", "Europe/Warsaw", "PLN"))?;
+    /// # let ala = work.customers().create(NewCustomer::person("Ala"))?.id;
+    /// # let mut programme = Programme::new("Club", Zone::new("Europe/Warsaw")?);
+    /// # programme.bonus.second_above = [(Asset::Points, 100)].into();
+    /// # work.loyalty().save_programme(NewVersion::now(programme.clone()))?;
+    /// use crm_core::kernel::page::Limit;
+    /// use crm_core::loyalty::bonus::BonusState;
+    /// use crm_core::loyalty::programme::Validity;
+    /// use crm_loyalty::bonus::NewBonus;
+    /// let (customer, branch, asset, validity) = (ala, branch.id, Asset::Points, Validity::Forever);
+    /// let new = NewBonus { customer, branch, asset, amount: 50, validity, reason: "a late delivery".into() };
+    /// assert_eq!(work.loyalty().give_bonus(&new, "bonus 1")?.state, BonusState::Given);
+    ///
+    /// // More than a hundred waits for somebody else. Whoever has asked can change it, and take it back.
+    /// let asked = work.loyalty().give_bonus(&NewBonus { amount: 500, ..new }, "bonus 2")?;
+    /// let asked = work.loyalty().change_bonus(asked.id, 400, "a very late delivery")?;
+    /// assert_eq!(work.loyalty().bonuses(BonusState::Waiting, Limit::new(10)?, None)?.items, [asked.clone()]);
+    /// assert_eq!(work.loyalty().withdraw_bonus(asked.id)?.state, BonusState::Withdrawn);
+    /// # Ok::<_, crm_core::Error>(())
+    /// # })
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// `bonus.amount` unless it gives something, `bonus.over_limit` and `bonus.over_day`, `bonus.asset` for money of gift
     /// cards, `text.required` without a reason, `loyalty.closed`; [`Error::NotFound`] for a member or branch out of reach.
@@ -92,6 +128,8 @@ impl<'t> Club<'_, 't> {
     /// Changes how much is asked for, and why, while it waits: whoever has seen the old figure can no longer agree. For
     /// whoever asked alone.
     ///
+    /// There is an example at [`give_bonus`](Self::give_bonus).
+    ///
     /// # Errors
     /// As [`give_bonus`](Self::give_bonus); `bonus.decided`, `bonus.not_own`.
     pub fn change_bonus(&mut self, id: BonusRequestId, amount: i64, reason: &str) -> Result<BonusRequest> {
@@ -107,6 +145,8 @@ impl<'t> Club<'_, 't> {
 
     /// Takes back what was asked for, while it waits. For whoever asked alone.
     ///
+    /// There is an example at [`give_bonus`](Self::give_bonus).
+    ///
     /// # Errors
     /// `bonus.decided`, `bonus.not_own`
     pub fn withdraw_bonus(&mut self, id: BonusRequestId) -> Result<BonusRequest> {
@@ -116,6 +156,47 @@ impl<'t> Club<'_, 't> {
     }
 
     /// Agrees to what somebody else has asked for, as it was seen: it is given, once.
+    ///
+    /// ```
+    /// # use crm_core::access::Actor;
+    /// # use crm_core::branches::NewBranch;
+    /// # use crm_core::customers::NewCustomer;
+    /// # use crm_core::kernel::time::Zone;
+    /// # use crm_core::loyalty::Asset;
+    /// # use crm_core::loyalty::programme::Programme;
+    /// # use crm_core::{Crm, MemoryStorage, Result};
+    /// # use crm_loyalty::programme::NewVersion;
+    /// # use crm_loyalty::{Loyalty, WorkLoyalty as _};
+    /// # fn main() -> Result<()> {
+    /// # let crm = Crm::builder(MemoryStorage::new()).module(Loyalty::new()).build_blocking()?;
+    /// # let (branch, ala) = crm.blocking().run(&Actor::system(), "shop", |work| {
+    /// # let branch = work.branches().create(NewBranch::named("Rynek", "Europe/Warsaw", "PLN"))?;
+    /// # let ala = work.customers().create(NewCustomer::person("Ala"))?.id;
+    /// # use crm_core::loyalty::bonus::BonusLimit;
+    /// # let mut programme = Programme::new("Club", Zone::new("Europe/Warsaw")?);
+    /// # programme.bonus.standard = [(Asset::Points, BonusLimit { each: 1_000, per_day: None })].into();
+    /// # programme.bonus.second_above = [(Asset::Points, 100)].into();
+    /// # work.loyalty().save_programme(NewVersion::now(programme.clone()))?;
+    /// # Ok::<_, crm_core::Error>((branch.id, ala))
+    /// # })?;
+    /// use crm_core::access::{Principal, Reach};
+    /// use crm_core::loyalty::bonus::BonusState;
+    /// use crm_core::loyalty::programme::Validity;
+    /// use crm_core::reexport::Uuid;
+    /// use crm_loyalty::bonus::{APPROVE, GIVE, NewBonus};
+    /// let person = |number| Actor::new(Principal::User(Uuid::from_u128(number).into()));
+    /// let (clerk, manager) = (person(1).granted(GIVE, Reach::all()), person(2).granted(APPROVE, Reach::all()));
+    /// let (asset, validity, reason) = (Asset::Points, Validity::Forever, "a late delivery".to_owned());
+    /// let new = NewBonus { customer: ala, branch, asset, amount: 500, validity, reason };
+    /// let asked = crm.blocking().run(&clerk, "give", move |work| work.loyalty().give_bonus(&new, "bonus 1"))?;
+    /// assert_eq!(asked.state, BonusState::Waiting);
+    ///
+    /// // The manager agrees to what they see: 500. Had it been changed meanwhile, it would be a conflict.
+    /// let given = crm.blocking().run(&manager, "agree", move |work| work.loyalty().approve_bonus(&asked))?;
+    /// assert_eq!(given.state, BonusState::Given);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// `bonus.decided`, `bonus.own`, `loyalty.closed`; [`Error::Conflict`] when it is not what was seen;
@@ -130,6 +211,8 @@ impl<'t> Club<'_, 't> {
 
     /// Refuses what somebody else has asked for, as it was seen.
     ///
+    /// There is an example at [`approve_bonus`](Self::approve_bonus).
+    ///
     /// # Errors
     /// As [`approve_bonus`](Self::approve_bonus).
     pub fn refuse_bonus(&mut self, seen: &BonusRequest) -> Result<BonusRequest> {
@@ -140,6 +223,8 @@ impl<'t> Club<'_, 't> {
     }
 
     /// What was given or asked for by hand with this state, within reach, the latest first.
+    ///
+    /// There is an example at [`give_bonus`](Self::give_bonus).
     ///
     /// # Errors
     /// [`Error::Denied`] without [`READ`].

@@ -128,6 +128,24 @@ impl Club<'_, '_> {
     /// Takes the number that stands in a customer's record over as an active card of the club: it was issued by a system
     /// before. It stands on the card from then on, and no longer in the record.
     ///
+    /// ```
+    /// # use crm_core::access::Actor;
+    /// # use crm_core::customers::NewCustomer;
+    /// # use crm_core::{Crm, MemoryStorage, Result};
+    /// # use crm_loyalty::{Loyalty, WorkLoyalty as _};
+    /// # fn main() -> Result<()> {
+    /// # let crm = Crm::builder(MemoryStorage::new()).module(Loyalty::new()).build_blocking()?;
+    /// # crm.blocking().run(&Actor::system(), "shop", |work| {
+    /// let new = NewCustomer { card_no: Some("KK1234".into()), ..NewCustomer::person("Ala") };
+    /// let ala = work.customers().create(new)?.id;
+    /// let card = work.loyalty().adopt_card(ala)?;
+    /// assert_eq!(card.number, "KK1234");
+    /// assert_eq!(work.customers().get(ala)?.card_no, None, "a number has one home");
+    /// # Ok::<_, crm_core::Error>(())
+    /// # })
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As [`issue_card`](Self::issue_card); `card.none` when there is no number in the record; what changing the record
     /// refuses.
@@ -142,6 +160,30 @@ impl Club<'_, '_> {
     }
 
     /// Puts a card into use that was issued without.
+    ///
+    /// ```
+    /// # use crm_core::access::Actor;
+    /// # use crm_core::customers::NewCustomer;
+    /// # use crm_core::{Crm, MemoryStorage, Result};
+    /// # use crm_loyalty::{Loyalty, WorkLoyalty as _};
+    /// # fn main() -> Result<()> {
+    /// # let crm = Crm::builder(MemoryStorage::new()).module(Loyalty::new()).build_blocking()?;
+    /// # crm.blocking().run(&Actor::system(), "shop", |work| {
+    /// # let ala = work.customers().create(NewCustomer::person("Ala"))?.id;
+    /// use crm_core::loyalty::cards::{BlockReason, CardState};
+    /// use crm_loyalty::cards::NewCard;
+    /// let sent = work.loyalty().issue_card(&NewCard { active: false, ..NewCard::active(ala) }, "card 1")?;
+    /// let card = work.loyalty().activate_card(sent.id)?;
+    /// assert_eq!(card.state, CardState::Active);
+    ///
+    /// // Reported lost, and found again.
+    /// work.loyalty().block_card(card.id, BlockReason::Lost, None)?;
+    /// work.loyalty().unblock_card(card.id)?;
+    /// assert_eq!(work.loyalty().cards_of(ala)?[0].state, CardState::Active);
+    /// # Ok::<_, crm_core::Error>(())
+    /// # })
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// [`Error::NotFound`] for a card out of reach; `card.another` as in [`issue_card`](Self::issue_card); those of
@@ -159,6 +201,8 @@ impl Club<'_, '_> {
 
     /// Blocks a card at once that was reported lost, stolen or damaged, and lists what was set aside with it since it was
     /// out of its owner's hands.
+    ///
+    /// There is an example at [`issue_card`](Self::issue_card).
     ///
     /// # Errors
     /// [`Error::NotFound`] for a card out of reach; `card.lost_at` for a time to come; those of [`step`].
@@ -184,6 +228,8 @@ impl Club<'_, '_> {
 
     /// Frees a card that was found again.
     ///
+    /// There is an example at [`activate_card`](Self::activate_card).
+    ///
     /// # Errors
     /// [`Error::NotFound`] for a card out of reach; `card.another` when another is active by now; those of [`step`].
     pub fn unblock_card(&mut self, id: CardId) -> Result<Card> {
@@ -202,6 +248,8 @@ impl Club<'_, '_> {
     /// Issues a card in the place of another: a new number on the same account, in use at once. Nothing is copied, and the
     /// old card is never good again (C76). Done once for each `idempotency_key`.
     ///
+    /// There is an example at [`issue_card`](Self::issue_card).
+    ///
     /// # Errors
     /// [`Error::NotFound`] for a card out of reach; `card.replaced` when another is in its place already; as
     /// [`issue_card`](Self::issue_card).
@@ -219,6 +267,8 @@ impl Club<'_, '_> {
 
     /// The card with this number, good or not: it leads to the member, also when another has replaced it.
     ///
+    /// There is an example at [`issue_card`](Self::issue_card).
+    ///
     /// # Errors
     /// [`Error::NotFound`], also where the actor may not see it.
     pub fn card_by_number(&mut self, number: &str) -> Result<Card> {
@@ -229,6 +279,8 @@ impl Club<'_, '_> {
 
     /// A card is shown at a till to spend what is on its account. One that is not good is refused, which the journal keeps:
     /// so the refusal is a value, and its unit of work is committed.
+    ///
+    /// There is an example at [`issue_card`](Self::issue_card).
     ///
     /// # Errors
     /// As [`card_by_number`](Self::card_by_number).
@@ -243,6 +295,8 @@ impl Club<'_, '_> {
     }
 
     /// The cards of a member, the first first.
+    ///
+    /// There is an example at [`activate_card`](Self::activate_card).
     ///
     /// # Errors
     /// [`Error::NotFound`] for a customer out of reach.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crm_core::access::{Actor, Principal, Region};
+use crm_core::access::{Actor, Principal, Reach, Region};
 use crm_core::accounts::{Key, Source};
 use crm_core::branches::BranchId;
 use crm_core::catalog::{NewProduct, ProductId};
@@ -15,17 +15,21 @@ use crm_core::kernel::currency::Currency;
 use crm_core::kernel::money::Money;
 use crm_core::kernel::page::Limit;
 use crm_core::kernel::time::Zone;
+use crm_core::loyalty::Asset;
 use crm_core::loyalty::gift_cards::{
     AttemptLimits, ExpiredGifts, GiftCard, GiftCardState, GiftCardTerms, GiftCode, GiftTicketId,
 };
 use crm_core::loyalty::programme::Programme;
 use crm_core::purchases::{NewLine, NewPurchase, NewTender, PurchaseId, Receipt};
+use crm_core::reexport::Uuid;
 use crm_core::returns::{NewReturn, NewReturnLine, Returned};
 use crm_core::work::Storage;
 use crm_core::{Error, ErrorKind, Result};
 
 use super::{GIFT_KEY, save};
 use crate::gift_cards::{Activation, CrmGiftDesk as _, GIFT_CARD, GiftShown, GiftTender, NewBatch, SHOW, ShowGift};
+use crate::ledger::READ;
+use crate::redemption::{NewHolding, Query, REDEEM};
 use crate::{Loyalty, WorkLoyalty as _};
 
 fn zloty(minor: i64) -> Money {
@@ -241,6 +245,35 @@ pub fn are_looked_after(factory: Factory<'_>) {
     shop.bench.verify();
 }
 
+/// S-35: whoever may set things aside at the till, and knows the account of a card but not its code, keeps nobody from
+/// spending it. With the code it pays for a purchase that is still open, which is how something of it is set aside.
+pub fn are_not_set_aside_without_their_code(factory: Factory<'_>) {
+    let shop = Shop::open(factory);
+    let (card, code) = shop.sold("N");
+    let (account, asset, branch) = (card.account_id.unwrap(), Asset::Gift(Currency::PLN), shop.branch);
+    let (due, amount) = (zloty(1_000), zloty(1_000));
+    let till = Actor::new(Principal::User(Uuid::from_u128(1).into())).granted(REDEEM, Reach::all());
+    let till = till.granted(READ, Reach::all());
+    let hold = NewHolding { account, asset, branch, due, amount, minutes: Some(600), card: None };
+    let held = shop.bench.run_as(&till, move |work| work.loyalty().hold(&hold, "h"));
+    assert_eq!(rule(held), "redeem.asset");
+    let named = NewHolding { card: Some(card.id.into()), ..hold };
+    assert!(shop.bench.run_as(&till, move |work| work.loyalty().hold(&named, "named")).is_err());
+    let query = Query { account, asset, branch, due, requested: None };
+    let usable = shop.bench.run_as(&till, move |work| work.loyalty().usable(&query));
+    assert_eq!(rule(usable), "redeem.asset");
+    assert_eq!(shop.left(&card.serial), (GiftCardState::Active, 5_000));
+
+    let tender = by_card(shop.show(&code).unwrap().ticket, 1_000);
+    let new = NewPurchase::of(branch, "open", [NewLine::of(shop.tea, 1)], [tender]);
+    let new = NewPurchase { open: true, ..new };
+    let open = shop.bench.run(move |work| work.purchases().record(&new, "open")).unwrap().purchase;
+    assert_eq!(shop.left(&card.serial), (GiftCardState::Active, 4_000));
+    shop.bench.run(move |work| work.returns().void(open, 1, "asked for", "void").map(drop)).unwrap();
+    assert_eq!(shop.left(&card.serial), (GiftCardState::Active, 5_000));
+    shop.bench.verify();
+}
+
 /// T-18: whatever is wrong with a code, the answer is the same, and so is the number of calls to the store. What has no form
 /// is told apart without one.
 pub fn fail_all_alike(factory: Factory<'_>) {
@@ -319,7 +352,7 @@ pub fn stop_guessers(factory: Factory<'_>) {
     assert!(shop.show_from(&code, "till").is_ok(), "another source does not wait");
     shop.bench.clock.advance(Duration::from_secs(86_400));
     assert!(shop.show_from(&code, "web").is_ok());
-    let nobody = Actor::new(Principal::User(crm_core::reexport::Uuid::from_u128(1).into()));
+    let nobody = Actor::new(Principal::User(Uuid::from_u128(1).into()));
     let show = ShowGift { code: code.expose(), branch: shop.branch, customer: None, source: Source::new("till") };
     let denied = shop.bench.crm.blocking().wait(shop.bench.crm.gift_desk().show(&nobody, &show));
     assert_eq!(denied.unwrap_err().kind(), ErrorKind::Denied);

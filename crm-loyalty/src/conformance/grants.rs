@@ -244,7 +244,9 @@ pub fn above_a_limit_take_two(factory: Factory<'_>) {
     let planned =
         |new: NewGrant, key: &'static str| floor.bench.run_as(&maker, move |work| work.loyalty().plan_grant(&new, key));
     assert_eq!(rule(planned(unlimited, "a")), "grant.budget_needed");
-    let grant = planned(large, "b").unwrap();
+    let state = |budget: i64, key| planned(NewGrant { budget: Some(budget), ..large.clone() }, key).unwrap().state;
+    assert_eq!((state(1_000, "c"), state(1_001, "d")), (GrantState::Ready, GrantState::Waiting), "by one unit");
+    let grant = planned(large.clone(), "b").unwrap();
     let id = grant.id;
     assert_eq!(grant.state, GrantState::Waiting);
     assert_eq!(rule(floor.bench.run_as(&maker, move |work| work.loyalty().begin_grant(id))), "grant.step");
@@ -328,8 +330,18 @@ pub fn bonuses_above_a_threshold_take_two(factory: Factory<'_>) {
     assert_eq!((first.state, floor.available(ala, POINTS)), (BonusState::Waiting, 0));
     assert_eq!(rule(approve(&first, &maker)), "bonus.own");
     let id = first.id;
-    let changed = floor.bench.run_as(&maker, move |work| work.loyalty().change_bonus(id, 61, "a larger cup")).unwrap();
-    assert_eq!(approve(&first, &other).unwrap_err().kind(), ErrorKind::Conflict, "it has changed since");
+    let change = |amount: i64, reason: &'static str, by: &crm_core::access::Actor| {
+        floor.bench.run_as(by, move |work| work.loyalty().change_bonus(id, amount, reason))
+    };
+    let third = clerk(3, &[bonus::GIVE]);
+    assert_eq!(rule(change(61, "a larger cup", &third)), "bonus.not_own");
+    assert_eq!(rule(floor.bench.run_as(&third, move |work| work.loyalty().withdraw_bonus(id))), "bonus.not_own");
+    let reworded = change(60, "two broken cups", &maker).unwrap();
+    assert_eq!(approve(&first, &other).unwrap_err().kind(), ErrorKind::Conflict, "it is for something else");
+    let changed = change(61, "a larger cup", &maker).unwrap();
+    for old in [&first, &reworded] {
+        assert_eq!(approve(old, &other).unwrap_err().kind(), ErrorKind::Conflict, "it has changed since");
+    }
     let rounds = race(6, 1, |_| approve(&changed, &other));
     assert_eq!(rounds[0].won.len(), 1);
     for error in &rounds[0].lost {
@@ -356,6 +368,8 @@ pub fn bonuses_above_a_threshold_take_two(factory: Factory<'_>) {
     floor.bench.run_as(&other, move |work| work.loyalty().refuse_bonus(&seen)).unwrap();
     assert_eq!(rule(approve(&refused, &other)), "bonus.decided");
     assert!(!ask(90, "y").id.to_string().is_empty(), "what was refused no longer counts on the day");
+    assert_eq!(ask(51, "x").state, BonusState::Waiting, "by one unit");
+    assert_eq!(ask(50, "w").state, BonusState::Given);
     let waiting = floor.bench.run_as(&other, |work| work.loyalty().bonuses(BonusState::Waiting, limit(50), None));
     assert!(!waiting.unwrap().items.is_empty());
     floor.bench.verify();

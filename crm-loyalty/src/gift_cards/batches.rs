@@ -66,6 +66,35 @@ impl Club<'_, '_> {
     /// Makes a batch of gift cards. Their codes are returned, for printing, and stored nowhere: whoever loses the answer makes
     /// another batch, under another name. The cards can be sold once the batch was [released](Self::release_gift_batch).
     ///
+    /// ```
+    /// # use crm_core::access::Actor;
+    /// # use crm_core::accounts::Key;
+    /// # use crm_core::kernel::currency::Currency;
+    /// # use crm_core::kernel::money::Money;
+    /// # use crm_core::{Crm, MemoryStorage, Result};
+    /// # use crm_loyalty::{Loyalty, WorkLoyalty as _};
+    /// # fn main() -> Result<()> {
+    /// # let loyalty = Loyalty::new().gift_card_key(Key::new(*b"0123456789abcdef0123456789abcdeF")?);
+    /// # let crm = Crm::builder(MemoryStorage::new()).module(loyalty).build_blocking()?;
+    /// # crm.blocking().run(&Actor::system(), "shop", |work| {
+    /// use crm_core::kernel::page::Limit;
+    /// use crm_core::loyalty::gift_cards::GiftCardState;
+    /// use crm_loyalty::gift_cards::NewBatch;
+    /// let new = NewBatch { name: "A".into(), branch: None, face: Money::new(5_000, Currency::PLN), size: 2 };
+    /// let made = work.loyalty().make_gift_batch(&new)?;
+    /// // To the printer, and nowhere else.
+    /// let printed: Vec<_> = made.cards().map(|card| (card.serial.to_owned(), card.code.expose())).collect();
+    /// assert_eq!(printed[0].0, "A-0001");
+    ///
+    /// // They are back, and nobody has kept the codes.
+    /// work.loyalty().release_gift_batch(made.batch.id)?;
+    /// let cards = work.loyalty().gift_cards_of(made.batch.id, Limit::new(10)?, None)?.items;
+    /// assert!(cards.iter().all(|card| card.state == GiftCardState::Issued));
+    /// # Ok::<_, crm_core::Error>(())
+    /// # })
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// [`Error::Setup`] without a key; [`Error::Invalid`] with `gift_batch.size`, `gift_batch.face`, `gift_batch.currency`
     /// when it is not that of the branch, `code.format` for the name; [`Error::AlreadyExists`] for a name that was used.
@@ -134,6 +163,8 @@ impl Club<'_, '_> {
     /// Hands the cards of a batch out to be sold: they were printed, and nobody has kept the codes. Nothing happens to a batch
     /// that was released before.
     ///
+    /// There is an example at [`make_gift_batch`](Self::make_gift_batch).
+    ///
     /// # Errors
     /// [`Error::NotFound`] for a batch out of reach.
     pub fn release_gift_batch(&mut self, id: GiftBatchId) -> Result<GiftBatch> {
@@ -156,6 +187,8 @@ impl Club<'_, '_> {
     }
 
     /// One page of the cards of a batch, by serial number.
+    ///
+    /// There is an example at [`make_gift_batch`](Self::make_gift_batch).
     ///
     /// # Errors
     /// [`Error::NotFound`] for a batch out of reach.

@@ -23,6 +23,8 @@ pub const CARE: &str = "loyalty.gift_cards.care";
 impl Club<'_, '_> {
     /// The gift card with this serial number, and what can be spent of it.
     ///
+    /// There is an example at [`block_gift_card`](Self::block_gift_card).
+    ///
     /// # Errors
     /// [`Error::NotFound`], also where the actor may not see it.
     pub fn gift_card(&mut self, serial: &str) -> Result<(GiftCard, Money)> {
@@ -39,6 +41,48 @@ impl Club<'_, '_> {
 
     /// Blocks a gift card: whoever has the code cannot spend it.
     ///
+    /// ```
+    /// # use crm_core::access::Actor;
+    /// # use crm_core::accounts::Key;
+    /// # use crm_core::branches::NewBranch;
+    /// # use crm_core::catalog::NewProduct;
+    /// # use crm_core::kernel::money::Money;
+    /// # use crm_core::kernel::time::Zone;
+    /// # use crm_core::loyalty::programme::Programme;
+    /// # use crm_core::purchases::{NewLine, NewPurchase, NewTender};
+    /// # use crm_core::{Crm, MemoryStorage, Result};
+    /// # use crm_loyalty::gift_cards::{Activation, NewBatch};
+    /// # use crm_loyalty::programme::NewVersion;
+    /// # use crm_loyalty::{Loyalty, WorkLoyalty as _};
+    /// # fn main() -> Result<()> {
+    /// # let loyalty = Loyalty::new().gift_card_key(Key::new(*b"0123456789abcdef0123456789abcdeF")?);
+    /// # let crm = Crm::builder(MemoryStorage::new()).module(loyalty).build_blocking()?;
+    /// # crm.blocking().run(&Actor::system(), "shop", |work| {
+    /// # let branch = work.branches().create(NewBranch::named("Rynek", "Europe/Warsaw", "PLN"))?;
+    /// # let face = Money::new(5_000, branch.currency);
+    /// # let gift = work.catalog().create_product(NewProduct::service("gift", "Gift card", face))?.id;
+    /// # let mut programme = Programme::new("Club", Zone::new("Europe/Warsaw")?);
+    /// # programme.gift_cards.products = vec![gift];
+    /// # work.loyalty().save_programme(NewVersion::now(programme.clone()))?;
+    /// # let made = work.loyalty().make_gift_batch(&NewBatch { name: "A".into(), branch: None, face, size: 1 })?;
+    /// # work.loyalty().release_gift_batch(made.batch.id)?;
+    /// # let sale = |receipt: &str| NewPurchase::of(branch.id, receipt, [NewLine::of(gift, 1)], [NewTender::cash_rest()]);
+    /// # let purchase = work.purchases().record(&sale("1"), "1")?.purchase;
+    /// # let new = Activation { serial: "A-0001".into(), purchase, line_no: 1, owner: None };
+    /// # work.loyalty().activate_gift_card(&new, "card 1")?;
+    /// let (card, left) = work.loyalty().gift_card("A-0001")?;
+    /// assert_eq!(left, face);
+    /// work.loyalty().block_gift_card(card.id, "stolen from the post")?;
+    ///
+    /// // It was found again, and nobody wants it.
+    /// work.loyalty().unblock_gift_card(card.id)?;
+    /// assert_eq!(work.loyalty().pay_out_gift_card(card.id, "asked for", "pay out 1")?, face);
+    /// assert_eq!(work.loyalty().gift_card("A-0001")?.1, Money::new(0, branch.currency));
+    /// # Ok::<_, crm_core::Error>(())
+    /// # })
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// [`Error::NotFound`] for a card out of reach; `text.required` and its sisters for the reason; those of [`gift_step`].
     pub fn block_gift_card(&mut self, id: GiftCardId, reason: &str) -> Result<GiftCard> {
@@ -52,6 +96,8 @@ impl Club<'_, '_> {
     }
 
     /// Frees a gift card again.
+    ///
+    /// There is an example at [`block_gift_card`](Self::block_gift_card).
     ///
     /// # Errors
     /// As [`block_gift_card`](Self::block_gift_card).
@@ -71,6 +117,8 @@ impl Club<'_, '_> {
     /// Takes what is left off a gift card, for the host to pay it out, and returns how much that is. Of a card that has
     /// expired it is what had expired, where the programme's [`ExpiredGifts`](crm_core::loyalty::gift_cards::ExpiredGifts)
     /// still allow it. Done once for each `idempotency_key`.
+    ///
+    /// There is an example at [`block_gift_card`](Self::block_gift_card).
     ///
     /// # Errors
     /// [`Error::NotFound`] for a card out of reach; `gift_card.forfeited` for an expired card when it is too late;
@@ -114,6 +162,21 @@ impl Club<'_, '_> {
 
 impl Club<'_, '_> {
     /// Clears tickets away that are over and that nobody has paid with, up to so many, and returns how many there were.
+    ///
+    /// ```
+    /// # use crm_core::access::Actor;
+    /// # use crm_core::{Crm, MemoryStorage, Result};
+    /// # use crm_loyalty::{Loyalty, WorkLoyalty as _};
+    /// # fn main() -> Result<()> {
+    /// # let crm = Crm::builder(MemoryStorage::new()).module(Loyalty::new()).build_blocking()?;
+    /// # crm.blocking().run(&Actor::system(), "shop", |work| {
+    /// // In a timer of the host, now and then.
+    /// use crm_core::kernel::page::Limit;
+    /// while work.loyalty().forget_gift_tickets(Limit::new(100)?)? > 0 {}
+    /// # Ok::<_, crm_core::Error>(())
+    /// # })
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// [`Error::Denied`] without [`CARE`].

@@ -84,6 +84,8 @@ impl GiftDesk<'_> {
     /// beginning of the code and everybody, before anything is paid, and after some of them none is heard for a while:
     /// see [`AttemptLimits`](crm_core::loyalty::gift_cards::AttemptLimits).
     ///
+    /// There is an example at [`activate_gift_card`](crate::Club::activate_gift_card).
+    ///
     /// # Errors
     /// [`Error::Invalid`] with `gift_code.format` or `gift_code.check` for a slip of the hand, which is no attempt;
     /// `gift_card.refused`, whatever the reason: the answer, and the work it costs, are the same for a code that nobody

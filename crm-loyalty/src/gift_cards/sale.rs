@@ -136,6 +136,45 @@ impl Club<'_, '_> {
     /// Puts more money on a gift card, paid for by one piece of a line; it ends by its own date (S-35). Done once for each
     /// `idempotency_key`.
     ///
+    /// ```
+    /// # use crm_core::access::Actor;
+    /// # use crm_core::accounts::Key;
+    /// # use crm_core::branches::NewBranch;
+    /// # use crm_core::catalog::NewProduct;
+    /// # use crm_core::kernel::money::Money;
+    /// # use crm_core::kernel::time::Zone;
+    /// # use crm_core::loyalty::programme::Programme;
+    /// # use crm_core::purchases::{NewLine, NewPurchase, NewTender};
+    /// # use crm_core::{Crm, MemoryStorage, Result};
+    /// # use crm_loyalty::gift_cards::{Activation, NewBatch};
+    /// # use crm_loyalty::programme::NewVersion;
+    /// # use crm_loyalty::{Loyalty, WorkLoyalty as _};
+    /// # fn main() -> Result<()> {
+    /// # let loyalty = Loyalty::new().gift_card_key(Key::new(*b"0123456789abcdef0123456789abcdeF")?);
+    /// # let crm = Crm::builder(MemoryStorage::new()).module(loyalty).build_blocking()?;
+    /// # crm.blocking().run(&Actor::system(), "shop", |work| {
+    /// # let branch = work.branches().create(NewBranch::named("Rynek", "Europe/Warsaw", "PLN"))?;
+    /// # let face = Money::new(5_000, branch.currency);
+    /// # let gift = work.catalog().create_product(NewProduct::service("gift", "Gift card", face))?.id;
+    /// # let mut programme = Programme::new("Club", Zone::new("Europe/Warsaw")?);
+    /// # programme.gift_cards.products = vec![gift];
+    /// # programme.gift_cards.reloadable = true;
+    /// # work.loyalty().save_programme(NewVersion::now(programme.clone()))?;
+    /// # let made = work.loyalty().make_gift_batch(&NewBatch { name: "A".into(), branch: None, face, size: 1 })?;
+    /// # work.loyalty().release_gift_batch(made.batch.id)?;
+    /// # let sale = |receipt: &str| NewPurchase::of(branch.id, receipt, [NewLine::of(gift, 1)], [NewTender::cash_rest()]);
+    /// # let purchase = work.purchases().record(&sale("1"), "1")?.purchase;
+    /// # let new = Activation { serial: "A-0001".into(), purchase, line_no: 1, owner: None };
+    /// # work.loyalty().activate_gift_card(&new, "card 1")?;
+    /// let purchase = work.purchases().record(&sale("2"), "2")?.purchase;
+    /// let more = Activation { serial: "A-0001".into(), purchase, line_no: 1, owner: None };
+    /// work.loyalty().reload_gift_card(&more, "more 1")?;
+    /// assert_eq!(work.loyalty().gift_card("A-0001")?.1, Money::new(10_000, branch.currency));
+    /// # Ok::<_, crm_core::Error>(())
+    /// # })
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As [`activate_gift_card`](Self::activate_gift_card); `gift_card.not_reloadable` when the programme does not have
     /// that, `gift_card.most` when more would be on it than may be; `gift_card.owner` when an owner is named who is

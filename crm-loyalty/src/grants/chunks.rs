@@ -34,6 +34,8 @@ impl Club<'_, '_> {
     /// Does the next chunk of a gift: lists members, gives to those who are listed, or takes back what was revoked. Run it
     /// until there is no more. Of a gift that was given, those are listed who have joined since, as long as the gift says so.
     ///
+    /// There is an example at [`plan_grant`](Self::plan_grant).
+    ///
     /// # Errors
     /// [`NotFound`](crm_core::Error::NotFound) for no such gift.
     pub fn run_grant(&mut self, id: GrantId, limit: Limit) -> Result<GrantProgress> {

@@ -67,6 +67,8 @@ impl Club<'_, '_> {
     /// How many members a gift would go to now, and what it would come to. Nothing is written, and memory stays bounded;
     /// of a large club it takes a while, so read it with [`Crm::read`](crm_core::Crm::read).
     ///
+    /// There is an example at [`plan_grant`](Self::plan_grant).
+    ///
     /// # Errors
     /// As [`plan_grant`](Self::plan_grant).
     pub fn preview_grant(&mut self, new: &NewGrant) -> Result<GrantPreview> {
@@ -88,6 +90,43 @@ impl Club<'_, '_> {
     }
 
     /// Plans a gift to a group (S-37). With a budget above the programme's limit it waits for a second person.
+    ///
+    /// ```
+    /// # use crm_core::access::Actor;
+    /// # use crm_core::customers::NewCustomer;
+    /// # use crm_core::loyalty::Asset;
+    /// # use crm_core::{Crm, MemoryStorage, Result};
+    /// # use crm_loyalty::{Loyalty, WorkLoyalty as _};
+    /// # fn main() -> Result<()> {
+    /// # let crm = Crm::builder(MemoryStorage::new()).module(Loyalty::new()).build_blocking()?;
+    /// # crm.blocking().run(&Actor::system(), "shop", |work| {
+    /// # let ala = work.customers().create(NewCustomer::person("Ala"))?.id;
+    /// use crm_core::kernel::page::Limit;
+    /// use crm_core::loyalty::grants::{GrantState, MemberState};
+    /// use crm_core::loyalty::programme::Validity;
+    /// use crm_core::pricing::Audience;
+    /// use crm_loyalty::grants::NewGrant;
+    /// let (name, audience) = ("Spring".to_owned(), Audience::default());
+    /// let (asset, amount, validity) = (Asset::Points, 50, Validity::Forever);
+    /// let (budget, late_joiners_until, notify) = (Some(1_000), None, false);
+    /// let new = NewGrant { name, audience, asset, amount, validity, budget, late_joiners_until, notify };
+    /// assert_eq!(work.loyalty().preview_grant(&new)?.units, 50, "there is one member");
+    /// let grant = work.loyalty().plan_grant(&new, "spring")?;
+    /// work.loyalty().begin_grant(grant.id)?;
+    /// // A host lets the jobs do this.
+    /// while work.loyalty().run_grant(grant.id, Limit::new(100)?)?.more {}
+    /// assert_eq!(work.loyalty().grant(grant.id)?.state, GrantState::Given);
+    /// let given = work.loyalty().grant_members(grant.id, MemberState::Given, Limit::new(10)?, None)?.items;
+    /// assert_eq!(given[0].account_id, ala.into());
+    ///
+    /// // It was a mistake: what is unspent is taken back.
+    /// work.loyalty().revoke_grant(grant.id)?;
+    /// while work.loyalty().run_grant(grant.id, Limit::new(100)?)?.more {}
+    /// assert_eq!(work.loyalty().balances(ala.into())?[&Asset::Points].available, 0);
+    /// # Ok::<_, crm_core::Error>(())
+    /// # })
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// `grant.amount` unless it gives something, `grant.budget` for a budget that is not enough for one,
@@ -127,6 +166,43 @@ impl Club<'_, '_> {
 
     /// Agrees to a gift, as it was seen. Not for whoever planned it.
     ///
+    /// ```
+    /// # use crm_core::access::Actor;
+    /// # use crm_core::kernel::time::Zone;
+    /// # use crm_core::loyalty::Asset;
+    /// # use crm_core::loyalty::programme::Programme;
+    /// # use crm_core::{Crm, MemoryStorage, Result};
+    /// # use crm_loyalty::programme::NewVersion;
+    /// # use crm_loyalty::{Loyalty, WorkLoyalty as _};
+    /// # fn main() -> Result<()> {
+    /// # let crm = Crm::builder(MemoryStorage::new()).module(Loyalty::new()).build_blocking()?;
+    /// # crm.blocking().run(&Actor::system(), "shop", |work| {
+    /// # let mut programme = Programme::new("Club", Zone::new("Europe/Warsaw")?);
+    /// # programme.bonus.grants_second_above = [(Asset::Points, 100)].into();
+    /// # work.loyalty().save_programme(NewVersion::now(programme.clone()))?;
+    /// # Ok::<_, crm_core::Error>(())
+    /// # })?;
+    /// # use crm_core::loyalty::grants::GrantState;
+    /// # use crm_core::loyalty::programme::Validity;
+    /// # use crm_core::pricing::Audience;
+    /// # use crm_loyalty::grants::NewGrant;
+    /// # let (name, audience) = ("Spring".to_owned(), Audience::default());
+    /// # let (asset, amount, validity) = (Asset::Points, 50, Validity::Forever);
+    /// # let (budget, late_joiners_until, notify) = (Some(1_000), None, false);
+    /// # let new = NewGrant { name, audience, asset, amount, validity, budget, late_joiners_until, notify };
+    /// use crm_core::access::{Principal, Reach};
+    /// use crm_core::reexport::Uuid;
+    /// use crm_loyalty::grants::{APPROVE, PLAN};
+    /// let person = |number| Actor::new(Principal::User(Uuid::from_u128(number).into()));
+    /// let (planner, manager) = (person(1).granted(PLAN, Reach::all()), person(2).granted(APPROVE, Reach::all()));
+    /// let planned = crm.blocking().run(&planner, "plan", move |work| work.loyalty().plan_grant(&new, "spring"))?;
+    /// assert_eq!(planned.state, GrantState::Waiting, "its budget is above the limit");
+    /// let agreed = crm.blocking().run(&manager, "agree", move |work| work.loyalty().approve_grant(&planned))?;
+    /// assert_eq!(agreed.state, GrantState::Ready);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// `grant.step` when it does not wait, [`Error::Conflict`] when it is not what was seen, `grant.own`.
     pub fn approve_grant(&mut self, seen: &GroupGrant) -> Result<GroupGrant> {
@@ -141,6 +217,8 @@ impl Club<'_, '_> {
 
     /// Lets a gift begin: whoever belongs to the audience now gets it. [`run_grant`](Self::run_grant) carries it out.
     ///
+    /// There is an example at [`plan_grant`](Self::plan_grant).
+    ///
     /// # Errors
     /// `grant.step` when it cannot begin.
     pub fn begin_grant(&mut self, id: GrantId) -> Result<GroupGrant> {
@@ -153,6 +231,32 @@ impl Club<'_, '_> {
 
     /// Calls a gift off that has not begun.
     ///
+    /// ```
+    /// # use crm_core::access::Actor;
+    /// # use crm_core::loyalty::Asset;
+    /// # use crm_core::{Crm, MemoryStorage, Result};
+    /// # use crm_loyalty::{Loyalty, WorkLoyalty as _};
+    /// # fn main() -> Result<()> {
+    /// # let crm = Crm::builder(MemoryStorage::new()).module(Loyalty::new()).build_blocking()?;
+    /// # crm.blocking().run(&Actor::system(), "shop", |work| {
+    /// # use crm_core::kernel::page::Limit;
+    /// # use crm_core::loyalty::grants::GrantState;
+    /// # use crm_core::loyalty::programme::Validity;
+    /// # use crm_core::pricing::Audience;
+    /// # use crm_loyalty::grants::NewGrant;
+    /// # let (name, audience) = ("Spring".to_owned(), Audience::default());
+    /// # let (asset, amount, validity) = (Asset::Points, 50, Validity::Forever);
+    /// # let (budget, late_joiners_until, notify) = (Some(1_000), None, false);
+    /// # let new = NewGrant { name, audience, asset, amount, validity, budget, late_joiners_until, notify };
+    /// let planned = work.loyalty().plan_grant(&new, "spring")?;
+    /// work.loyalty().call_off_grant(planned.id)?;
+    /// let latest = work.loyalty().grants(Limit::new(10)?, None)?.items;
+    /// assert_eq!(latest[0].state, GrantState::CalledOff);
+    /// # Ok::<_, crm_core::Error>(())
+    /// # })
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// `grant.step` when it has.
     pub fn call_off_grant(&mut self, id: GrantId) -> Result<GroupGrant> {
@@ -161,6 +265,8 @@ impl Club<'_, '_> {
 
     /// Takes a gift back, as far as it is unspent: nobody else gets it from now on, and
     /// [`run_grant`](Self::run_grant) takes it off the accounts.
+    ///
+    /// There is an example at [`plan_grant`](Self::plan_grant).
     ///
     /// # Errors
     /// `grant.step` when it has not begun, or was revoked already.
@@ -177,6 +283,8 @@ impl Club<'_, '_> {
 
     /// A gift to a group.
     ///
+    /// There is an example at [`plan_grant`](Self::plan_grant).
+    ///
     /// # Errors
     /// [`Error::NotFound`]
     pub fn grant(&mut self, id: GrantId) -> Result<GroupGrant> {
@@ -184,6 +292,8 @@ impl Club<'_, '_> {
     }
 
     /// Gifts to groups, the latest first.
+    ///
+    /// There is an example at [`call_off_grant`](Self::call_off_grant).
     ///
     /// # Errors
     /// [`Error::Denied`] without [`READ`].
@@ -193,6 +303,8 @@ impl Club<'_, '_> {
     }
 
     /// What has become of a gift for each member with this state, in the order of accounts.
+    ///
+    /// There is an example at [`plan_grant`](Self::plan_grant).
     ///
     /// # Errors
     /// [`Error::Denied`] without [`READ`].

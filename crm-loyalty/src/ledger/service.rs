@@ -95,6 +95,32 @@ impl Club<'_, '_> {
     /// Makes a customer a member of the club; who is one already has the account they have. Customers who are created
     /// while the club is there are members from then on, unless the programme says otherwise.
     ///
+    /// ```
+    /// # use crm_core::access::Actor;
+    /// # use crm_core::customers::NewCustomer;
+    /// # use crm_core::kernel::time::Zone;
+    /// # use crm_core::loyalty::programme::Programme;
+    /// # use crm_core::{Crm, MemoryStorage, Result};
+    /// # use crm_loyalty::programme::NewVersion;
+    /// # use crm_loyalty::{Loyalty, WorkLoyalty as _};
+    /// # fn main() -> Result<()> {
+    /// # let crm = Crm::builder(MemoryStorage::new()).module(Loyalty::new()).build_blocking()?;
+    /// # crm.blocking().run(&Actor::system(), "shop", |work| {
+    /// # use crm_core::loyalty::programme::Enrolment;
+    /// # let mut programme = Programme::new("Club", Zone::new("Europe/Warsaw")?);
+    /// # programme.enrolment = Enrolment::Explicit;
+    /// # work.loyalty().save_programme(NewVersion::now(programme.clone()))?;
+    /// // The programme wants members to be enrolled.
+    /// let ala = work.customers().create(NewCustomer::person("Ala"))?.id;
+    /// let account = work.loyalty().enrol(ala)?;
+    /// assert_eq!(account.customer_id, Some(ala));
+    /// assert_eq!(work.loyalty().enrol(ala)?, account, "the account they have");
+    /// assert_eq!(work.loyalty().account(ala.into())?, account);
+    /// # Ok::<_, crm_core::Error>(())
+    /// # })
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// [`Error::NotFound`] when there is no such customer within reach.
     pub fn enrol(&mut self, customer: CustomerId) -> Result<Account> {
@@ -104,6 +130,8 @@ impl Club<'_, '_> {
 
     /// An account.
     ///
+    /// There is an example at [`enrol`](Self::enrol).
+    ///
     /// # Errors
     /// [`Error::NotFound`], also where the actor may not see it.
     pub fn account(&mut self, account: AccountId) -> Result<Account> {
@@ -111,6 +139,32 @@ impl Club<'_, '_> {
     }
 
     /// What is on an account now, by asset: what is due has happened (S-06, S-10).
+    ///
+    /// ```
+    /// # use crm_core::access::Actor;
+    /// # use crm_core::customers::NewCustomer;
+    /// # use crm_core::loyalty::Asset;
+    /// # use crm_core::{Crm, MemoryStorage, Result};
+    /// # use crm_loyalty::{Loyalty, WorkLoyalty as _};
+    /// # fn main() -> Result<()> {
+    /// # let crm = Crm::builder(MemoryStorage::new()).module(Loyalty::new()).build_blocking()?;
+    /// # crm.blocking().run(&Actor::system(), "shop", |work| {
+    /// # let ala = work.customers().create(NewCustomer::person("Ala"))?.id;
+    /// use crm_core::kernel::page::Limit;
+    /// work.loyalty().adjust(ala.into(), Asset::Points, 300, "bought before there was a club", "1")?;
+    /// let balances = work.loyalty().balances(ala.into())?;
+    /// assert_eq!(balances[&Asset::Points].available, 300);
+    /// let now = work.now();
+    /// assert_eq!(work.loyalty().balances_at(ala.into(), now, None)?, balances);
+    ///
+    /// // What it is made of, and what has led to it.
+    /// assert_eq!(work.loyalty().lots(ala.into())?[0].remaining, 300);
+    /// let entries = work.loyalty().entries(ala.into(), Limit::new(10)?, None)?.items;
+    /// assert_eq!(entries[0].reason.as_deref(), Some("bought before there was a club"));
+    /// # Ok::<_, crm_core::Error>(())
+    /// # })
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// [`Error::NotFound`], also where the actor may not see it.
@@ -121,6 +175,8 @@ impl Club<'_, '_> {
 
     /// What was on an account at an instant, and by what was known at another: now, if left out (S-48). Reads all entries of
     /// the account.
+    ///
+    /// There is an example at [`balances`](Self::balances).
     ///
     /// # Errors
     /// [`Error::NotFound`]; [`Error::Invalid`] with `loyalty.in_the_future`.
@@ -141,6 +197,8 @@ impl Club<'_, '_> {
 
     /// The lots of an account of which something is left now, in the order in which they are used (S-04).
     ///
+    /// There is an example at [`balances`](Self::balances).
+    ///
     /// # Errors
     /// [`Error::NotFound`], also where the actor may not see it.
     pub fn lots(&mut self, account: AccountId) -> Result<Vec<Lot>> {
@@ -149,6 +207,8 @@ impl Club<'_, '_> {
     }
 
     /// One page of the entries of an account, the latest first.
+    ///
+    /// There is an example at [`balances`](Self::balances).
     ///
     /// # Errors
     /// [`Error::NotFound`], also where the actor may not see it.
@@ -159,6 +219,24 @@ impl Club<'_, '_> {
 
     /// Freezes an account, so that it earns and nothing is redeemed, thaws it, or closes it (S-49). What is set aside is
     /// freed. What is closed must be empty.
+    ///
+    /// ```
+    /// # use crm_core::access::Actor;
+    /// # use crm_core::customers::NewCustomer;
+    /// # use crm_core::{Crm, MemoryStorage, Result};
+    /// # use crm_loyalty::{Loyalty, WorkLoyalty as _};
+    /// # fn main() -> Result<()> {
+    /// # let crm = Crm::builder(MemoryStorage::new()).module(Loyalty::new()).build_blocking()?;
+    /// # crm.blocking().run(&Actor::system(), "shop", |work| {
+    /// # let ala = work.customers().create(NewCustomer::person("Ala"))?.id;
+    /// use crm_core::loyalty::ledger::AccountState::{Active, Frozen};
+    /// work.loyalty().set_state(ala.into(), Frozen, "the telephone was stolen", "freeze 1")?;
+    /// assert_eq!(work.loyalty().account(ala.into())?.state, Frozen);
+    /// work.loyalty().set_state(ala.into(), Active, "it was found", "thaw 1")?;
+    /// # Ok::<_, crm_core::Error>(())
+    /// # })
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// [`Error::NotFound`]; [`Error::Invalid`] with `loyalty.not_empty` when something is on an account that is to be
@@ -199,6 +277,50 @@ impl Club<'_, '_> {
 
     /// Forgives a debt, or a part of it (S-30).
     ///
+    /// ```
+    /// # use crm_core::access::Actor;
+    /// # use crm_core::branches::NewBranch;
+    /// # use crm_core::catalog::NewProduct;
+    /// # use crm_core::customers::NewCustomer;
+    /// # use crm_core::kernel::money::Money;
+    /// # use crm_core::kernel::rate::Rate;
+    /// # use crm_core::kernel::time::Zone;
+    /// # use crm_core::loyalty::Asset;
+    /// # use crm_core::loyalty::earning::{Earn, EarnRule};
+    /// # use crm_core::loyalty::programme::Programme;
+    /// # use crm_core::purchases::{NewLine, NewPurchase, NewTender};
+    /// # use crm_core::{Crm, MemoryStorage, Result};
+    /// # use crm_loyalty::programme::NewVersion;
+    /// # use crm_loyalty::{Loyalty, WorkLoyalty as _};
+    /// # fn main() -> Result<()> {
+    /// # let crm = Crm::builder(MemoryStorage::new()).module(Loyalty::new()).build_blocking()?;
+    /// # crm.blocking().run(&Actor::system(), "shop", |work| {
+    /// # let branch = work.branches().create(NewBranch::named("Rynek", "Europe/Warsaw", "PLN"))?;
+    /// # let zloty = |zloty: i64| Money::new(zloty * 100, branch.currency);
+    /// # let credit = Asset::Credit(branch.currency);
+    /// # let tea = work.catalog().create_product(NewProduct::service("tea", "Tea", zloty(10)))?.id;
+    /// # let ala = work.customers().create(NewCustomer::person("Ala"))?.id;
+    /// # let mut programme = Programme::new("Club", Zone::new("Europe/Warsaw")?);
+    /// # programme.earning.rules = vec![EarnRule::new("five", credit, Earn::Percent(Rate::percent(5)))];
+    /// # work.loyalty().save_programme(NewVersion::now(programme.clone()))?;
+    /// # let sale = |receipt: &str, pieces, tender| NewPurchase::of(branch.id, receipt, [NewLine::of(tea, pieces)], [tender]).by(ala);
+    /// use crm_core::returns::{NewReturn, NewReturnLine};
+    /// // What was earned is spent, and then what had earned it comes back.
+    /// let sold = work.purchases().record(&sale("1", 10, NewTender::cash_rest()), "1")?.purchase;
+    /// let tenders = [crm_loyalty::redemption::credit(zloty(5)), NewTender::cash_rest()];
+    /// let new = NewPurchase::of(branch.id, "2", [NewLine::of(tea, 1)], tenders).by(ala);
+    /// work.purchases().record(&new, "2")?;
+    /// work.returns().record(&NewReturn::of(sold, [NewReturnLine::of(1, 10)]), "back")?;
+    /// let owed = work.loyalty().balances(ala.into())?[&credit].debt;
+    /// assert_eq!(owed, 475, "five złoty, less what the second purchase has earned");
+    ///
+    /// work.loyalty().write_off(ala.into(), credit, owed, "our mistake", "write off 1")?;
+    /// assert_eq!(work.loyalty().balances(ala.into())?[&credit].debt, 0);
+    /// # Ok::<_, crm_core::Error>(())
+    /// # })
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// [`Error::NotFound`]; [`Error::Invalid`] with `loyalty.amount`, `loyalty.debt` for more than is owed, and for a reason
     /// that is missing; [`Error::IdempotencyMismatch`].
@@ -221,6 +343,28 @@ impl Club<'_, '_> {
     }
 
     /// Sets an account right by hand: gives something without an end, or takes something.
+    ///
+    /// ```
+    /// # use crm_core::access::Actor;
+    /// # use crm_core::customers::NewCustomer;
+    /// # use crm_core::loyalty::Asset;
+    /// # use crm_core::{Crm, MemoryStorage, Result};
+    /// # use crm_loyalty::{Loyalty, WorkLoyalty as _};
+    /// # fn main() -> Result<()> {
+    /// # let crm = Crm::builder(MemoryStorage::new()).module(Loyalty::new()).build_blocking()?;
+    /// # crm.blocking().run(&Actor::system(), "shop", |work| {
+    /// # let ala = work.customers().create(NewCustomer::person("Ala"))?.id;
+    /// work.loyalty().adjust(ala.into(), Asset::Points, 300, "bought before there was a club", "adjust 1")?;
+    /// let taken = work.loyalty().adjust(ala.into(), Asset::Points, -100, "counted twice", "adjust 2")?;
+    /// assert_eq!(work.loyalty().balances(ala.into())?[&Asset::Points].available, 200);
+    ///
+    /// // Whoever did not hear the answer asks again: it is done once.
+    /// assert_eq!(work.loyalty().adjust(ala.into(), Asset::Points, -100, "counted twice", "adjust 2")?, taken);
+    /// assert_eq!(work.loyalty().balances(ala.into())?[&Asset::Points].available, 200);
+    /// # Ok::<_, crm_core::Error>(())
+    /// # })
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// [`Error::NotFound`]; [`Error::Invalid`] with `loyalty.amount` for nothing, `loyalty.not_enough`, `loyalty.closed`, and
@@ -277,6 +421,8 @@ impl Club<'_, '_> {
     /// Writes down what is due on an account. It may run late, twice or at the same time: what it writes does not depend on
     /// that, and nothing that is read does (S-06).
     ///
+    /// There is an example at [`rebuild`](Self::rebuild).
+    ///
     /// # Errors
     /// [`Error::NotFound`]
     pub fn settle(&mut self, account: AccountId) -> Result<()> {
@@ -286,6 +432,24 @@ impl Club<'_, '_> {
 
     /// Makes the balances and what is left of the lots of an account anew, of its entries alone (S-02, T-2), and returns how
     /// many rows were wrong.
+    ///
+    /// ```
+    /// # use crm_core::access::Actor;
+    /// # use crm_core::customers::NewCustomer;
+    /// # use crm_core::loyalty::Asset;
+    /// # use crm_core::{Crm, MemoryStorage, Result};
+    /// # use crm_loyalty::{Loyalty, WorkLoyalty as _};
+    /// # fn main() -> Result<()> {
+    /// # let crm = Crm::builder(MemoryStorage::new()).module(Loyalty::new()).build_blocking()?;
+    /// # crm.blocking().run(&Actor::system(), "shop", |work| {
+    /// # let ala = work.customers().create(NewCustomer::person("Ala"))?.id;
+    /// work.loyalty().adjust(ala.into(), Asset::Points, 300, "bought before there was a club", "1")?;
+    /// work.loyalty().settle(ala.into())?;
+    /// assert_eq!(work.loyalty().rebuild(ala.into())?, 0, "what is kept for speed is what the entries say");
+    /// # Ok::<_, crm_core::Error>(())
+    /// # })
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// [`Error::NotFound`]

@@ -56,6 +56,37 @@ impl Club<'_, '_> {
     /// Saves a version of the programme, and says what whoever saves it should know. Earlier versions stay as they are
     /// (S-46).
     ///
+    /// ```
+    /// # use crm_core::access::Actor;
+    /// # use crm_core::kernel::currency::Currency;
+    /// # use crm_core::kernel::money::Money;
+    /// # use crm_core::kernel::time::Zone;
+    /// # use crm_core::loyalty::Asset;
+    /// # use crm_core::loyalty::programme::Programme;
+    /// # use crm_core::{Crm, MemoryStorage, Result};
+    /// # use crm_loyalty::programme::NewVersion;
+    /// # use crm_loyalty::{Loyalty, WorkLoyalty as _};
+    /// # fn main() -> Result<()> {
+    /// # let crm = Crm::builder(MemoryStorage::new()).module(Loyalty::new()).build_blocking()?;
+    /// # crm.blocking().run(&Actor::system(), "shop", |work| {
+    /// use crm_core::loyalty::earning::{Earn, EarnRule};
+    /// let per = Money::new(100, Currency::PLN);
+    /// let mut programme = Programme::new("Club", Zone::new("Europe/Warsaw")?);
+    /// programme.earning.rules = vec![EarnRule::new("points", Asset::Points, Earn::Rate { give: 1, per })];
+    /// assert!(work.loyalty().check_programme(&programme)?.iter().all(|finding| !finding.error));
+    /// let (version, _) = work.loyalty().save_programme(NewVersion::now(programme.clone()))?;
+    /// assert_eq!(version.number, 1);
+    ///
+    /// // Another is saved when something changes; the one before stays as it was.
+    /// programme.earning.rules[0].earn = Earn::Rate { give: 2, per };
+    /// work.loyalty().save_programme(NewVersion::now(programme.clone()))?;
+    /// assert_eq!(work.loyalty().programme(None)?.expect("one is in force").programme, programme);
+    /// assert_eq!(work.loyalty().programme_versions()?[0], version);
+    /// # Ok::<_, crm_core::Error>(())
+    /// # })
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// [`Error::Invalid`] with the code of the first [`Finding`] that is an error, or with `programme.in_the_past`,
     /// `programme.period`.
@@ -88,6 +119,8 @@ impl Club<'_, '_> {
 
     /// What is wrong with a programme, without saving it.
     ///
+    /// There is an example at [`save_programme`](Self::save_programme).
+    ///
     /// # Errors
     /// [`Error::Denied`] without [`READ`].
     pub fn check_programme(&mut self, programme: &Programme) -> Result<Vec<Finding>> {
@@ -98,6 +131,8 @@ impl Club<'_, '_> {
 
     /// The programme in force at an instant, now if left out.
     ///
+    /// There is an example at [`save_programme`](Self::save_programme).
+    ///
     /// # Errors
     /// [`Error::Denied`] without [`READ`].
     pub fn programme(&mut self, at: Option<Timestamp>) -> Result<Option<Arc<Compiled>>> {
@@ -107,6 +142,8 @@ impl Club<'_, '_> {
     }
 
     /// Every version of the programme, the first first.
+    ///
+    /// There is an example at [`save_programme`](Self::save_programme).
     ///
     /// # Errors
     /// [`Error::Denied`] without [`READ`].

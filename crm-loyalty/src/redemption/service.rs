@@ -45,7 +45,7 @@ pub struct Query {
 pub struct NewHolding {
     /// The account: a member's has the id of the customer.
     pub account: AccountId,
-    /// Of what.
+    /// Of what. Never money of gift cards (S-35).
     pub asset: Asset,
     /// Where.
     pub branch: BranchId,
@@ -79,10 +79,12 @@ pub struct Holding {
 impl Club<'_, '_> {
     /// How much of an asset can be used for what is due, and which term said so (S-22). Changes nothing.
     ///
+    /// There is an example at [`hold`](Self::hold).
+    ///
     /// # Errors
-    /// [`Error::NotFound`] when there is no such account within reach; `redeem.currency` when the asset is of another
-    /// currency, `programme.no_point_value` when points are worth nothing in it; `redeem.frozen`, `redeem.closed`,
-    /// `redeem.debt`.
+    /// [`Error::NotFound`] when there is no such account within reach; `redeem.asset` for money of gift cards, which are
+    /// [shown](crate::gift_cards::GiftDesk::show) instead (S-35); `redeem.currency` when the asset is of another currency,
+    /// `programme.no_point_value` when points are worth nothing in it; `redeem.frozen`, `redeem.closed`, `redeem.debt`.
     pub fn usable(&mut self, query: &Query) -> Result<Usable> {
         let (mut work, account) = self.0.permit_on::<Account>(READ, query.account)?;
         let terms = terms(&mut work, query.asset, query.due.currency(), query.branch, account.customer_id)?;
@@ -182,6 +184,49 @@ impl Club<'_, '_> {
 
     /// Frees what was set aside.
     ///
+    /// ```
+    /// # use crm_core::access::Actor;
+    /// # use crm_core::branches::NewBranch;
+    /// # use crm_core::catalog::NewProduct;
+    /// # use crm_core::customers::NewCustomer;
+    /// # use crm_core::kernel::money::Money;
+    /// # use crm_core::kernel::rate::Rate;
+    /// # use crm_core::kernel::time::Zone;
+    /// # use crm_core::loyalty::Asset;
+    /// # use crm_core::loyalty::earning::{Earn, EarnRule};
+    /// # use crm_core::loyalty::programme::Programme;
+    /// # use crm_core::purchases::{NewLine, NewPurchase, NewTender};
+    /// # use crm_core::{Crm, MemoryStorage, Result};
+    /// # use crm_loyalty::programme::NewVersion;
+    /// # use crm_loyalty::{Loyalty, WorkLoyalty as _};
+    /// # fn main() -> Result<()> {
+    /// # let crm = Crm::builder(MemoryStorage::new()).module(Loyalty::new()).build_blocking()?;
+    /// # crm.blocking().run(&Actor::system(), "shop", |work| {
+    /// # let branch = work.branches().create(NewBranch::named("Rynek", "Europe/Warsaw", "PLN"))?;
+    /// # let zloty = |zloty: i64| Money::new(zloty * 100, branch.currency);
+    /// # let credit = Asset::Credit(branch.currency);
+    /// # let tea = work.catalog().create_product(NewProduct::service("tea", "Tea", zloty(10)))?.id;
+    /// # let ala = work.customers().create(NewCustomer::person("Ala"))?.id;
+    /// # let mut programme = Programme::new("Club", Zone::new("Europe/Warsaw")?);
+    /// # programme.earning.rules = vec![EarnRule::new("five", credit, Earn::Percent(Rate::percent(5)))];
+    /// # work.loyalty().save_programme(NewVersion::now(programme.clone()))?;
+    /// # let sale = |receipt: &str, pieces, tender| NewPurchase::of(branch.id, receipt, [NewLine::of(tea, pieces)], [tender]).by(ala);
+    /// # work.purchases().record(&sale("1", 10, NewTender::cash_rest()), "1")?;
+    /// use crm_core::loyalty::ledger::HoldState;
+    /// use crm_loyalty::redemption::NewHolding;
+    /// let (account, due, amount) = (ala.into(), zloty(10), zloty(3));
+    /// let new = NewHolding { account, asset: credit, branch: branch.id, due, amount, minutes: None, card: None };
+    /// let holding = work.loyalty().hold(&new, "hold 1")?;
+    /// assert_eq!(work.loyalty().held(account, holding.hold)?.state, HoldState::Open);
+    ///
+    /// // The customer has changed their mind.
+    /// work.loyalty().void_hold(account, holding.hold, "void 1")?;
+    /// assert_eq!(work.loyalty().balances(account)?[&credit].available, 500);
+    /// # Ok::<_, crm_core::Error>(())
+    /// # })
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// [`Error::NotFound`]; [`Error::Invalid`] with `redeem.hold_over` when it has lapsed, was freed or paid with;
     /// [`Error::IdempotencyMismatch`].
@@ -195,6 +240,8 @@ impl Club<'_, '_> {
     }
 
     /// A hold.
+    ///
+    /// There is an example at [`void_hold`](Self::void_hold).
     ///
     /// # Errors
     /// [`Error::NotFound`], also where the actor may not see it.

@@ -28,6 +28,10 @@ pub(super) struct Terms {
 }
 
 /// The terms now. Days are those of the programme, or of the branch where there is none.
+///
+/// # Errors
+/// `redeem.asset` for money of gift cards, which is spent by whoever shows the code alone (S-35); `redeem.currency`,
+/// `programme.no_point_value`.
 pub(super) fn terms(
     work: &mut Permit<'_, '_>,
     asset: Asset,
@@ -35,6 +39,9 @@ pub(super) fn terms(
     branch: BranchId,
     customer: Option<CustomerId>,
 ) -> Result<Terms> {
+    if matches!(asset, Asset::Gift(_)) {
+        return Err(Error::invalid("asset", "redeem.asset"));
+    }
     if asset.currency().is_some_and(|own| own != currency) {
         return Err(Error::invalid("asset", "redeem.currency"));
     }

@@ -22,6 +22,56 @@ impl Club<'_, '_> {
     /// key of its own. A member and somebody they have brought who pay with one card are one, and so are two whom one member
     /// has brought: nothing more is given for them, and what was is taken back (S-34).
     ///
+    /// ```
+    /// # use crm_core::access::Actor;
+    /// # use crm_core::customers::NewCustomer;
+    /// # use crm_core::kernel::currency::Currency;
+    /// # use crm_core::kernel::rate::Rate;
+    /// # use crm_core::kernel::time::Zone;
+    /// # use crm_core::loyalty::Asset;
+    /// # use crm_core::loyalty::programme::Programme;
+    /// # use crm_core::loyalty::programme::Validity;
+    /// # use crm_core::loyalty::referral::ReferralTerm;
+    /// # use crm_core::pricing::Audience;
+    /// # use crm_core::{Crm, MemoryStorage, Result};
+    /// # use crm_loyalty::programme::NewVersion;
+    /// # use crm_loyalty::{Loyalty, WorkLoyalty as _};
+    /// # fn main() -> Result<()> {
+    /// # let crm = Crm::builder(MemoryStorage::new()).module(Loyalty::new()).build_blocking()?;
+    /// # crm.blocking().run(&Actor::system(), "shop", |work| {
+    /// # let mut programme = Programme::new("Club", Zone::new("Europe/Warsaw")?);
+    /// # programme.referral.terms = vec![ReferralTerm {
+    /// #     name: "Friends".into(),
+    /// #     audience: Audience::default(),
+    /// #     asset: Asset::Points,
+    /// #     currency: Currency::PLN,
+    /// #     registration: 100,
+    /// #     first_purchase: 0,
+    /// #     share: Rate::ZERO,
+    /// #     min_base: 0,
+    /// #     delay_days: 0,
+    /// #     validity: Validity::Forever,
+    /// #     purchases: None,
+    /// #     months: None,
+    /// #     per_referee: None,
+    /// #     per_period: None,
+    /// #     total: None,
+    /// # }];
+    /// # work.loyalty().save_programme(NewVersion::now(programme.clone()))?;
+    /// # let ala = work.customers().create(NewCustomer::person("Ala"))?.id;
+    /// # let ola = work.customers().create(NewCustomer { referrer: Some(ala), ..NewCustomer::person("Ola") })?.id;
+    /// // The host has seen both pay with one card. It makes the digest with a key of its own.
+    /// let digest = "5c".repeat(32);
+    /// work.loyalty().note_payment(ala, &digest)?;
+    /// work.loyalty().note_payment(ola, &digest)?;
+    /// let referral = work.loyalty().referral_of(ola)?.expect("Ala has brought her");
+    /// assert!(referral.barred.is_some());
+    /// assert_eq!(work.loyalty().balances(ala.into())?[&Asset::Points].available, 0);
+    /// # Ok::<_, crm_core::Error>(())
+    /// # })
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// `fingerprint.format`; [`Error::NotFound`] for a customer out of reach.
     pub fn note_payment(&mut self, customer: CustomerId, digest: &str) -> Result<()> {
@@ -43,6 +93,8 @@ impl Club<'_, '_> {
 
     /// Bars a referral by hand: nothing more is given for it, and what was is taken back.
     ///
+    /// There is an example at [`referral_of`](Self::referral_of).
+    ///
     /// # Errors
     /// [`Error::NotFound`] out of reach, and where nobody has brought the customer.
     pub fn bar_referral(&mut self, referee: CustomerId) -> Result<Referral> {
@@ -53,6 +105,59 @@ impl Club<'_, '_> {
 
     /// Who has brought a customer, if anybody has.
     ///
+    /// ```
+    /// # use crm_core::access::Actor;
+    /// # use crm_core::customers::NewCustomer;
+    /// # use crm_core::kernel::currency::Currency;
+    /// # use crm_core::kernel::rate::Rate;
+    /// # use crm_core::kernel::time::Zone;
+    /// # use crm_core::loyalty::Asset;
+    /// # use crm_core::loyalty::programme::Programme;
+    /// # use crm_core::loyalty::programme::Validity;
+    /// # use crm_core::loyalty::referral::ReferralTerm;
+    /// # use crm_core::pricing::Audience;
+    /// # use crm_core::{Crm, MemoryStorage, Result};
+    /// # use crm_loyalty::programme::NewVersion;
+    /// # use crm_loyalty::{Loyalty, WorkLoyalty as _};
+    /// # fn main() -> Result<()> {
+    /// # let crm = Crm::builder(MemoryStorage::new()).module(Loyalty::new()).build_blocking()?;
+    /// # crm.blocking().run(&Actor::system(), "shop", |work| {
+    /// # let mut programme = Programme::new("Club", Zone::new("Europe/Warsaw")?);
+    /// # programme.referral.terms = vec![ReferralTerm {
+    /// #     name: "Friends".into(),
+    /// #     audience: Audience::default(),
+    /// #     asset: Asset::Points,
+    /// #     currency: Currency::PLN,
+    /// #     registration: 100,
+    /// #     first_purchase: 0,
+    /// #     share: Rate::ZERO,
+    /// #     min_base: 0,
+    /// #     delay_days: 0,
+    /// #     validity: Validity::Forever,
+    /// #     purchases: None,
+    /// #     months: None,
+    /// #     per_referee: None,
+    /// #     per_period: None,
+    /// #     total: None,
+    /// # }];
+    /// # work.loyalty().save_programme(NewVersion::now(programme.clone()))?;
+    /// # let ala = work.customers().create(NewCustomer::person("Ala"))?.id;
+    /// use crm_core::kernel::page::Limit;
+    /// let ola = work.customers().create(NewCustomer { referrer: Some(ala), ..NewCustomer::person("Ola") })?.id;
+    /// let referral = work.loyalty().referral_of(ola)?.expect("Ala has brought her");
+    /// assert_eq!(referral.referrer_id, ala);
+    /// assert_eq!(work.loyalty().referrals(ala, Limit::new(10)?, None)?.items, [referral]);
+    /// assert_eq!(work.loyalty().referral_rewards(ola)?.len(), 1, "for the registration");
+    /// assert_eq!(work.loyalty().balances(ala.into())?[&Asset::Points].available, 100);
+    ///
+    /// // The two are one person: what was given is taken back.
+    /// work.loyalty().bar_referral(ola)?;
+    /// assert_eq!(work.loyalty().balances(ala.into())?[&Asset::Points].available, 0);
+    /// # Ok::<_, crm_core::Error>(())
+    /// # })
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// [`Error::Denied`] without [`READ`].
     pub fn referral_of(&mut self, referee: CustomerId) -> Result<Option<Referral>> {
@@ -60,6 +165,8 @@ impl Club<'_, '_> {
     }
 
     /// Those whom a member has brought, within reach.
+    ///
+    /// There is an example at [`referral_of`](Self::referral_of).
     ///
     /// # Errors
     /// [`Error::Denied`] without [`READ`].
@@ -69,6 +176,8 @@ impl Club<'_, '_> {
     }
 
     /// What was given for one customer, within reach.
+    ///
+    /// There is an example at [`referral_of`](Self::referral_of).
     ///
     /// # Errors
     /// [`Error::Denied`] without [`READ`].

@@ -55,6 +55,29 @@ impl Club<'_, '_> {
     /// What happened on an account from an instant on and before another, with what it held before and after. What was due
     /// in that time is in it, whether or not anybody has written it down.
     ///
+    /// ```
+    /// # use crm_core::access::Actor;
+    /// # use crm_core::customers::NewCustomer;
+    /// # use crm_core::loyalty::Asset;
+    /// # use crm_core::{Crm, MemoryStorage, Result};
+    /// # use crm_loyalty::{Loyalty, WorkLoyalty as _};
+    /// # fn main() -> Result<()> {
+    /// # let crm = Crm::builder(MemoryStorage::new()).module(Loyalty::new()).build_blocking()?;
+    /// # crm.blocking().run(&Actor::system(), "shop", |work| {
+    /// # let ala = work.customers().create(NewCustomer::person("Ala"))?.id;
+    /// use std::time::Duration;
+    /// work.loyalty().adjust(ala.into(), Asset::Points, 300, "bought before there was a club", "1")?;
+    /// let (day, now) = (Duration::from_secs(24 * 3600), work.now());
+    /// let (from, until) = (now.checked_sub(day)?, now.checked_add(day)?);
+    /// let statement = work.loyalty().account_statement(ala.into(), from, until)?;
+    /// assert!(statement.opening.is_empty());
+    /// assert_eq!(statement.lines[0].changes, statement.closing, "one line leads to what there is");
+    /// assert_eq!(statement.closing[&Asset::Points].available, 300);
+    /// # Ok::<_, crm_core::Error>(())
+    /// # })
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// `statement.period` when it ends before it begins; [`Error::NotFound`] for an account out of reach.
     pub fn account_statement(

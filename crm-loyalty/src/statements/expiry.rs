@@ -38,6 +38,8 @@ impl Club<'_, '_> {
     /// What of an account expires until an instant: a list of dates and amounts, soonest first, what is set aside not
     /// counted (S-41). Pending ones too.
     ///
+    /// There is an example at [`remind`](Self::remind).
+    ///
     /// # Errors
     /// [`NotFound`](crm_core::Error::NotFound) for an account out of reach.
     pub fn upcoming_expiry(&mut self, account: AccountId, until: Timestamp) -> Result<Vec<Expiring>> {
@@ -49,6 +51,43 @@ impl Club<'_, '_> {
 
     /// Reminds the members of the next accounts of what expires: one message for all lots of one day, once for each lot
     /// and threshold (S-41). Run it until there is no `next`; late, twice or by several at once has the same result.
+    ///
+    /// ```
+    /// # use crm_core::access::Actor;
+    /// # use crm_core::branches::NewBranch;
+    /// # use crm_core::customers::NewCustomer;
+    /// # use crm_core::kernel::calendar::Span;
+    /// # use crm_core::kernel::time::Zone;
+    /// # use crm_core::loyalty::Asset;
+    /// # use crm_core::loyalty::programme::Programme;
+    /// # use crm_core::loyalty::programme::Validity;
+    /// # use crm_core::{Crm, MemoryStorage, Result};
+    /// # use crm_loyalty::bonus::NewBonus;
+    /// # use crm_loyalty::programme::NewVersion;
+    /// # use crm_loyalty::{Loyalty, WorkLoyalty as _};
+    /// # fn main() -> Result<()> {
+    /// # let crm = Crm::builder(MemoryStorage::new()).module(Loyalty::new()).build_blocking()?;
+    /// # crm.blocking().run(&Actor::system(), "shop", |work| {
+    /// # let branch = work.branches().create(NewBranch::named("Rynek", "Europe/Warsaw", "PLN"))?;
+    /// # let ala = work.customers().create(NewCustomer::person("Ala"))?.id;
+    /// # let mut programme = Programme::new("Club", Zone::new("Europe/Warsaw")?);
+    /// # programme.reminders.days_before = [7, 30].into();
+    /// # work.loyalty().save_programme(NewVersion::now(programme.clone()))?;
+    /// # let (customer, asset, validity) = (ala, Asset::Points, Validity::For(Span::Days(7)));
+    /// # let new = NewBonus { customer, branch: branch.id, asset, amount: 50, validity, reason: "a late delivery".into() };
+    /// # work.loyalty().give_bonus(&new, "bonus 1")?;
+    /// use std::time::Duration;
+    /// use crm_core::kernel::page::Limit;
+    /// // What was given today is good for a week.
+    /// let month = work.now().checked_add(Duration::from_secs(30 * 24 * 3600))?;
+    /// assert_eq!(work.loyalty().upcoming_expiry(ala.into(), month)?[0].amount, 50);
+    /// let progress = work.loyalty().remind(Limit::new(100)?, None)?;
+    /// assert_eq!((progress.messages, progress.next), (1, None));
+    /// assert_eq!(work.loyalty().remind(Limit::new(100)?, None)?.messages, 0, "once");
+    /// # Ok::<_, crm_core::Error>(())
+    /// # })
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// [`Denied`](crm_core::Error::Denied) without [`REMIND`].

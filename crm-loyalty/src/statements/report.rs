@@ -49,6 +49,26 @@ impl Club<'_, '_> {
     /// was given, and expiry (S-42). Groups are those of today. Entries are read account by account, so that memory stays
     /// bounded; read it with [`Crm::read`](crm_core::Crm::read).
     ///
+    /// ```
+    /// # use crm_core::access::Actor;
+    /// # use crm_core::customers::NewCustomer;
+    /// # use crm_core::loyalty::Asset;
+    /// # use crm_core::{Crm, MemoryStorage, Result};
+    /// # use crm_loyalty::{Loyalty, WorkLoyalty as _};
+    /// # fn main() -> Result<()> {
+    /// # let crm = Crm::builder(MemoryStorage::new()).module(Loyalty::new()).build_blocking()?;
+    /// # crm.blocking().run(&Actor::system(), "shop", |work| {
+    /// # let ala = work.customers().create(NewCustomer::person("Ala"))?.id;
+    /// use crm_core::loyalty::statements::{Buckets, Known};
+    /// use crm_loyalty::statements::LiabilityQuery;
+    /// work.loyalty().adjust(ala.into(), Asset::Points, 300, "bought before there was a club", "1")?;
+    /// let now = LiabilityQuery { at: Known::at(work.now()), buckets: Buckets::default() };
+    /// assert_eq!(work.loyalty().liability(&now)?.total(Asset::Points), 300);
+    /// # Ok::<_, crm_core::Error>(())
+    /// # })
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// [`Error::Denied`] without [`REPORT`] for all records.
     pub fn liability(&mut self, query: &LiabilityQuery) -> Result<Liability> {
@@ -75,6 +95,49 @@ impl Club<'_, '_> {
 
     /// What was spent in a period, by the branch that had given it and the branch where it was spent, less what was given
     /// back: what branches owe each other (N-24). Memory stays bounded.
+    ///
+    /// ```
+    /// # use crm_core::access::Actor;
+    /// # use crm_core::branches::NewBranch;
+    /// # use crm_core::catalog::NewProduct;
+    /// # use crm_core::customers::NewCustomer;
+    /// # use crm_core::kernel::money::Money;
+    /// # use crm_core::kernel::rate::Rate;
+    /// # use crm_core::kernel::time::Zone;
+    /// # use crm_core::loyalty::Asset;
+    /// # use crm_core::loyalty::earning::{Earn, EarnRule};
+    /// # use crm_core::loyalty::programme::Programme;
+    /// # use crm_core::purchases::{NewLine, NewPurchase, NewTender};
+    /// # use crm_core::{Crm, MemoryStorage, Result};
+    /// # use crm_loyalty::programme::NewVersion;
+    /// # use crm_loyalty::{Loyalty, WorkLoyalty as _};
+    /// # fn main() -> Result<()> {
+    /// # let crm = Crm::builder(MemoryStorage::new()).module(Loyalty::new()).build_blocking()?;
+    /// # crm.blocking().run(&Actor::system(), "shop", |work| {
+    /// # let branch = work.branches().create(NewBranch::named("Rynek", "Europe/Warsaw", "PLN"))?;
+    /// # let zloty = |zloty: i64| Money::new(zloty * 100, branch.currency);
+    /// # let credit = Asset::Credit(branch.currency);
+    /// # let tea = work.catalog().create_product(NewProduct::service("tea", "Tea", zloty(10)))?.id;
+    /// # let ala = work.customers().create(NewCustomer::person("Ala"))?.id;
+    /// # let mut programme = Programme::new("Club", Zone::new("Europe/Warsaw")?);
+    /// # programme.earning.rules = vec![EarnRule::new("five", credit, Earn::Percent(Rate::percent(5)))];
+    /// # work.loyalty().save_programme(NewVersion::now(programme.clone()))?;
+    /// # let sale = |receipt: &str, pieces, tender| NewPurchase::of(branch.id, receipt, [NewLine::of(tea, pieces)], [tender]).by(ala);
+    /// use std::time::Duration;
+    /// use crm_loyalty::statements::SettlementQuery;
+    /// // Earned in one branch, and spent in another.
+    /// work.purchases().record(&sale("1", 10, NewTender::cash_rest()), "1")?;
+    /// let other = work.branches().create(NewBranch::named("Kazimierz", "Europe/Warsaw", "PLN"))?.id;
+    /// let tenders = [crm_loyalty::redemption::credit(zloty(3)), NewTender::cash_rest()];
+    /// let new = NewPurchase::of(other, "1", [NewLine::of(tea, 1)], tenders).by(ala);
+    /// work.purchases().record(&new, "2")?;
+    /// let (from, until) = (work.now(), work.now().checked_add(Duration::from_secs(1))?);
+    /// let settlement = work.loyalty().settlement(&SettlementQuery { from, until, known_at: until })?;
+    /// assert_eq!(settlement.net(branch.id, credit), -300, "it owes the other what was spent there");
+    /// # Ok::<_, crm_core::Error>(())
+    /// # })
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// `statement.period` when it ends before it begins; [`Error::Denied`] without [`REPORT`] for all records.

@@ -71,6 +71,60 @@ pub struct Interval {
 impl Club<'_, '_> {
     /// Where a member stands on every ladder of the programme, what is due by now done. Reads only.
     ///
+    /// ```
+    /// # use crm_core::access::Actor;
+    /// # use crm_core::branches::NewBranch;
+    /// # use crm_core::catalog::NewProduct;
+    /// # use crm_core::customers::NewCustomer;
+    /// # use crm_core::kernel::money::Money;
+    /// # use crm_core::kernel::rate::Rate;
+    /// # use crm_core::kernel::time::Zone;
+    /// # use crm_core::loyalty::Asset;
+    /// # use crm_core::loyalty::earning::{Earn, EarnRule};
+    /// # use crm_core::loyalty::programme::Programme;
+    /// # use crm_core::loyalty::tiers::{Need, TierLadder, TierTerms, Window};
+    /// # use crm_core::pricing::TierId;
+    /// # use crm_core::purchases::{NewLine, NewPurchase, NewTender};
+    /// # use crm_core::reexport::Uuid;
+    /// # use crm_core::{Crm, MemoryStorage, Result};
+    /// # use crm_loyalty::programme::NewVersion;
+    /// # use crm_loyalty::{Loyalty, WorkLoyalty as _};
+    /// # fn main() -> Result<()> {
+    /// # let crm = Crm::builder(MemoryStorage::new()).module(Loyalty::new()).build_blocking()?;
+    /// # crm.blocking().run(&Actor::system(), "shop", |work| {
+    /// # let branch = work.branches().create(NewBranch::named("Rynek", "Europe/Warsaw", "PLN"))?;
+    /// # let zloty = |zloty: i64| Money::new(zloty * 100, branch.currency);
+    /// # let credit = Asset::Credit(branch.currency);
+    /// # let tea = work.catalog().create_product(NewProduct::service("tea", "Tea", zloty(10)))?.id;
+    /// # let ala = work.customers().create(NewCustomer::person("Ala"))?.id;
+    /// # let mut programme = Programme::new("Club", Zone::new("Europe/Warsaw")?);
+    /// # programme.earning.rules = vec![EarnRule::new("five", credit, Earn::Percent(Rate::percent(5)))];
+    /// # let silver = TierId::from(Uuid::from_u128(1));
+    /// # let step = TierTerms::new(silver, "silver", Need::amount(10_000));
+    /// # programme.tiers = vec![TierLadder::new(Uuid::from_u128(2).into(), "Club", Window::Lifetime, [step])];
+    /// # let ladder = programme.tiers[0].id;
+    /// # work.loyalty().save_programme(NewVersion::now(programme.clone()))?;
+    /// # let sale = |receipt: &str, pieces, tender| NewPurchase::of(branch.id, receipt, [NewLine::of(tea, pieces)], [tender]).by(ala);
+    /// use crm_core::kernel::page::Limit;
+    /// // Silver takes a hundred złoty.
+    /// work.purchases().record(&sale("1", 4, NewTender::cash_rest()), "1")?;
+    /// let view = work.loyalty().tiers(ala.into())?.remove(0);
+    /// assert_eq!(view.tier, None);
+    /// assert_eq!(view.progress.next.and_then(|missing| missing.amount), Some(6_000));
+    ///
+    /// work.purchases().record(&sale("2", 6, NewTender::cash_rest()), "2")?;
+    /// assert_eq!(work.loyalty().tiers(ala.into())?[0].tier, Some(silver));
+    /// let now = work.now();
+    /// assert_eq!(work.loyalty().tier_at(ala.into(), ladder, now)?, Some(silver));
+    /// let history = work.loyalty().tier_history(ala.into(), ladder, Limit::new(10)?, None)?.items;
+    /// assert_eq!((history[0].tier, history[0].until), (Some(silver), None));
+    /// let members = work.loyalty().tier_members(ladder, silver, Limit::new(10)?, None)?.items;
+    /// assert_eq!(members[0].customer_id, Some(ala));
+    /// # Ok::<_, crm_core::Error>(())
+    /// # })
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// [`Error::NotFound`] for an account that is absent or out of reach.
     pub fn tiers(&mut self, account: AccountId) -> Result<Vec<TierView>> {
@@ -103,6 +157,8 @@ impl Club<'_, '_> {
 
     /// The tier a member had at an instant, or has now (S-51).
     ///
+    /// There is an example at [`tiers`](Self::tiers).
+    ///
     /// # Errors
     /// [`Error::NotFound`] for an account that is absent or out of reach, and for a ladder that the programme of now does
     /// not have; [`Error::Invalid`] with rule `time.in_the_future`.
@@ -118,6 +174,8 @@ impl Club<'_, '_> {
     }
 
     /// The times in which a member had one tier on a ladder, the latest first. What is due and not reviewed yet is not in it.
+    ///
+    /// There is an example at [`tiers`](Self::tiers).
     ///
     /// # Errors
     /// [`Error::NotFound`] for an account that is absent or out of reach.
@@ -149,6 +207,53 @@ impl Club<'_, '_> {
 
     /// Sets a tier by hand, exactly or at least, until an instant or for good (S-19). A pin replaces the one before.
     ///
+    /// ```
+    /// # use crm_core::access::Actor;
+    /// # use crm_core::branches::NewBranch;
+    /// # use crm_core::catalog::NewProduct;
+    /// # use crm_core::customers::NewCustomer;
+    /// # use crm_core::kernel::money::Money;
+    /// # use crm_core::kernel::rate::Rate;
+    /// # use crm_core::kernel::time::Zone;
+    /// # use crm_core::loyalty::Asset;
+    /// # use crm_core::loyalty::earning::{Earn, EarnRule};
+    /// # use crm_core::loyalty::programme::Programme;
+    /// # use crm_core::loyalty::tiers::{Need, TierLadder, TierTerms, Window};
+    /// # use crm_core::pricing::TierId;
+    /// # use crm_core::purchases::{NewLine, NewPurchase, NewTender};
+    /// # use crm_core::reexport::Uuid;
+    /// # use crm_core::{Crm, MemoryStorage, Result};
+    /// # use crm_loyalty::programme::NewVersion;
+    /// # use crm_loyalty::{Loyalty, WorkLoyalty as _};
+    /// # fn main() -> Result<()> {
+    /// # let crm = Crm::builder(MemoryStorage::new()).module(Loyalty::new()).build_blocking()?;
+    /// # crm.blocking().run(&Actor::system(), "shop", |work| {
+    /// # let branch = work.branches().create(NewBranch::named("Rynek", "Europe/Warsaw", "PLN"))?;
+    /// # let zloty = |zloty: i64| Money::new(zloty * 100, branch.currency);
+    /// # let credit = Asset::Credit(branch.currency);
+    /// # let tea = work.catalog().create_product(NewProduct::service("tea", "Tea", zloty(10)))?.id;
+    /// # let ala = work.customers().create(NewCustomer::person("Ala"))?.id;
+    /// # let mut programme = Programme::new("Club", Zone::new("Europe/Warsaw")?);
+    /// # programme.earning.rules = vec![EarnRule::new("five", credit, Earn::Percent(Rate::percent(5)))];
+    /// # let silver = TierId::from(Uuid::from_u128(1));
+    /// # let step = TierTerms::new(silver, "silver", Need::amount(10_000));
+    /// # programme.tiers = vec![TierLadder::new(Uuid::from_u128(2).into(), "Club", Window::Lifetime, [step])];
+    /// # let ladder = programme.tiers[0].id;
+    /// # work.loyalty().save_programme(NewVersion::now(programme.clone()))?;
+    /// # let sale = |receipt: &str, pieces, tender| NewPurchase::of(branch.id, receipt, [NewLine::of(tea, pieces)], [tender]).by(ala);
+    /// use crm_core::loyalty::tiers::{Pin, PinKind};
+    /// let (kind, reason) = (PinKind::AtLeast, "a guest of honour".to_owned());
+    /// let pin = Pin { tier: Some(silver), kind, until: None, reason };
+    /// work.loyalty().pin_tier(ala.into(), ladder, pin, "pin 1")?;
+    /// assert_eq!(work.loyalty().tiers(ala.into())?[0].tier, Some(silver));
+    ///
+    /// work.loyalty().unpin_tier(ala.into(), ladder, "unpin 1")?;
+    /// assert_eq!(work.loyalty().tiers(ala.into())?[0].tier, None, "what they have earned");
+    /// # Ok::<_, crm_core::Error>(())
+    /// # })
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// [`Error::NotFound`] for an account that is absent or out of reach, and for the ladder; [`Error::Invalid`] with
     /// `pin.tier` for a tier that is not of it, `pin.until` for an end that is not in the future, and for a reason that is
@@ -172,6 +277,8 @@ impl Club<'_, '_> {
 
     /// Takes the pin off: the member has the tier they have earned.
     ///
+    /// There is an example at [`pin_tier`](Self::pin_tier).
+    ///
     /// # Errors
     /// As [`pin_tier`](Self::pin_tier); [`Error::Invalid`] with `pin.none` where there is none.
     pub fn unpin_tier(&mut self, account: AccountId, ladder: LadderId, idempotency_key: &str) -> Result<()> {
@@ -183,6 +290,8 @@ impl Club<'_, '_> {
     /// Does what is due on the ladders of one account: reviews, the ends of pins, notices; counts on ladders that are new.
     /// May be called at any time and any number of times. Says how many changes of tier that were.
     ///
+    /// There is an example at [`review_next_tiers`](Self::review_next_tiers).
+    ///
     /// # Errors
     /// [`Error::NotFound`] for an account that is absent or out of reach.
     pub fn review_tiers(&mut self, account: AccountId) -> Result<usize> {
@@ -192,6 +301,50 @@ impl Club<'_, '_> {
 
     /// The same for the next so many members with whom something is due, and says how many those were: nobody is left when
     /// it says none. For hosts with a runner of their own; [`jobs`](crate::jobs) does it in chunks.
+    ///
+    /// ```
+    /// # use crm_core::access::Actor;
+    /// # use crm_core::branches::NewBranch;
+    /// # use crm_core::catalog::NewProduct;
+    /// # use crm_core::customers::NewCustomer;
+    /// # use crm_core::kernel::money::Money;
+    /// # use crm_core::kernel::rate::Rate;
+    /// # use crm_core::kernel::time::Zone;
+    /// # use crm_core::loyalty::Asset;
+    /// # use crm_core::loyalty::earning::{Earn, EarnRule};
+    /// # use crm_core::loyalty::programme::Programme;
+    /// # use crm_core::loyalty::tiers::{Need, TierLadder, TierTerms, Window};
+    /// # use crm_core::pricing::TierId;
+    /// # use crm_core::purchases::{NewLine, NewPurchase, NewTender};
+    /// # use crm_core::reexport::Uuid;
+    /// # use crm_core::{Crm, MemoryStorage, Result};
+    /// # use crm_loyalty::programme::NewVersion;
+    /// # use crm_loyalty::{Loyalty, WorkLoyalty as _};
+    /// # fn main() -> Result<()> {
+    /// # let crm = Crm::builder(MemoryStorage::new()).module(Loyalty::new()).build_blocking()?;
+    /// # crm.blocking().run(&Actor::system(), "shop", |work| {
+    /// # let branch = work.branches().create(NewBranch::named("Rynek", "Europe/Warsaw", "PLN"))?;
+    /// # let zloty = |zloty: i64| Money::new(zloty * 100, branch.currency);
+    /// # let credit = Asset::Credit(branch.currency);
+    /// # let tea = work.catalog().create_product(NewProduct::service("tea", "Tea", zloty(10)))?.id;
+    /// # let ala = work.customers().create(NewCustomer::person("Ala"))?.id;
+    /// # let mut programme = Programme::new("Club", Zone::new("Europe/Warsaw")?);
+    /// # programme.earning.rules = vec![EarnRule::new("five", credit, Earn::Percent(Rate::percent(5)))];
+    /// # let silver = TierId::from(Uuid::from_u128(1));
+    /// # let step = TierTerms::new(silver, "silver", Need::amount(10_000));
+    /// # programme.tiers = vec![TierLadder::new(Uuid::from_u128(2).into(), "Club", Window::Lifetime, [step])];
+    /// # let ladder = programme.tiers[0].id;
+    /// # work.loyalty().save_programme(NewVersion::now(programme.clone()))?;
+    /// # let sale = |receipt: &str, pieces, tender| NewPurchase::of(branch.id, receipt, [NewLine::of(tea, pieces)], [tender]).by(ala);
+    /// use crm_core::kernel::page::Limit;
+    /// work.purchases().record(&sale("1", 10, NewTender::cash_rest()), "1")?;
+    /// assert_eq!(work.loyalty().review_tiers(ala.into())?, 0, "silver was reached at once");
+    /// // In a timer of the host that does not use the jobs:
+    /// while work.loyalty().review_next_tiers(Limit::new(100)?)? > 0 {}
+    /// # Ok::<_, crm_core::Error>(())
+    /// # })
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// [`Error::Denied`] without [`REVIEW`].
@@ -207,6 +360,8 @@ impl Club<'_, '_> {
     }
 
     /// The accounts within reach of those who have a tier now, as far as reviews were done, in the order of their ids.
+    ///
+    /// There is an example at [`tiers`](Self::tiers).
     ///
     /// # Errors
     /// [`Error::Denied`] without [`READ`].

@@ -158,6 +158,43 @@ fn what_begins_where_clocks_change() {
     }
 }
 
+/// A first instant of a business day, and when what is bought an instant before it and at it ends.
+const BEGINNINGS: [(&str, &str, Span, &str, [&str; 2]); 6] = [
+    // Midnight in Warsaw is 23:00 in UTC in winter. A month from 30 and from 31 January goes through 28 February.
+    ("Europe/Warsaw", "00:00", Span::Months(1), "2025-01-30T23:00:00Z", ["2025-02-28T23:00:00Z"; 2]),
+    (
+        "Europe/Warsaw",
+        "00:00",
+        Span::Months(1),
+        "2025-01-31T23:00:00Z",
+        ["2025-02-28T23:00:00Z", "2025-03-01T23:00:00Z"],
+    ),
+    // The clocks have changed an hour before the cut-off.
+    ("Europe/Warsaw", "04:00", Span::Days(1), "2025-03-30T02:00:00Z", ["2025-03-31T02:00:00Z", "2025-04-01T02:00:00Z"]),
+    ("Europe/Warsaw", "04:00", Span::Days(1), "2025-10-26T03:00:00Z", ["2025-10-27T03:00:00Z", "2025-10-28T03:00:00Z"]),
+    // Half an hour off; and where midnight was jumped over.
+    ("Asia/Tehran", "00:00", Span::Days(1), "2025-03-20T20:30:00Z", ["2025-03-21T20:30:00Z", "2025-03-22T20:30:00Z"]),
+    (
+        "America/Havana",
+        "00:00",
+        Span::Days(1),
+        "2025-03-09T05:00:00Z",
+        ["2025-03-10T04:00:00Z", "2025-03-11T04:00:00Z"],
+    ),
+];
+
+/// S-05, S-15: the business day of a purchase is that of the programme, to the instant, and its end is counted from it.
+#[test]
+fn what_is_bought_where_a_day_begins() {
+    for (zone, cutoff, span, begins, ends) in BEGINNINGS {
+        let days = Days { cutoff: cutoff.parse().unwrap(), ..days(zone, Validity::For(span)) };
+        let instants = [time(begins).checked_sub(AN_INSTANT).unwrap(), time(begins)];
+        for (bought, end) in instants.into_iter().zip(ends) {
+            Earned::at(bought, &days).lasts(None, time(end));
+        }
+    }
+}
+
 /// T-7: the ends of Jalali and Hijri months and years, long and short.
 #[test]
 fn months_of_other_calendars() {
@@ -251,10 +288,10 @@ proptest! {
         let zone = Zone::new(days.zone).unwrap();
         // From 1995 on.
         let bought = zone.at(date("1995-01-01").add_days(day).unwrap(), TimeOfDay::new(hour, 15).unwrap());
-        let programme = Programme { cutoff: days.cutoff, ..Programme::new("Club", zone.clone()) };
-        let (bought_on, Available::After(wait)) = (programme.dates().day.date_of(bought), days.available) else {
-            unreachable!("what is made above")
-        };
+        let Available::After(wait) = days.available else { unreachable!("what is made above") };
+        let on_the_wall = zone.local(bought).0;
+        let around = (-1..=1).rev().map(|more| on_the_wall.add_days(more).unwrap());
+        let bought_on = around.into_iter().find(|date| first_shown(&zone, *date, days.cutoff) <= bought).unwrap();
         let first = days.calendar.add(bought_on, wait).unwrap();
         let last = match days.valid {
             Validity::For(span) => days.calendar.add(first, span).unwrap(),

@@ -2,7 +2,8 @@
 //! a ladder of tiers, and the same computed again here from nothing but the file.
 //!
 //! The file is CDNOW, where it is at hand: beside the project, or where `CRM_CASES` points. `CRM_CDNOW` says of every how
-//! many customers one is taken, 40 if it is not set; 1 takes the whole file, for which a build with optimisation is needed.
+//! many customers one is taken, 40 if it is not set. 1 takes the whole file: some four minutes and 450 MB in the build of the
+//! tests, for which 2 500 315.63 dollars earn 16 352 639 cents of credit and 3 464 559 points.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
@@ -230,8 +231,9 @@ fn sqlite_earns_what_the_file_says() {
     bench.verify();
     let sum = |of: fn(&Sums) -> i64| expected.values().map(of).sum::<i64>();
     println!(
-        "{} purchases: {} cents of credit, {} points",
+        "{} purchases of {} customers: {} cents of credit, {} points",
         history.len(),
+        expected.len(),
         sum(|sums| sums.credit),
         sum(|sums| sums.points)
     );

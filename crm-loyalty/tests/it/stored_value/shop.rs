@@ -170,9 +170,9 @@ impl Shop {
         Ok(self.bench.run(move |work| work.loyalty().pay_out_gift_card(id, reason, &key))?.minor())
     }
 
-    /// Sets something of a card aside.
-    pub(super) fn set_aside(&self, sold: &Sold, amount: i64) -> Result<HoldId> {
-        self.hold((sold.card.account_id.unwrap(), Asset::Gift(Currency::PLN)), amount, amount)
+    /// Sets something of a card aside: for a purchase that is not final.
+    pub(super) fn set_aside(&self, sold: &Sold, amount: i64) {
+        self.open(amount, by_card(&self.show(sold, None).unwrap(), amount));
     }
 
     fn hold(&self, (account, asset): (AccountId, Asset), due: i64, amount: i64) -> Result<HoldId> {

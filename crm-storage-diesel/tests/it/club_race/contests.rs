@@ -7,8 +7,10 @@ use crm_core::kernel::page::Limit;
 use crm_core::loyalty::Asset;
 use crm_core::loyalty::gift_cards::GiftCardState;
 use crm_core::loyalty::grants::GrantState;
+use crm_core::loyalty::ledger::{AccountId, AccountState};
 use crm_core::pricing::{Cart, QuoteRequest};
 use crm_core::purchases::{ByQuote, NewLine, NewPurchase, NewTender, Recorded};
+use crm_core::returns::{NewReturn, NewReturnLine};
 use crm_core::work::UnitOfWork;
 use crm_core::{Crm, Error, Result};
 use crm_loyalty::WorkLoyalty;
@@ -16,11 +18,14 @@ use crm_loyalty::bonus;
 use crm_loyalty::gift_cards::{Activation, GIFT_CARD, GiftTender};
 use crm_loyalty::redemption::{NewHolding, credit, points};
 
-use super::ALL;
 use super::world::{CREDIT, Ids, World, clerk, zloty};
+use super::{ALL, PROCESSES};
 
 /// For how many of them there is enough.
 pub const ENOUGH: usize = 20;
+
+/// Of how many things one does something while two do something else.
+pub const PAIRS: usize = ALL / PROCESSES;
 
 /// Something that many want at once.
 pub struct Contest {
@@ -93,6 +98,11 @@ fn buy_limited(crm: &Crm, ids: &Ids, n: usize) -> Result<()> {
     })
 }
 
+/// Whether it was refused by one of these rules.
+fn invalid(ended: &Result<()>, rules: &[&str]) -> bool {
+    matches!(ended, Err(Error::Invalid { rule, .. }) if rules.contains(rule))
+}
+
 fn enough(each: i64) -> i64 {
     each * i64::try_from(ENOUGH).unwrap()
 }
@@ -150,6 +160,33 @@ pub const CONTESTS: &[Contest] = &[
         refusals: &["gift_card.no_piece"],
         check: |_| {},
     },
+    // S-35: pieces come back while they come to life. Whether before or after, no card keeps what was given back for it.
+    Contest {
+        name: "a gift card whose piece comes back",
+        attempt: |crm, ids, n| {
+            let purchase = ids.brought_back[n % PAIRS];
+            if n < PAIRS {
+                let back = NewReturn::of(purchase, [NewReturnLine::of(1, 1)]);
+                return run(crm, &Actor::system(), move |work| {
+                    work.returns().record(&back, &format!("back {n}")).map(drop)
+                });
+            }
+            let new = Activation { serial: ids.serials[ALL + n - PAIRS].clone(), purchase, line_no: 1, owner: None };
+            let ended =
+                run(crm, &Actor::system(), move |work| work.loyalty().activate_gift_card(&new, &new.serial).map(drop));
+            if invalid(&ended, &["gift_card.no_piece"]) { Ok(()) } else { ended }
+        },
+        wins: ALL,
+        refusals: &[],
+        check: |world| {
+            for serial in &world.ids.serials[ALL..] {
+                let serial = serial.clone();
+                let (card, left) = world.read(move |work| work.loyalty().gift_card(&serial));
+                assert!(matches!(card.state, GiftCardState::Issued | GiftCardState::Refunded), "{card:?}");
+                assert_eq!(left, zloty(0));
+            }
+        },
+    },
     // S-40: what is sold with something off, by quote.
     Contest {
         name: "uses of a price rule",
@@ -206,6 +243,31 @@ pub const CONTESTS: &[Contest] = &[
         wins: 1,
         refusals: &["bonus.decided"],
         check: |world| assert_eq!(world.has(world.ids.credit, Asset::Points), (500, 0)),
+    },
+    // S-49: some close accounts that are empty, while others give something. Whoever is second is told, which is as good.
+    Contest {
+        name: "an account that is closed",
+        attempt: |crm, ids, n| {
+            let account: AccountId = ids.closing[n % PAIRS].into();
+            let ended = run(crm, &Actor::system(), move |work| {
+                let key = format!("closing {n}");
+                if n < PAIRS {
+                    work.loyalty().set_state(account, AccountState::Closed, "asked for", &key)
+                } else {
+                    work.loyalty().adjust(account, Asset::Points, 1, "asked for", &key).map(drop)
+                }
+            });
+            if invalid(&ended, &["loyalty.closed", "loyalty.not_empty"]) { Ok(()) } else { ended }
+        },
+        wins: ALL,
+        refusals: &[],
+        check: |world| {
+            for member in world.ids.closing.clone() {
+                let account = world.read(move |work| work.loyalty().account(member.into()));
+                let is_closed = account.state == AccountState::Closed;
+                assert_eq!(is_closed, world.has(member, Asset::Points) == (0, 0), "closed is empty");
+            }
+        },
     },
     // S-37: chunks of a gift to a group, its budget kept.
     Contest {

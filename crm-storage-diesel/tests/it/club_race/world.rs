@@ -32,7 +32,7 @@ use crm_storage_diesel::DieselStorage;
 use serde::{Deserialize, Serialize};
 
 use super::ALL;
-use super::contests::ENOUGH;
+use super::contests::{ENOUGH, PAIRS};
 
 pub const CREDIT: Asset = Asset::Credit(Currency::PLN);
 const GIFT_KEY: [u8; 32] = *b"a key for cards that many want 1";
@@ -71,6 +71,10 @@ pub struct Ids {
     /// Something that waits for a second person.
     pub bonus: Option<BonusRequest>,
     pub grant: GrantId,
+    /// Purchases of one gift card each, which come back. The last serial numbers are for them.
+    pub brought_back: Vec<PurchaseId>,
+    /// Accounts with nothing on them.
+    pub closing: Vec<CustomerId>,
 }
 
 impl Ids {
@@ -149,6 +153,7 @@ fn set_up(work: &mut Permit<'_, '_>) -> Result<(Ids, String)> {
     work.loyalty().save_programme(NewVersion::now(programme(gift, capped, &budget, third)))?;
     let referee = person(work, Some(referrer))?;
     let friends = (0..ALL).map(|_| person(work, Some(champion))).collect::<Result<Vec<_>>>()?;
+    let closing = (0..PAIRS).map(|_| person(work, None)).collect::<Result<Vec<_>>>()?;
     for (customer, asset, amount) in
         [(credit, CREDIT, 100 * enough), (points, Asset::Points, 100 * enough), (capped, CREDIT, 1_000_000)]
     {
@@ -165,7 +170,13 @@ fn set_up(work: &mut Permit<'_, '_>) -> Result<(Ids, String)> {
     // A gift card with just enough, one piece that was paid for, and cards for all who want it.
     let sold = NewPurchase::of(branch, "gifts", [NewLine::of(gift, 2)], [NewTender::cash_rest()]);
     let piece = work.purchases().record(&sold, "gifts")?.purchase;
-    let size = u32::try_from(ALL + 1).unwrap();
+    let size = u32::try_from(1 + ALL + 2 * PAIRS).unwrap();
+    let brought_back = (0..PAIRS).map(|n| {
+        let receipt = format!("gift {n}");
+        let sold = NewPurchase::of(branch, &receipt, [NewLine::of(gift, 1)], [NewTender::cash_rest()]);
+        Ok::<_, Error>(work.purchases().record(&sold, &receipt)?.purchase)
+    });
+    let brought_back = brought_back.collect::<Result<Vec<_>>>()?;
     let made = work.loyalty().make_gift_batch(&NewBatch {
         name: "G".into(),
         branch: None,
@@ -213,6 +224,8 @@ fn set_up(work: &mut Permit<'_, '_>) -> Result<(Ids, String)> {
         serials,
         bonus,
         grant,
+        brought_back,
+        closing,
     };
     Ok((ids, code))
 }
