@@ -108,6 +108,15 @@ fn merged(query: &Query) -> (Vec<Pair<'_>>, Vec<&Criteria>) {
     (Vec::new(), all)
 }
 
+/// Whether every row that meets a condition has this value in this column, as far as the plain cases show it.
+fn fixes(criteria: &Criteria, column: usize, value: &Value) -> bool {
+    match criteria {
+        Criteria::All(parts) => parts.iter().any(|part| fixes(part, column, value)),
+        Criteria::Compare(at, Comparison::Equal, wanted) => *at == column && wanted == value && !wanted.is_null(),
+        _ => false,
+    }
+}
+
 /// Whether a condition asks for nothing but values of these columns, one of many; which ones are added to `found`.
 fn alternatives<'q>(criteria: &'q Criteria, columns: &[usize], found: &mut Vec<Pair<'q>>) -> bool {
     match criteria {
@@ -179,7 +188,7 @@ impl<'q> Where<'q> {
         }
         if let Some(after) = &query.after {
             and(self);
-            self.push_after(query, after)?;
+            self.push_after(query, of, after)?;
         }
         if !any {
             self.push_group(&[], " AND ", "1 = 1", false, 0)?;
@@ -349,16 +358,26 @@ impl<'q> Where<'q> {
         self.text.push_str("1 = 0");
     }
 
-    /// The rows after a place, as one comparison of row values, which an index on the order answers.
-    fn push_after(&mut self, query: &'q Query, after: &'q [Value]) -> Result<()> {
+    /// The rows after a place, as one comparison of row values, which an index on the order answers. Columns in which all rows
+    /// are as the place is are left out: SQLite seeks by the comparison only where none of its columns is fixed beside it, and
+    /// else walks to the page from the first one.
+    fn push_after(&mut self, query: &'q Query, of: Option<Pair<'q>>, after: &'q [Value]) -> Result<()> {
         if after.len() != query.order.len() || after.iter().any(Value::is_null) {
             return Err(Error::invalid(self.schema.kind, "page.after"));
         }
         let sign = if query.direction == Direction::Ascending { ">" } else { "<" };
-        let names: Vec<String> = query.order.iter().map(|&at| name(self.schema, at)).collect();
-        let marks = vec!["?"; after.len()].join(", ");
+        let is_fixed = |at: usize, value: &Value| of == Some((at, value)) || fixes(&query.criteria, at, value);
+        let open = query.order.iter().copied().zip(after).filter(|(at, value)| !is_fixed(*at, value));
+        let open: Vec<Pair<'q>> = open.collect();
+        if open.is_empty() {
+            // All of the key is given: nothing comes after the one row.
+            self.push_never();
+            return Ok(());
+        }
+        let names: Vec<String> = open.iter().map(|(at, _)| name(self.schema, *at)).collect();
+        let marks = vec!["?"; open.len()].join(", ");
         self.write(format_args!("({}) {sign} ({marks})", names.join(", ")));
-        for (&at, value) in query.order.iter().zip(after) {
+        for (at, value) in open {
             let column_type = self.column(at)?.column_type;
             self.bind(column_type, Cow::Borrowed(value));
         }

@@ -21,7 +21,13 @@ fn a_call_is_one_statement() {
         for statement in statements {
             assert!(!statement.contains(';'), "{statement}");
             let words: Vec<&str> = statement.split_whitespace().take(2).collect();
-            assert!(matches!(words[..], ["CREATE", "TABLE" | "INDEX"]), "{statement}");
+            let fits = match words[..] {
+                ["CREATE", "TABLE" | "INDEX"] => true,
+                // SQLite cannot change what a table is, so its rows move to a new one.
+                ["INSERT", "INTO"] | ["DROP" | "ALTER", "TABLE"] => dialect == Dialect::Sqlite,
+                _ => false,
+            };
+            assert!(fits, "{statement}");
         }
     }
 }
@@ -63,8 +69,8 @@ fn constraints_and_texts_are_named_and_ordered() {
 #[test]
 fn indexes_have_names_of_their_own() {
     for dialect in [Dialect::Sqlite, Dialect::Postgres] {
-        let mut names: Vec<&str> =
-            statements(dialect).into_iter().filter_map(|statement| statement.split_whitespace().nth(2)).collect();
+        let made = statements(dialect).into_iter().filter(|statement| statement.starts_with("CREATE"));
+        let mut names: Vec<&str> = made.filter_map(|statement| statement.split_whitespace().nth(2)).collect();
         let all = names.len();
         names.sort_unstable();
         names.dedup();
