@@ -45,6 +45,11 @@ pub(crate) struct Settings {
     pub(crate) limits: Limits,
 }
 
+/// How often a thread looks at its empty queue before it sleeps. Waking one that writes takes longer than all the rest a lone
+/// caller waits for, but the commit; several that read would take the time from who writes.
+const LOOKS_OF_WRITERS: u32 = 200;
+const LOOKS_OF_READERS: u32 = 50;
+
 /// The kinds that are known: those of every `Crm` that was built on the storage.
 type Known = Arc<Mutex<Option<Arc<Schemas>>>>;
 
@@ -63,7 +68,7 @@ impl Engine {
     /// # Errors
     /// The operating system refused a thread.
     pub(crate) fn start(connect: &Connect, settings: &Settings) -> Result<Self> {
-        let writes = Arc::new(Queue::new(settings.queue));
+        let writes = Arc::new(Queue::new(settings.queue, LOOKS_OF_WRITERS));
         let schemas = Known::default();
         let closing = Arc::new(AtomicBool::new(false));
         let commits = Arc::new(AtomicUsize::new(0));
@@ -89,7 +94,7 @@ impl Engine {
         };
         let mut reads = None;
         if settings.readers > 0 {
-            let queue = Arc::new(Queue::new(settings.queue));
+            let queue = Arc::new(Queue::new(settings.queue, LOOKS_OF_READERS));
             for _ in 0..settings.readers {
                 let mut reader = Reader { queue: queue.clone(), connection: Connection::new(connect, Role::Reader) };
                 spawn("crm-reader", Box::new(move || reader.run()))?;

@@ -36,13 +36,12 @@ pub(crate) enum Message {
     Control(Control),
 }
 
-/// How often to look at an empty queue before sleeping.
-const LOOKS: u32 = 200;
-
 pub(crate) struct Queue {
     state: Mutex<State>,
     filled: Condvar,
     capacity: usize,
+    /// How often to look at an empty queue before sleeping.
+    looks: u32,
 }
 
 #[derive(Default)]
@@ -66,8 +65,8 @@ pub(crate) enum Waited {
 }
 
 impl Queue {
-    pub(crate) fn new(capacity: usize) -> Self {
-        Self { state: Mutex::default(), filled: Condvar::new(), capacity }
+    pub(crate) fn new(capacity: usize, looks: u32) -> Self {
+        Self { state: Mutex::default(), filled: Condvar::new(), capacity, looks }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -116,7 +115,7 @@ impl Queue {
     /// Waits until there is a message, or until `deadline`. Looks for one a few times before it sleeps: a lone caller
     /// comes back within microseconds, and waking a thread costs more than that.
     pub(crate) fn wait(&self, deadline: Option<Instant>) -> Waited {
-        for _ in 0..LOOKS {
+        for _ in 0..self.looks {
             let state = self.lock();
             if !state.messages.is_empty() || state.closed {
                 break;
