@@ -171,11 +171,11 @@ fn same_rows(store: &ClubStore) -> Result<()> {
 fn tills(options: &Options, mut store: impl FnMut(&str) -> Result<ClubStore>) -> Result<()> {
     let (tills, attempts) = if options.smoke { (8, 6) } else { (TILLS, ATTEMPTS) };
     let mut table =
-        Table::new(&["accounts, writers", "purchases/s", "p50_ms", "p99_ms", "recorded", "refused", "gave up"]);
+        Table::new(&["accounts, stores", "purchases/s", "p50_ms", "p99_ms", "recorded", "refused", "gave up"]);
     let (mut busy, mut about) = (0, String::new());
     let ways = [(1, 1), (1, OPENINGS), (2 * TILLS, 1), (2 * TILLS, OPENINGS)];
-    for (accounts, writers) in ways.into_iter().filter(|(_, writers)| !options.smoke || *writers > 1) {
-        let store = store(&format!("tills_{accounts}_{writers}"))?;
+    for (accounts, stores) in ways.into_iter().filter(|(_, stores)| !options.smoke || *stores > 1) {
+        let store = store(&format!("tills_{accounts}_{stores}"))?;
         let shop = Shop::new(accounts, options.products)?;
         // About three quarters of what is tried: of what each account can have, the rest is refused.
         let most = i64::try_from((tills * attempts * 3).div_ceil(accounts * 4))? * PART;
@@ -183,14 +183,14 @@ fn tills(options: &Options, mut store: impl FnMut(&str) -> Result<ClubStore>) ->
         let opening = Opening { asset: Asset::Credit(shop.currency), amount: credit_minor, expires_at: NEVER };
         let mut crms =
             vec![store.open(&shop, &[opening], &club::redeeming_programme(&shop, per_day_minor)?, !options.smoke)?];
-        for _ in 1..writers {
+        for _ in 1..stores {
             crms.push(ours::connect_club(&store.url())?);
         }
         let feed = Feed::of_redeemers(shop);
         let mut met = Tills { tills, attempts, credit_minor, per_day_minor }.run(&crms, &feed)?;
         busy += met.busy;
         about = store.describe()?;
-        table.row([vec![format!("{accounts}, {writers}")], met.cells()].concat());
+        table.row([vec![format!("{accounts}, {stores}")], met.cells()].concat());
         for (place, crm) in crms.iter().enumerate() {
             // Always: that nothing was overspent is what this is for.
             if place == 0 {
