@@ -32,6 +32,7 @@ pub(crate) enum Operation {
 }
 
 /// Sets of columns of a kind that are updated together and have a text of their own.
+#[cfg(feature = "sqlite")]
 const MAX_UPDATES: usize = 16;
 
 /// Texts by kind and operation.
@@ -56,6 +57,7 @@ impl Texts {
     /// What an update of these columns writes. SQLite writes an index anew, and looks for the row a reference names, whenever an
     /// UPDATE names their columns, even with the values they have: so only what changed is named. Few sets of columns change
     /// together often; so that what is prepared has an end, the rest write all columns.
+    #[cfg(feature = "sqlite")]
     pub(crate) fn kept(&self, schema: &'static Schema, changed: Columns) -> Columns {
         let is_update = |(kind, operation): &&(&str, Operation)| {
             *kind == schema.kind && matches!(operation, Operation::Update { .. })
