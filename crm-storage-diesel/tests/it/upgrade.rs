@@ -12,7 +12,7 @@ use crm_storage_diesel::{Dialect, DieselStorage, Migration, ModuleMigrations, SH
 use diesel::connection::SimpleConnection;
 use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::sql_types::BigInt;
+use diesel::sql_types::{BigInt, Text};
 use sha2::{Digest, Sha256};
 
 use crate::databases::{self, Database};
@@ -55,6 +55,54 @@ fn released_migrations_are_frozen() {
         .map(|(module, version, dialect, digest)| (*module, *version, *dialect, digest.as_str()))
         .collect();
     assert_eq!(shipped, RELEASED, "write a new migration instead, and add its digests here when it is released");
+}
+
+/// Where a table of SQLite is made anew its rows move: none is lost, none is changed.
+#[test]
+fn rows_move_to_a_table_that_is_made_anew() {
+    let mut connection = SqliteConnection::establish(":memory:").unwrap();
+    let is_move = |module: &str, version: u32| [("core", 2), ("loyalty", 6)].contains(&(module, version));
+    let run = |connection: &mut SqliteConnection, moves: bool| {
+        for module in SHIPPED {
+            for migration in module.migrations.iter().filter(|one| is_move(module.module, one.version) == moves) {
+                migration.statements(Dialect::Sqlite).for_each(|text| connection.batch_execute(text).unwrap());
+            }
+        }
+    };
+    run(&mut connection, false);
+    connection
+        .batch_execute(
+            "PRAGMA foreign_keys = OFF;
+             INSERT INTO crm_commands VALUES (x'02', 'two', 'b', 'done', 1), (x'01', 'one', 'a', 'done', 2);
+             INSERT INTO crm_loyalty_entries VALUES
+               (x'02', x'01', 'earn', 1, 2, NULL, x'07', NULL, 'system', NULL, '[]'),
+               (x'01', x'02', 'spend', 3, 4, x'08', NULL, x'01', 'till', 'gift', '[1]');
+             INSERT INTO crm_loyalty_holds VALUES
+               (x'02', x'01', 1, 'points', 5, 50, '1/2', 'open', x'08', 9, 1, 2, NULL, NULL, NULL, '[]', '[]', 0),
+               (x'01', x'02', 2, 'points', 6, 60, NULL, 'used', x'08', 9, 1, 2, x'03', x'04', x'05', '[2]', '[3]', 7);",
+        )
+        .unwrap();
+    let tables =
+        [("crm_commands", "id"), ("crm_loyalty_entries", "account_id, id"), ("crm_loyalty_holds", "account_id, id")];
+    let rows = |connection: &mut SqliteConnection| {
+        tables.map(|(table, key)| {
+            let columns = sql::<Text>(&format!(
+                "(SELECT group_concat('quote(' || name || ')', ' || '','' || ') FROM pragma_table_info('{table}'))"
+            ));
+            let columns: String = diesel::select(columns).get_result(connection).unwrap();
+            let rows =
+                format!("(SELECT group_concat(line, ';') FROM (SELECT {columns} AS line FROM {table} ORDER BY {key}))");
+            diesel::select(sql::<Text>(&rows)).get_result::<String>(connection).unwrap()
+        })
+    };
+    let stored = rows(&mut connection);
+    run(&mut connection, true);
+    assert_eq!(rows(&mut connection), stored);
+    assert!(stored.iter().all(|rows| rows.matches(';').count() == 1 && rows.contains("X'02'")), "{stored:?}");
+    // By arrival: a table without row ids has no such column.
+    let first: i64 =
+        diesel::select(sql::<BigInt>("(SELECT min(rowid) FROM crm_commands)")).get_result(&mut connection).unwrap();
+    assert_eq!(first, 1);
 }
 
 /// A module as it was, and as it is now.
