@@ -13,11 +13,8 @@ use diesel::{Connection, ConnectionError};
 use crate::errors::{self, Classified};
 use crate::migrate::ModuleMigrations;
 use crate::sql::{
-    Bind, Dialect, Failure, Operation, SqlTx, Statement, Tables, Texts, bounds, column_types, load, updated,
+    BATCHES, Bind, Dialect, Failure, Operation, SqlTx, Statement, Tables, Texts, bounds, column_types, load, updated,
 };
-
-/// Rows of a statement, largest first: few texts, each kept prepared. A purchase has about three lines.
-const BATCHES: [usize; 4] = [32, 8, 3, 1];
 
 /// The oldest SQLite taken: earlier ones can corrupt a WAL database when a checkpoint meets a reset of the log.
 const OLDEST: (u32, u32, u32) = (3, 51, 3);

@@ -8,6 +8,8 @@ mod tx;
 
 pub(crate) use records::RECORDS;
 pub(crate) use statement::{Bind, Cell, Statement, load};
+#[cfg(feature = "sqlite")]
+pub(crate) use text::BATCHES;
 pub use text::Dialect;
 pub(crate) use text::{Operation, Texts, column_types, hexadecimal, quoted, sql_type, table_of, updated};
 pub(crate) use tx::{Failure, SqlTx, Tables, bounds};

@@ -7,6 +7,10 @@ use crm_core::work::{ColumnType, Columns, Home, Schema};
 
 use super::statement::Text;
 
+/// How many rows, keys or queries go in a statement whose text depends on the number, most first: few texts, each kept prepared.
+/// A purchase has about three lines.
+pub(crate) const BATCHES: [usize; 4] = [32, 8, 3, 1];
+
 /// Whose SQL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Dialect {

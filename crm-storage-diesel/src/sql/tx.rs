@@ -15,14 +15,11 @@ use diesel::sql_types::Untyped;
 use super::criteria::{count, each, select};
 use super::records::{RECORDS, from_record, narrowed, record_key, to_record};
 use super::statement::{Statement, load};
-use super::text::{Dialect, column_types};
+use super::text::{BATCHES, Dialect, column_types};
 use crate::errors::{Classified, State};
 use crate::migrate::ModuleMigrations;
 use crate::session::Session;
 use crate::sql_types::Database;
-
-/// Queries of a statement, most first: few texts, each kept prepared.
-const TOGETHER: [usize; 4] = [32, 8, 3, 1];
 
 /// Why a statement on a table failed.
 #[derive(Debug)]
@@ -214,7 +211,7 @@ impl<T: Tables> Tx for SqlTx<T> {
         let mut answers = Vec::with_capacity(queries.len());
         let mut rest = queries;
         while !rest.is_empty() {
-            let size = TOGETHER.into_iter().find(|size| *size <= rest.len()).unwrap_or(1);
+            let size = BATCHES.into_iter().find(|size| *size <= rest.len()).unwrap_or(1);
             let (batch, after) = rest.split_at(size);
             answers.extend(self.select_batch(batch)?);
             rest = after;
