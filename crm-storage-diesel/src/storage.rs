@@ -11,6 +11,7 @@ use crate::address::Address;
 use crate::engine::{Connect, Engine, Settings};
 use crate::group::Limits;
 use crate::migrate::ModuleMigrations;
+use crate::session::Session;
 
 /// A storage on SQLite or PostgreSQL, chosen by its address. Cheap to clone; the clones share their connections.
 ///
@@ -228,8 +229,20 @@ impl Storage for DieselStorage {
     }
 
     async fn health(&self) -> Result<Health> {
-        let backend = self.inner.engine.control(|session| session.version()).await?;
-        Ok(Health { backend, queued: self.inner.engine.queued() })
+        let engine = &self.inner.engine;
+        let ask = |session: &mut dyn Session| {
+            let version = session.version();
+            Ok((version, session.is_lost()))
+        };
+        let (mut version, mut lost) = engine.control(ask).await?;
+        // A connection that was lost while nobody used it tells nothing of the database: each writer may have one.
+        for _ in 0..self.inner.options.writers {
+            if !lost {
+                break;
+            }
+            (version, lost) = engine.control(ask).await?;
+        }
+        Ok(Health { backend: version?, queued: engine.queued() })
     }
 
     async fn close(&self) -> Result<()> {
