@@ -13,7 +13,7 @@ use crate::kernel::id::{IdSource, SystemIds};
 use crate::kernel::random::{Randomness, SystemRandomness};
 use crate::kernel::time::{Clock, SystemClock};
 use crate::module::{Installed, Module, Violation};
-use crate::work::{Health, Job, Mode, Ran, Schemas, Storage, Tx, UnitOfWork, Verdict};
+use crate::work::{Health, Job, Mode, Schemas, Storage, Tx, UnitOfWork, Verdict};
 use crate::{Error, Result};
 
 /// Customer management inside this process. Cheap to clone; one for each storage.
@@ -319,17 +319,42 @@ impl Crm {
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
-        let answer = Arc::new(Mutex::new(None));
-        let job = TypedJob { label, work, actor: actor.clone(), shared: self.shared.clone(), answer: answer.clone() };
-        let ran = self.storage.run(mode, Box::new(job)).await?;
-        let answer = answer.lock().unwrap_or_else(PoisonError::into_inner).take();
-        match (ran, answer) {
-            (_, Some(answer)) => answer,
-            (Ran::Committed | Ran::RolledBack, None) => {
-                Err(Error::backend("the storage answered without running the job", label).into())
-            }
-        }
+        let (job, answer) = self.job(actor, label, work);
+        self.storage.run(mode, job).await?;
+        answered(label, &answer)
     }
+
+    /// The same on a thread that may be blocked.
+    fn submit_blocking<T, E, F>(&self, mode: Mode, actor: &Actor, label: &'static str, work: F) -> Result<T, E>
+    where
+        F: Fn(&mut UnitOfWork<'_>) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        let (job, answer) = self.job(actor, label, work);
+        self.storage.run_blocking(mode, job)?;
+        answered(label, &answer)
+    }
+
+    fn job<T, E, F>(&self, actor: &Actor, label: &'static str, work: F) -> (Box<dyn Job>, Answer<T, E>)
+    where
+        F: Fn(&mut UnitOfWork<'_>) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        let answer = Answer::default();
+        let job = TypedJob { label, work, actor: actor.clone(), shared: self.shared.clone(), answer: answer.clone() };
+        (Box::new(job), answer)
+    }
+}
+
+/// Where a job leaves what it returned.
+type Answer<T, E> = Arc<Mutex<Option<Result<T, E>>>>;
+
+/// What a job returned that the storage says it has run.
+fn answered<T, E: From<Error>>(label: &'static str, answer: &Answer<T, E>) -> Result<T, E> {
+    let answer = answer.lock().unwrap_or_else(PoisonError::into_inner).take();
+    answer.unwrap_or_else(|| Err(Error::backend("the storage answered without running the job", label).into()))
 }
 
 /// The door for programs without an async runtime. Must not be used on a thread that drives one.
@@ -351,7 +376,7 @@ impl Blocking<'_> {
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
-        pollster::block_on(self.0.run(actor, label, job))
+        self.0.submit_blocking(Mode::Write, actor, label, job)
     }
 
     /// As [`Crm::read`].
@@ -364,7 +389,7 @@ impl Blocking<'_> {
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
-        pollster::block_on(self.0.read(actor, label, job))
+        self.0.submit_blocking(Mode::Read, actor, label, job)
     }
 
     /// As [`Crm::actor`].
@@ -405,7 +430,7 @@ struct TypedJob<T, E, F> {
     work: F,
     actor: Actor,
     shared: Arc<Shared>,
-    answer: Arc<Mutex<Option<Result<T, E>>>>,
+    answer: Answer<T, E>,
 }
 
 impl<T, E, F> Job for TypedJob<T, E, F>

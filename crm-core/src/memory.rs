@@ -24,7 +24,7 @@ use crate::{Error, Result};
 #[derive(Default)]
 pub struct MemoryStorage(Mutex<Store>);
 
-#[derive(Default)]
+#[derive(Default, Clone)]
 pub(crate) struct Store {
     tables: Tables,
     pub(crate) schemas: Arc<Schemas>,
@@ -34,7 +34,7 @@ pub(crate) struct Store {
 /// Tables by kind.
 type Tables = BTreeMap<&'static str, Table>;
 
-#[derive(Default)]
+#[derive(Default, Clone)]
 struct Table {
     rows: BTreeMap<Key, Row>,
     /// For each unique key of the schema: who has these values.

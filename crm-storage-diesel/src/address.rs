@@ -27,7 +27,7 @@ pub(crate) enum Address {
 /// Jobs after which SQLite's log is moved to its file, in a thread of its own: 3,500 pages of purchases, 10,000 of purchases in a
 /// club.
 #[cfg(feature = "sqlite")]
-const JOBS_PER_CHECKPOINT: usize = 512;
+const JOBS_PER_CHECKPOINT: usize = 1_024;
 
 /// The page caches of the writer and of a reader, in KiB, as far as they are filled. Whenever pages were split, SQLite walks the
 /// whole cache at the commit: with 32 MiB that took 7 % of a writer's time.
@@ -39,7 +39,7 @@ const READER_CACHE_KIB: u32 = 4 * 1024;
 /// Pages of SQLite's log at which the writer itself moves what is left (4 KiB each). A log can begin anew only when nobody has
 /// written to it since all of it was moved, and while there is always somebody who writes only the writer can see to that.
 #[cfg(feature = "sqlite")]
-const MAX_LOG_PAGES: u32 = 32_000;
+const MAX_LOG_PAGES: u32 = 64_000;
 
 impl Address {
     pub(crate) fn parse(url: &str) -> Result<Self> {

@@ -1,10 +1,8 @@
-//! The threads that own the connections: some that write, one where only one can, some that read, and one that keeps house.
+//! The threads that own the connections: some that write, some that read, and one that keeps house.
 
-use std::collections::hash_map::RandomState;
-use std::hash::BuildHasher;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -13,8 +11,9 @@ use crm_core::{Error, Result};
 use futures_channel::oneshot;
 
 use crate::group::{self, Limits};
-use crate::queue::{Message, Queue, Ticket, Waited};
+use crate::queue::{Message, Queue, Ticket};
 use crate::session::Session;
+use crate::writer::{Desk, Line, Writer};
 
 /// Opens connections of one database.
 pub(crate) type Connect = Arc<dyn Fn(Role) -> Result<Box<dyn Session>> + Send + Sync>;
@@ -30,8 +29,10 @@ pub(crate) enum Role {
 /// How an engine works.
 #[derive(Clone)]
 pub(crate) struct Settings {
-    /// Threads that write: more than one where the database lets several write at once.
+    /// Threads that write.
     pub(crate) writers: usize,
+    /// Whether they write by one connection: while one writes, another runs its jobs.
+    pub(crate) runs_ahead: bool,
     /// Threads that read. Without one, those that write read too.
     pub(crate) readers: usize,
     /// Messages that may wait for the writers, and for the readers.
@@ -51,11 +52,15 @@ const LOOKS_OF_WRITERS: u32 = 200;
 const LOOKS_OF_READERS: u32 = 50;
 
 /// The kinds that are known: those of every `Crm` that was built on the storage.
-type Known = Arc<Mutex<Option<Arc<Schemas>>>>;
+pub(crate) type Known = Arc<Mutex<Option<Arc<Schemas>>>>;
 
 pub(crate) struct Engine {
     writes: Arc<Queue>,
     reads: Option<Arc<Queue>>,
+    desk: Arc<Desk>,
+    lines: Vec<Arc<Line>>,
+    /// The connections of the threads that read.
+    seats: Vec<Arc<Seat>>,
     schemas: Known,
     housekeeper: Option<thread::Thread>,
     closing: Arc<AtomicBool>,
@@ -72,6 +77,7 @@ impl Engine {
         let schemas = Known::default();
         let closing = Arc::new(AtomicBool::new(false));
         let commits = Arc::new(AtomicUsize::new(0));
+        let long_log = Arc::new(AtomicBool::new(false));
         let mut ended = Vec::new();
         let mut spawn = |name: &str, mut run: Box<dyn FnMut() + Send>| {
             let (sender, receiver) = oneshot::channel();
@@ -86,39 +92,35 @@ impl Engine {
         };
 
         let housekeeper = if let Some(every) = settings.housekeeping {
-            let (connect, closing, commits) = (connect.clone(), closing.clone(), commits.clone());
-            let handle = spawn("crm-housekeeper", Box::new(move || keep_house(&connect, &closing, &commits, every)))?;
+            let (connect, closing, commits, long_log) =
+                (connect.clone(), closing.clone(), commits.clone(), long_log.clone());
+            let run = move || keep_house(&connect, &closing, &commits, every, &long_log);
+            let handle = spawn("crm-housekeeper", Box::new(run))?;
             Some(handle.thread().clone())
         } else {
             None
         };
-        let mut reads = None;
+        let (mut reads, mut seats) = (None, Vec::new());
         if settings.readers > 0 {
             let queue = Arc::new(Queue::new(settings.queue, LOOKS_OF_READERS));
             for _ in 0..settings.readers {
-                let mut reader = Reader { queue: queue.clone(), connection: Connection::new(connect, Role::Reader) };
+                let seat = Arc::new(Seat(Mutex::new(Connection::new(connect, Role::Reader))));
+                let mut reader = Reader { queue: queue.clone(), seat: seat.clone() };
+                seats.push(seat);
                 spawn("crm-reader", Box::new(move || reader.run()))?;
             }
             reads = Some(queue);
         }
-        let (taken, meeting) = (Arc::new(AtomicUsize::new(0)), Arc::new(RwLock::new(())));
-        for _ in 0..settings.writers {
-            let mut writer = Writer {
-                queue: writes.clone(),
-                connection: Connection::new(connect, Role::Writer),
-                schemas: schemas.clone(),
-                settings: settings.clone(),
-                delayed: Vec::new(),
-                callers: 0,
-                last_took: Duration::ZERO,
-                taken: taken.clone(),
-                meeting: meeting.clone(),
-                commits: commits.clone(),
-                housekeeper: housekeeper.clone(),
-            };
+        let desk = Desk::new(writes.clone(), schemas.clone(), settings.clone(), commits, housekeeper.clone());
+        let desk = Arc::new(desk);
+        // Those that run ahead share one line; where several can write at once, each has its own.
+        let count = if settings.runs_ahead { 1 } else { settings.writers };
+        let lines: Vec<_> = (0..count).map(|_| Arc::new(Line::new(connect, long_log.clone()))).collect();
+        for line in lines.iter().cycle().take(settings.writers) {
+            let mut writer = Writer::new(desk.clone(), line.clone());
             spawn("crm-writer", Box::new(move || writer.run()))?;
         }
-        Ok(Self { writes, reads, schemas, housekeeper, closing, ended: ended.into() })
+        Ok(Self { writes, reads, desk, lines, seats, schemas, housekeeper, closing, ended: ended.into() })
     }
 
     /// Tells which kinds there are, beside those that are known.
@@ -143,6 +145,26 @@ impl Engine {
         queue.push(Message::Run(ticket))?;
         // A thread that ends without answering has lost its connection in a way it could not tell.
         answered.await.unwrap_or(Err(Error::OutcomeUnknown))
+    }
+
+    /// The same for a caller who waits anyway: on his own thread, where that can be done at once.
+    pub(crate) fn run_here(&self, mode: Mode, job: Box<dyn Job>) -> Result<Ran> {
+        let (answer, answered) = oneshot::channel();
+        let ticket = Ticket { mode, job, answer, attempts: 0, collisions: 0, since: Instant::now() };
+        let here = || match (mode, &self.reads) {
+            (Mode::Write, _) => match self.lines.first() {
+                Some(line) => self.desk.write_here(line, ticket),
+                None => Err(ticket),
+            },
+            (Mode::Read, Some(reads)) => read_here(reads, &self.seats, ticket),
+            (Mode::Read, None) => Err(ticket),
+        };
+        // What panics outside a job is no affair of the caller's.
+        if let Ok(Err(ticket)) = catch_unwind(AssertUnwindSafe(here)) {
+            let queue = if mode == Mode::Write { &self.writes } else { self.reads.as_ref().unwrap_or(&self.writes) };
+            queue.push(Message::Run(ticket))?;
+        }
+        pollster::block_on(answered).unwrap_or(Err(Error::OutcomeUnknown))
     }
 
     /// Does something with the writer's session, between transactions.
@@ -185,6 +207,8 @@ impl Engine {
         for thread in ended {
             let _ = thread.await;
         }
+        self.lines.iter().for_each(|line| line.close());
+        self.seats.iter().for_each(|seat| seat.take().close());
     }
 }
 
@@ -195,28 +219,37 @@ impl Drop for Engine {
 }
 
 /// A session that is opened when needed, and replaced when it is lost.
-struct Connection {
+pub(crate) struct Connection {
     connect: Connect,
     role: Role,
     session: Option<Box<dyn Session>>,
 }
 
 impl Connection {
-    fn new(connect: &Connect, role: Role) -> Self {
+    pub(crate) fn new(connect: &Connect, role: Role) -> Self {
         Self { connect: connect.clone(), role, session: None }
     }
 
+    pub(crate) fn close(&mut self) {
+        self.session = None;
+    }
+
     /// Drops the transaction that a panic has left open, if one has.
-    fn abandon(&mut self) {
+    pub(crate) fn abandon(&mut self) {
         if let Some(session) = &mut self.session {
             session.abandon();
         }
     }
 
+    /// Whether the next session is another one.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.session.as_ref().is_none_or(|session| session.is_lost())
+    }
+
     /// # Errors
     /// `Setup` when this database cannot be used as it is, `Busy` when it cannot be reached now.
-    fn session(&mut self) -> Result<&mut dyn Session> {
-        if self.session.as_ref().is_some_and(|session| session.is_lost()) {
+    pub(crate) fn session(&mut self) -> Result<&mut dyn Session> {
+        if self.is_lost() {
             self.session = None;
         }
         if self.session.is_none() {
@@ -232,157 +265,48 @@ impl Connection {
     }
 }
 
-struct Writer {
-    queue: Arc<Queue>,
-    connection: Connection,
-    schemas: Known,
-    settings: Settings,
-    /// Jobs that met other writers, with the time of their next try.
-    delayed: Vec<(Instant, Ticket)>,
-    /// How many callers there seem to be: those of the last group, and those who came meanwhile.
-    callers: usize,
-    /// How long the last group took.
-    last_took: Duration,
-    /// Jobs that the writers are at.
-    taken: Arc<AtomicUsize>,
-    /// Held for writing by whoever runs a job again that met another writer: in this process it meets nobody any more.
-    meeting: Arc<RwLock<()>>,
-    commits: Arc<AtomicUsize>,
-    housekeeper: Option<thread::Thread>,
-}
+/// A connection to read by, for one at a time.
+struct Seat(Mutex<Connection>);
 
-impl Writer {
-    fn run(&mut self) {
-        self.queue.serve();
-        self.connection.abandon();
-        loop {
-            let next_try = self.delayed.iter().map(|(at, _)| *at).min();
-            match self.queue.wait(next_try) {
-                Waited::Closed if self.delayed.is_empty() => return,
-                Waited::Closed => thread::sleep(Duration::from_millis(1)),
-                Waited::Filled | Waited::TimedOut => {}
-            }
-            if self.callers > 1 {
-                // No longer than what is a small part of the work itself.
-                self.queue.gather(self.callers.min(self.settings.group), self.settings.gather.min(self.last_took / 8));
-            }
-            let now = Instant::now();
-            for (at, ticket) in std::mem::take(&mut self.delayed) {
-                if at <= now { self.write_alone(ticket) } else { self.delayed.push((at, ticket)) }
-            }
-            let mut group = Vec::new();
-            for message in self.queue.take(self.share()) {
-                match message {
-                    Message::Run(ticket) if ticket.mode == Mode::Write => group.push(ticket),
-                    Message::Run(ticket) => read(&mut self.connection, ticket),
-                    Message::Control(control) => {
-                        self.write_together(std::mem::take(&mut group));
-                        control(self.connection.session());
-                    }
-                }
-            }
-            let size = group.len();
-            let started = Instant::now();
-            self.write_together(group);
-            self.callers = size + self.queue.len();
-            self.last_took = started.elapsed();
-        }
-    }
-
-    /// How many messages to take: with several writers no more than a share of all jobs there are, so that the server is at the
-    /// jobs of one while another runs its own.
-    fn share(&self) -> usize {
-        let jobs = self.queue.len() + self.taken.load(Ordering::Acquire);
-        jobs.div_ceil(self.settings.writers.max(1)).clamp(1, self.settings.group)
-    }
-
-    fn write_together(&mut self, group: Vec<Ticket>) {
-        let (meeting, _at) = (self.meeting.clone(), At::jobs(&self.taken, group.len()));
-        let _beside_others = meeting.read().unwrap_or_else(PoisonError::into_inner);
-        self.write(group);
-    }
-
-    fn write_alone(&mut self, ticket: Ticket) {
-        let meeting = self.meeting.clone();
-        let _without_others = meeting.write().unwrap_or_else(PoisonError::into_inner);
-        self.write(vec![ticket]);
-    }
-
-    fn write(&mut self, group: Vec<Ticket>) {
-        if group.is_empty() {
-            return;
-        }
-        let known = self.schemas.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let (Some(schemas), size) = (known, group.len()) else {
-            return refuse(group, || Error::Setup("the storage was not prepared: build a Crm on it first".into()));
-        };
-        let again = match self.connection.session() {
-            Ok(session) => group::run(session, &schemas, &self.settings.limits, group),
-            Err(error) => return refuse(group, || group::copied(&error)),
-        };
-        for ticket in again {
-            let at = Instant::now() + pause(ticket.attempts + ticket.collisions);
-            self.delayed.push((at, ticket));
-        }
-        let before = self.commits.fetch_add(size, Ordering::AcqRel);
-        if let (Some(every), Some(housekeeper)) = (self.settings.housekeeping, &self.housekeeper)
-            && before / every != (before + size) / every
-        {
-            housekeeper.unpark();
-        }
+impl Seat {
+    fn take(&self) -> MutexGuard<'_, Connection> {
+        self.0.lock().unwrap_or_else(|poisoned| {
+            self.0.clear_poison();
+            let mut connection = poisoned.into_inner();
+            connection.abandon();
+            connection
+        })
     }
 }
 
-/// Jobs that a writer is at, counted until it is done with them, even by a panic.
-struct At(Arc<AtomicUsize>, usize);
-
-impl At {
-    fn jobs(taken: &Arc<AtomicUsize>, jobs: usize) -> Self {
-        taken.fetch_add(jobs, Ordering::AcqRel);
-        Self(taken.clone(), jobs)
-    }
-}
-
-impl Drop for At {
-    fn drop(&mut self) {
-        self.0.fetch_sub(self.1, Ordering::AcqRel);
-    }
-}
-
-fn refuse(tickets: Vec<Ticket>, error: impl Fn() -> Error) {
-    for ticket in tickets {
-        let _ = ticket.answer.send(Err(error()));
-    }
-}
-
-/// A pause that doubles with every try, up to a second, and is half random, so that two processes that met do not meet
-/// again. Who waits here makes nobody else wait.
-fn pause(attempts: u32) -> Duration {
-    let half = 500_u64 << attempts.min(10);
-    Duration::from_micros(half + RandomState::new().hash_one(attempts) % half)
+/// Reads on the thread of a caller, who spares two changes of thread, if there is a seat for him. Gives the job back otherwise.
+fn read_here(queue: &Queue, seats: &[Arc<Seat>], ticket: Ticket) -> std::result::Result<(), Ticket> {
+    let Some(_serving) = queue.serve_alone() else { return Err(ticket) };
+    let Some(mut seat) = seats.iter().find_map(|seat| seat.0.try_lock().ok()) else { return Err(ticket) };
+    read(&mut seat, ticket);
+    Ok(())
 }
 
 struct Reader {
     queue: Arc<Queue>,
-    connection: Connection,
+    seat: Arc<Seat>,
 }
 
 impl Reader {
     fn run(&mut self) {
         self.queue.serve();
-        self.connection.abandon();
-        while !matches!(self.queue.wait(None), Waited::Closed) {
+        while self.queue.wait() {
             for message in self.queue.take(1) {
                 match message {
-                    Message::Run(ticket) => read(&mut self.connection, ticket),
-                    Message::Control(control) => control(self.connection.session()),
+                    Message::Run(ticket) => read(&mut self.seat.take(), ticket),
+                    Message::Control(control) => control(self.seat.take().session()),
                 }
             }
         }
     }
 }
 
-fn read(connection: &mut Connection, mut ticket: Ticket) {
+pub(crate) fn read(connection: &mut Connection, mut ticket: Ticket) {
     let mut answer = Err(Error::busy("the database cannot be reached"));
     // The second time on a fresh connection, if the first was lost.
     for _ in 0..2 {
@@ -399,7 +323,7 @@ fn read(connection: &mut Connection, mut ticket: Ticket) {
     let _ = ticket.answer.send(answer);
 }
 
-fn keep_house(connect: &Connect, closing: &AtomicBool, commits: &AtomicUsize, every: usize) {
+fn keep_house(connect: &Connect, closing: &AtomicBool, commits: &AtomicUsize, every: usize, long_log: &AtomicBool) {
     let mut connection = Connection::new(connect, Role::Housekeeper);
     let mut done = 0;
     while !closing.load(Ordering::Acquire) {
@@ -409,7 +333,11 @@ fn keep_house(connect: &Connect, closing: &AtomicBool, commits: &AtomicUsize, ev
             && let Ok(session) = connection.session()
         {
             // What could not be moved now is moved next time, or by the writer when the log grows long.
-            let _ = session.maintain();
+            if let Ok(true) = session.maintain() {
+                // What was written meanwhile, so that little is left for the writer.
+                let _ = session.maintain();
+                long_log.store(true, Ordering::Release);
+            }
         }
         done = now;
     }

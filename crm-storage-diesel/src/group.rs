@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
-use crm_core::work::{Mode, Ran, Schemas, Status, Tx, Verdict, WriteBuffer};
+use crm_core::work::{Draft, Mode, Pending, Ran, Schemas, Status, Tx, Verdict, WriteBuffer};
 use crm_core::{Error, Result};
 
 use crate::queue::Ticket;
@@ -42,37 +42,99 @@ enum End {
     Suspended,
 }
 
-/// Runs write jobs, in one transaction if that works, else each in its own. Returns those that have to be tried again.
+/// What a group is writing: enough for the next one to run its jobs meanwhile.
+pub(crate) struct Written {
+    rows: Pending,
+    /// The session's [generation](Session::generation) in the group's transaction.
+    generation: i64,
+}
+
+/// What became of jobs that were run before it was their turn to write.
+pub(crate) struct Ahead {
+    draft: Draft,
+    ends: Vec<End>,
+    /// What it is going to write, if all jobs have ended.
+    rows: Option<Pending>,
+    generation: i64,
+}
+
+/// What became of a group.
+pub(crate) struct Done {
+    /// Jobs that ended together, and wait for their answer.
+    ended: Vec<(Ticket, End)>,
+    /// Jobs that have to be tried again.
+    again: Vec<Ticket>,
+}
+
+impl Done {
+    fn alone(again: Vec<Ticket>) -> Self {
+        Self { ended: Vec::new(), again }
+    }
+
+    /// Whether the group was committed as a whole, as it was told.
+    pub(crate) fn is_whole(&self) -> bool {
+        !self.ended.is_empty()
+    }
+
+    /// Answers who still waits, and returns the jobs that have to be tried again.
+    pub(crate) fn answer(self, limits: &Limits) -> Vec<Ticket> {
+        let mut again = answer(limits, self.ended);
+        again.extend(self.again);
+        again
+    }
+}
+
+/// Runs jobs on a snapshot and what the group before them is writing. Nothing, if that does not work.
+pub(crate) fn run_ahead(
+    snapshot: &mut dyn Session,
+    schemas: &Schemas,
+    limits: &Limits,
+    before: Written,
+    tickets: &mut [Ticket],
+) -> Option<Ahead> {
+    snapshot.begin(Mode::Read).ok()?;
+    let mut buffer = WriteBuffer::ahead(snapshot.as_tx(), schemas, before.rows);
+    let mut ends: Vec<End> = tickets.iter().map(|_| End::Suspended).collect();
+    let ran = pass(&mut buffer, limits, false, tickets, &mut ends);
+    let rows = if ends.iter().any(|end| matches!(end, End::Suspended)) { None } else { buffer.pending() };
+    let draft = buffer.draft();
+    snapshot.abandon();
+    ran.ok().map(|()| Ahead { draft, ends, rows, generation: before.generation })
+}
+
+/// Runs write jobs, in one transaction if that works, else each in its own. Tells what they write, once they have run and
+/// before it is written, if somebody wants to know. What ran ahead must follow the transaction that was committed last.
 pub(crate) fn run(
     session: &mut dyn Session,
     schemas: &Schemas,
     limits: &Limits,
     mut tickets: Vec<Ticket>,
-) -> Vec<Ticket> {
-    if tickets.len() > 1 {
+    ahead: Option<Ahead>,
+    tell: Option<impl FnOnce(Written)>,
+) -> Done {
+    let (mut again, mut waited) = (Vec::new(), false);
+    if tickets.len() > 1 || ahead.is_some() {
         if let Err(error) = session.begin(Mode::Write) {
             let lost = session.is_lost();
             // Whoever holds the database has been waited for: not once more for each job.
             let end = || if lost { End::Again(Err(copied(&error))) } else { End::Answer(Err(copied(&error))) };
-            return answer(limits, tickets.into_iter().map(|ticket| (ticket, end())));
+            return Done::alone(answer(limits, tickets.into_iter().map(|ticket| (ticket, end()))));
         }
-        match together(session, schemas, limits, &mut tickets) {
-            Ok(ends) => return answer(limits, tickets.into_iter().zip(ends)),
+        match together(session, schemas, limits, &mut tickets, ahead, tell) {
+            Ok(ends) => return Done { ended: tickets.into_iter().zip(ends).collect(), again },
             Err(Error::OutcomeUnknown) => {
                 let unknown = || End::Answer(Err(Error::OutcomeUnknown));
-                return answer(limits, tickets.into_iter().map(|ticket| (ticket, unknown())));
+                return Done::alone(answer(limits, tickets.into_iter().map(|ticket| (ticket, unknown()))));
             }
             Err(_) if session.is_lost() => {
                 let lost = || End::Again(Err(Error::busy("the database went away")));
-                return answer(limits, tickets.into_iter().map(|ticket| (ticket, lost())));
+                return Done::alone(answer(limits, tickets.into_iter().map(|ticket| (ticket, lost()))));
             }
-            // Something in the group does not go together. Alone, each job gets what it deserves.
-            Err(_) => {}
+            // Something in the group does not go together. Alone, each job gets what it deserves. Rows that other processes
+            // hold have been waited for by the group: not as long once more for each job.
+            Err(_) => waited = true,
         }
     }
-    // Rows that other processes hold have been waited for by the group: not as long once more for each job.
-    let waited = tickets.len() > 1;
-    let mut again = Vec::new();
     let mut waiting = tickets.into_iter();
     for mut ticket in waiting.by_ref() {
         let waited = waited || ticket.attempts > 0;
@@ -83,7 +145,7 @@ pub(crate) fn run(
         }
     }
     again.extend(waiting);
-    again
+    Done::alone(again)
 }
 
 /// The same error for one more caller.
@@ -130,8 +192,15 @@ fn answer(limits: &Limits, ends: impl IntoIterator<Item = (Ticket, End)>) -> Vec
 }
 
 /// Runs jobs in the transaction that was begun for them.
-fn together(session: &mut dyn Session, schemas: &Schemas, limits: &Limits, tickets: &mut [Ticket]) -> Result<Vec<End>> {
-    match run_all(session.as_tx(), schemas, limits, tickets) {
+fn together(
+    session: &mut dyn Session,
+    schemas: &Schemas,
+    limits: &Limits,
+    tickets: &mut [Ticket],
+    ahead: Option<Ahead>,
+    tell: Option<impl FnOnce(Written)>,
+) -> Result<Vec<End>> {
+    match run_all(session, schemas, limits, tickets, ahead, tell) {
         Ok(ends) => session.commit().map(|()| ends),
         Err(error) => {
             session.abandon();
@@ -140,27 +209,55 @@ fn together(session: &mut dyn Session, schemas: &Schemas, limits: &Limits, ticke
     }
 }
 
-fn run_all(tx: &mut dyn Tx, schemas: &Schemas, limits: &Limits, tickets: &mut [Ticket]) -> Result<Vec<End>> {
-    let mut buffer = WriteBuffer::new(tx, schemas);
-    let mut ends: Vec<End> = tickets.iter().map(|_| End::Suspended).collect();
+fn run_all(
+    session: &mut dyn Session,
+    schemas: &Schemas,
+    limits: &Limits,
+    tickets: &mut [Ticket],
+    ahead: Option<Ahead>,
+    tell: Option<impl FnOnce(Written)>,
+) -> Result<Vec<End>> {
+    let generation = if ahead.is_some() || tell.is_some() { session.generation()? } else { None };
+    let (mut buffer, mut ends, rows) = match ahead.filter(|ahead| Some(ahead.generation) == generation) {
+        Some(Ahead { draft, ends, rows, .. }) => (WriteBuffer::resume(session.as_tx(), schemas, draft), ends, rows),
+        // Another process wrote, so the jobs saw what is no more.
+        None => (WriteBuffer::new(session.as_tx(), schemas), tickets.iter().map(|_| End::Suspended).collect(), None),
+    };
     for round in 0..=MAX_READ_ROUNDS {
         let batch_reads = limits.batch_reads && round < MAX_READ_ROUNDS;
-        for (ticket, end) in tickets.iter_mut().zip(&mut ends) {
-            if matches!(end, End::Suspended) {
-                let (status, verdict) = run_one(&mut buffer, limits, ticket, batch_reads)?;
-                if status.broken {
-                    return Err(Error::Poisoned);
-                }
-                *end = judge(status, verdict);
-            }
-        }
+        pass(&mut buffer, limits, batch_reads, tickets, &mut ends)?;
         if !ends.iter().any(|end| matches!(end, End::Suspended)) {
             break;
         }
         buffer.read_missing()?;
     }
+    if let (Some(tell), Some(generation)) = (tell, generation)
+        && let Some(rows) = rows.or_else(|| buffer.pending())
+    {
+        tell(Written { rows, generation });
+    }
     buffer.flush()?;
     Ok(ends)
+}
+
+/// Runs the jobs that have not ended yet.
+fn pass(
+    buffer: &mut WriteBuffer<'_>,
+    limits: &Limits,
+    batch_reads: bool,
+    tickets: &mut [Ticket],
+    ends: &mut [End],
+) -> Result<()> {
+    for (ticket, end) in tickets.iter_mut().zip(ends) {
+        if matches!(end, End::Suspended) {
+            let (status, verdict) = run_one(buffer, limits, ticket, batch_reads)?;
+            if status.broken {
+                return Err(Error::Poisoned);
+            }
+            *end = judge(status, verdict);
+        }
+    }
+    Ok(())
 }
 
 fn alone(session: &mut dyn Session, schemas: &Schemas, limits: &Limits, ticket: &mut Ticket, waited: bool) -> End {
@@ -265,6 +362,11 @@ mod tests {
         (Ticket { mode: Mode::Write, job, answer, attempts: 0, collisions: 0, since: Instant::now() }, answered)
     }
 
+    /// Runs a group of which nobody runs ahead, and answers it.
+    fn run(session: &mut dyn Session, tickets: Vec<Ticket>) -> Vec<Ticket> {
+        super::run(session, &Schemas::default(), &LIMITS, tickets, None, None::<fn(Written)>).answer(&LIMITS)
+    }
+
     /// A file that goes with the test.
     struct File(String);
 
@@ -301,7 +403,7 @@ mod tests {
         let _other = file.execute("BEGIN IMMEDIATE");
         let (tickets, answers): (Vec<_>, Vec<_>) = (0..8).map(|_| ticket(|_| Verdict::Commit)).unzip();
         let started = Instant::now();
-        assert!(run(&mut session, &Schemas::default(), &LIMITS, tickets).is_empty());
+        assert!(run(&mut session, tickets).is_empty());
         assert!(started.elapsed() < Duration::from_millis(600), "{:?}", started.elapsed());
         for mut answer in answers {
             assert!(matches!(answer.try_recv(), Ok(Some(Err(Error::Busy { .. })))));
@@ -319,16 +421,16 @@ mod tests {
             Verdict::Commit
         };
         let (first, mut answered) = ticket(insert);
-        assert!(run(&mut session, &Schemas::default(), &LIMITS, vec![first]).is_empty());
+        assert!(run(&mut session, vec![first]).is_empty());
         assert!(matches!(answered.try_recv(), Ok(Some(Ok(Ran::Committed)))));
         let (mut second, mut answered) = ticket(insert);
         second.attempts = 1;
         let mut waiting = vec![second];
         for _ in 0..MAX_COLLISIONS {
-            waiting = run(&mut session, &Schemas::default(), &LIMITS, waiting);
+            waiting = run(&mut session, waiting);
             assert_eq!(waiting.len(), 1);
         }
-        assert!(run(&mut session, &Schemas::default(), &LIMITS, waiting).is_empty());
+        assert!(run(&mut session, waiting).is_empty());
         assert!(matches!(answered.try_recv(), Ok(Some(Err(Error::AlreadyExists { .. })))));
     }
 }

@@ -22,6 +22,7 @@ mod storage;
 #[cfg(test)]
 mod suite;
 mod tables;
+mod writer;
 
 pub use host::HostTransaction;
 pub use migrate::{Migration, ModuleMigrations, SHIPPED};

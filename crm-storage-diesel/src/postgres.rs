@@ -290,9 +290,9 @@ impl<C: BorrowMut<PgConnection>> Tables for PostgresTables<C> {
         crate::tables::prepare(connection, schemas, migrations)
     }
 
-    fn maintain(&mut self) -> Result<()> {
+    fn maintain(&mut self) -> Result<bool> {
         // The server keeps house itself.
-        Ok(())
+        Ok(false)
     }
 
     fn version(&mut self) -> Result<String> {

@@ -44,24 +44,26 @@ pub(crate) struct Queue {
     looks: u32,
 }
 
+/// A caller's thread that does the work of one that takes from the queue.
+pub(crate) struct Serving<'q>(&'q Queue);
+
+impl Drop for Serving<'_> {
+    fn drop(&mut self) {
+        let this = thread::current().id();
+        self.0.lock().servants.retain(|servant| *servant != this);
+    }
+}
+
 #[derive(Default)]
 struct State {
     messages: VecDeque<Message>,
+    /// Jobs that met other writers, with the time of their next try.
+    delayed: Vec<(Instant, Ticket)>,
     closed: bool,
     /// The threads that take from this queue.
     servants: Vec<ThreadId>,
     /// How many messages the one who [gathers](Queue::gather) waits for.
     wanted: usize,
-}
-
-/// What [`Queue::wait`] found.
-pub(crate) enum Waited {
-    /// There is something to take.
-    Filled,
-    /// Nothing came in time.
-    TimedOut,
-    /// Nothing is left, and nothing will come.
-    Closed,
 }
 
 impl Queue {
@@ -79,6 +81,16 @@ impl Queue {
         if !state.servants.contains(&this) {
             state.servants.push(this);
         }
+    }
+
+    /// Lets this thread do the work of one that takes from the queue, if there is nothing to take and that will not be refused.
+    pub(crate) fn serve_alone(&self) -> Option<Serving<'_>> {
+        let (mut state, this) = (self.lock(), thread::current().id());
+        if state.closed || !state.messages.is_empty() || state.servants.contains(&this) {
+            return None;
+        }
+        state.servants.push(this);
+        Some(Serving(self))
     }
 
     pub(crate) fn push(&self, message: Message) -> Result<()> {
@@ -103,6 +115,32 @@ impl Queue {
         Ok(())
     }
 
+    /// Puts aside a job that is to be tried again at a time, by a thread that comes back to it. It has a place here already.
+    pub(crate) fn put_aside(&self, at: Instant, ticket: Ticket) {
+        self.lock().delayed.push((at, ticket));
+        // Whoever waits does not wait for this one yet.
+        self.filled.notify_one();
+    }
+
+    /// The same by somebody who does not come back to it: gives it back when nobody else may.
+    pub(crate) fn delay(&self, at: Instant, ticket: Ticket) -> std::result::Result<(), Ticket> {
+        let mut state = self.lock();
+        if state.closed {
+            return Err(ticket);
+        }
+        state.delayed.push((at, ticket));
+        drop(state);
+        self.filled.notify_one();
+        Ok(())
+    }
+
+    /// Takes the jobs whose next try is due.
+    pub(crate) fn take_due(&self) -> Vec<Ticket> {
+        let (mut state, now) = (self.lock(), Instant::now());
+        let due = state.delayed.extract_if(.., |(at, _)| *at <= now);
+        due.map(|(_, ticket)| ticket).collect()
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.lock().messages.len()
     }
@@ -112,9 +150,9 @@ impl Queue {
         self.filled.notify_all();
     }
 
-    /// Waits until there is a message, or until `deadline`. Looks for one a few times before it sleeps: a lone caller
-    /// comes back within microseconds, and waking a thread costs more than that.
-    pub(crate) fn wait(&self, deadline: Option<Instant>) -> Waited {
+    /// Waits until there is a message, or a job that is due; false when nothing is left and nothing will come. Looks for a
+    /// message a few times before it sleeps: a lone caller comes back within microseconds, and waking a thread costs more.
+    pub(crate) fn wait(&self) -> bool {
         for _ in 0..self.looks {
             let state = self.lock();
             if !state.messages.is_empty() || state.closed {
@@ -126,14 +164,13 @@ impl Queue {
         let mut state = self.lock();
         loop {
             if !state.messages.is_empty() {
-                return Waited::Filled;
+                return true;
             }
-            if state.closed {
-                return Waited::Closed;
-            }
-            state = match deadline.map(|deadline| deadline.saturating_duration_since(Instant::now())) {
+            let next_try = state.delayed.iter().map(|(at, _)| *at).min();
+            state = match next_try.map(|at| at.saturating_duration_since(Instant::now())) {
+                None if state.closed => return false,
                 None => self.filled.wait(state).unwrap_or_else(PoisonError::into_inner),
-                Some(Duration::ZERO) => return Waited::TimedOut,
+                Some(Duration::ZERO) => return true,
                 Some(left) => self.filled.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0,
             };
         }

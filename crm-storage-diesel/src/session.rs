@@ -39,11 +39,19 @@ pub(crate) trait Session: Tx + Send {
     /// `Setup` when they do not fit.
     fn prepare(&mut self, schemas: &Schemas, migrations: &[ModuleMigrations]) -> Result<()>;
 
-    /// Housekeeping between transactions: on SQLite, moves what is committed from the log to the file.
+    /// A number that is another one whenever somebody else has written since this session's last transaction, asked in a
+    /// transaction that writes; nothing where it takes more to know that.
+    ///
+    /// # Errors
+    /// The database refused.
+    fn generation(&mut self) -> Result<Option<i64>>;
+
+    /// Housekeeping between transactions: on SQLite, moves what is committed from the log to the file. Whether the log has
+    /// grown so long that it should begin anew, which it can only when nobody reads from it.
     ///
     /// # Errors
     /// The database refused; nothing is lost.
-    fn maintain(&mut self) -> Result<()>;
+    fn maintain(&mut self) -> Result<bool>;
 
     /// The database and its version, for people.
     ///

@@ -19,6 +19,9 @@ use crate::sql::{
 /// The oldest SQLite taken: earlier ones can corrupt a WAL database when a checkpoint meets a reset of the log.
 const OLDEST: (u32, u32, u32) = (3, 51, 3);
 
+/// Pages of the log (4 KiB each) at which it should begin anew.
+const LONG_LOG_PAGES: i64 = 32_000;
+
 /// The path of a database that lives in memory.
 pub(crate) const MEMORY: &str = ":memory:";
 
@@ -266,8 +269,22 @@ impl<C: BorrowMut<SqliteConnection>> Tables for SqliteTables<C> {
         crate::tables::prepare(self.connection.borrow_mut(), schemas, migrations)
     }
 
-    fn maintain(&mut self) -> Result<()> {
-        self.command("PRAGMA wal_checkpoint(PASSIVE)").map_err(|error| errors::sqlite(&error, None).error)
+    fn generation(&mut self) -> Result<Option<i64>, DieselError> {
+        let rows = load(
+            self.connection.borrow_mut(),
+            Statement::kept("PRAGMA data_version".into(), Vec::new()),
+            &[ColumnType::Int],
+        )?;
+        Ok(rows.first().and_then(|row| row.first()).and_then(Value::as_int))
+    }
+
+    fn maintain(&mut self) -> Result<bool> {
+        let statement = Statement::once("PRAGMA wal_checkpoint(PASSIVE)");
+        let rows = load(self.connection.borrow_mut(), statement, &[ColumnType::Int; 3])
+            .map_err(|error| errors::sqlite(&error, None).error)?;
+        // Whether it was in the way of others, the pages of the log, those of them that are moved.
+        let pages = rows.first().and_then(|row| row.get(1)).and_then(Value::as_int);
+        Ok(pages.is_some_and(|pages| pages > LONG_LOG_PAGES))
     }
 
     fn version(&mut self) -> Result<String> {

@@ -80,13 +80,14 @@ impl Default for StorageOptions {
 impl StorageOptions {
     /// Threads that write to PostgreSQL, 2 by default, each with a connection of its own: while the server is at the jobs of
     /// one, another runs those it took. One never meets another writer of the same process, which is better where all write
-    /// to the same few rows. SQLite has one writer, whatever is said here.
+    /// to the same few rows. On SQLite one has the file and a second runs the jobs of the next group meanwhile; more are of no use.
     #[must_use]
     pub fn writers(self, writers: usize) -> Self {
         Self { writers: writers.max(1), ..self }
     }
 
-    /// Threads that read, 2 by default. Without one, the writer reads too.
+    /// Connections that read, 2 by default, each with a thread for those who do not wait on their own. Without one, the writer
+    /// reads too.
     #[must_use]
     pub fn readers(self, readers: usize) -> Self {
         Self { readers, ..self }
@@ -164,8 +165,15 @@ impl DieselStorage {
     }
 
     fn start(address: Address, options: StorageOptions, is_tenant: bool) -> Result<Self> {
+        let writers = match &address {
+            address if address.is_private_to_one_connection() => 1,
+            address if address.statements_are_round_trips() => options.writers,
+            // One has the file, and one runs ahead.
+            _ => options.writers.min(2),
+        };
         let settings = Settings {
-            writers: if address.statements_are_round_trips() { options.writers } else { 1 },
+            writers,
+            runs_ahead: writers > 1 && !address.statements_are_round_trips(),
             readers: if address.is_private_to_one_connection() { 0 } else { options.readers },
             queue: options.queue,
             group: options.group,
@@ -226,6 +234,10 @@ impl Storage for DieselStorage {
 
     async fn run(&self, mode: Mode, job: Box<dyn Job>) -> Result<Ran> {
         self.inner.engine.run(mode, job).await
+    }
+
+    fn run_blocking(&self, mode: Mode, job: Box<dyn Job>) -> Result<Ran> {
+        self.inner.engine.run_here(mode, job)
     }
 
     async fn health(&self) -> Result<Health> {

@@ -7,19 +7,37 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures_channel::oneshot;
 
 use crate::memory::{MemoryStorage, Store};
-use crate::work::{Health, Job, Mode, Ran, Schemas, Storage, Tx, Verdict, WriteBuffer};
+use crate::work::{Draft, Health, Job, Mode, Pending, Ran, Schemas, Storage, Tx, Verdict, WriteBuffer};
 use crate::{Error, Result};
 
 /// A [`MemoryStorage`] that runs its jobs in groups, each group through one [`WriteBuffer`].
 ///
-/// Whoever comes first runs the jobs of all who wait, so concurrent callers share transactions. Every other group
-/// reads in batches. It shows the least a storage engine has to do, and is what the buffer itself is tested with.
+/// Whoever comes first runs the jobs of all who wait, so concurrent callers share transactions, and each group is run in
+/// another [way](GroupWay). It shows the least a storage engine has to do, and is what the buffer itself is tested with.
 #[derive(Default)]
 pub struct GroupedMemory {
     memory: MemoryStorage,
     waiting: Mutex<Vec<Waiting>>,
     leader: Mutex<()>,
     groups: AtomicUsize,
+}
+
+/// How a group is run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GroupWay {
+    /// Every job reads what it wants when it wants it.
+    OneByOne,
+    /// The jobs are stopped at their first read, and run when the rows of all have been read at once.
+    BatchReads,
+    /// The second half of the jobs runs ahead, on a snapshot of what was there before the first half was written.
+    Ahead,
+    /// The same on a snapshot of what was there after it.
+    AheadLate,
+}
+
+impl GroupWay {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::OneByOne, Self::BatchReads, Self::Ahead, Self::AheadLate];
 }
 
 /// A job, and who wants to know how it ended.
@@ -41,12 +59,11 @@ impl GroupedMemory {
         Self::default()
     }
 
-    /// Runs these jobs in one transaction, and says how each ended. With `batch_reads` the jobs are stopped at their
-    /// first read, and run when the rows of all have been read at once.
+    /// Runs these jobs in one transaction, or in two if some run ahead, and says how each ended.
     ///
     /// # Errors
     /// For each job, as [`Storage::run`].
-    pub fn run_group(&self, batch_reads: bool, jobs: &mut [Box<dyn Job>]) -> Vec<Result<Ran>> {
+    pub fn run_group(&self, way: GroupWay, jobs: &mut [Box<dyn Job>]) -> Vec<Result<Ran>> {
         let mut store = match self.memory.open() {
             Ok(store) => store,
             Err(error) => {
@@ -57,22 +74,73 @@ impl GroupedMemory {
                     .collect();
             }
         };
-        let mut outcomes = run_together(&mut store, batch_reads, jobs);
-        for (job, outcome) in jobs.iter_mut().zip(&mut outcomes) {
-            if outcome.is_none() {
-                *outcome = Some(run_alone(&mut store, job.as_mut()));
+        match way {
+            GroupWay::OneByOne => run_each(&mut store, false, jobs, None).0,
+            GroupWay::BatchReads => run_each(&mut store, true, jobs, None).0,
+            GroupWay::Ahead | GroupWay::AheadLate => {
+                let (first, second) = jobs.split_at_mut(jobs.len() / 2);
+                let mut snapshot = store.clone();
+                let (mut outcomes, pending) = run_each(&mut store, false, first, None);
+                if way == GroupWay::AheadLate {
+                    snapshot = store.clone();
+                }
+                let ahead = pending.and_then(|before| run_ahead(&mut snapshot, before, second));
+                outcomes.extend(run_each(&mut store, false, second, ahead).0);
+                outcomes
             }
         }
-        outcomes.into_iter().flatten().collect()
     }
 }
 
+/// What jobs left that ran ahead, and how they ended.
+type Ahead = (Draft, Vec<Option<Result<Ran>>>);
+
+/// Runs jobs together, and alone those that do not go together. Tells what those wrote that did.
+fn run_each(
+    store: &mut Store,
+    batch_reads: bool,
+    jobs: &mut [Box<dyn Job>],
+    ahead: Option<Ahead>,
+) -> (Vec<Result<Ran>>, Option<Pending>) {
+    let (mut outcomes, mut pending) = run_together(store, batch_reads, jobs, ahead);
+    for (job, outcome) in jobs.iter_mut().zip(&mut outcomes) {
+        if outcome.is_none() {
+            *outcome = Some(run_alone(store, job.as_mut()));
+            pending = None;
+        }
+    }
+    (outcomes.into_iter().flatten().collect(), pending)
+}
+
+/// Runs jobs on a snapshot, and what those before them wrote. Those without an outcome need more than that.
+fn run_ahead(snapshot: &mut Store, before: Pending, jobs: &mut [Box<dyn Job>]) -> Option<Ahead> {
+    let schemas = snapshot.schemas.clone();
+    let mut tx = snapshot.begin(Mode::Read);
+    let mut buffer = WriteBuffer::ahead(&mut tx, &schemas, before);
+    let mut outcomes = Vec::new();
+    for job in jobs {
+        outcomes.push(match run_job(&mut buffer, false, job.as_mut()) {
+            Ended::Done(done) => Some(done),
+            Ended::Again => None,
+            Ended::Lost(_) => return None,
+        });
+    }
+    Some((buffer.draft(), outcomes))
+}
+
 /// Runs jobs in one transaction. Those without an outcome are to be run alone.
-fn run_together(store: &mut Store, batch_reads: bool, jobs: &mut [Box<dyn Job>]) -> Vec<Option<Result<Ran>>> {
+fn run_together(
+    store: &mut Store,
+    batch_reads: bool,
+    jobs: &mut [Box<dyn Job>],
+    ahead: Option<Ahead>,
+) -> (Vec<Option<Result<Ran>>>, Option<Pending>) {
     let schemas = store.schemas.clone();
     let mut tx = store.begin(Mode::Write);
-    let mut outcomes: Vec<Option<Result<Ran>>> = jobs.iter().map(|_| None).collect();
-    let mut buffer = WriteBuffer::new(&mut tx, &schemas);
+    let (mut buffer, mut outcomes) = match ahead {
+        Some((draft, outcomes)) => (WriteBuffer::resume(&mut tx, &schemas, draft), outcomes),
+        None => (WriteBuffer::new(&mut tx, &schemas), jobs.iter().map(|_| None).collect()),
+    };
     let mut pass = |buffer: &mut WriteBuffer<'_>, batch_reads| {
         for (job, outcome) in jobs.iter_mut().zip(&mut outcomes).filter(|(_, outcome)| outcome.is_none()) {
             match run_job(buffer, batch_reads, job.as_mut()) {
@@ -83,14 +151,15 @@ fn run_together(store: &mut Store, batch_reads: bool, jobs: &mut [Box<dyn Job>])
         }
         true
     };
-    let whole = pass(&mut buffer, batch_reads)
-        && (!batch_reads || (buffer.read_missing().is_ok() && pass(&mut buffer, false)))
-        && buffer.flush().is_ok();
+    let whole =
+        pass(&mut buffer, batch_reads) && (!batch_reads || (buffer.read_missing().is_ok() && pass(&mut buffer, false)));
+    let pending = buffer.pending();
+    let whole = whole && buffer.flush().is_ok();
     if !whole {
         tx.undo_to(0);
         outcomes.fill_with(|| None);
     }
-    outcomes
+    (outcomes, pending.filter(|_| whole))
 }
 
 fn run_alone(store: &mut Store, job: &mut dyn Job) -> Result<Ran> {
@@ -143,8 +212,8 @@ impl Storage for GroupedMemory {
             let _leader = self.leader.lock().unwrap_or_else(PoisonError::into_inner);
             let waiting = std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
             let (mut jobs, senders): (Vec<_>, Vec<_>) = waiting.into_iter().unzip();
-            let batch_reads = self.groups.fetch_add(1, Ordering::Relaxed) % 2 == 1;
-            for (sender, outcome) in senders.into_iter().zip(self.run_group(batch_reads, &mut jobs)) {
+            let way = GroupWay::ALL[self.groups.fetch_add(1, Ordering::Relaxed) % GroupWay::ALL.len()];
+            for (sender, outcome) in senders.into_iter().zip(self.run_group(way, &mut jobs)) {
                 // Who went away does not want to know.
                 let _ = sender.send(outcome);
             }

@@ -58,7 +58,7 @@ pub mod transactions;
 
 pub use bench::{Bench, Factory, RawJob};
 pub use faulty::{Fault, FaultyStorage};
-pub use grouped::GroupedMemory;
+pub use grouped::{GroupWay, GroupedMemory};
 pub use race::{Round, Turn, race};
 pub use sample::{Listener, Sample, Specimen, SpecimenFound, SpecimenId, any_specimen, any_text, specimen};
 

@@ -13,7 +13,7 @@ mod unit_of_work;
 mod value;
 mod within;
 
-pub use buffer::{Status, WriteBuffer};
+pub use buffer::{Draft, Pending, Status, WriteBuffer};
 pub use entity::{Entity, EntityKey, changed_columns};
 pub(crate) use filter::one_of;
 pub use filter::{Col, Comparison, Criteria, Filter};

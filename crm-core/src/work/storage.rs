@@ -28,6 +28,14 @@ pub trait Storage: Send + Sync + 'static {
     /// - After a failed call of a `Tx` method outside a savepoint, nothing of the job is committed ("poison").
     async fn run(&self, mode: Mode, job: Box<dyn Job>) -> Result<Ran>;
 
+    /// The same for a caller who has nothing else to do and waits: a backend may use his thread.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    fn run_blocking(&self, mode: Mode, job: Box<dyn Job>) -> Result<Ran> {
+        pollster::block_on(self.run(mode, job))
+    }
+
     /// Whether the store answers, and what it is.
     async fn health(&self) -> Result<Health>;
 

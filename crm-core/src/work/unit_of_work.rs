@@ -2,6 +2,7 @@
 
 use std::any::{Any, TypeId};
 use std::borrow::Cow;
+use std::cell::OnceCell;
 
 use uuid::Uuid;
 
@@ -33,7 +34,7 @@ pub struct UnitOfWork<'t> {
     pub(super) tx: &'t mut dyn Tx,
     pub(crate) shared: &'t Shared,
     actor: Cow<'t, Actor>,
-    now: Timestamp,
+    now: OnceCell<Timestamp>,
     /// Events that are being handled, innermost last: a handler that emits its own cause again is a cycle.
     pub(crate) handling: Vec<(&'static str, JournalEntryId)>,
     /// The command that is being done once, for the journal.
@@ -48,7 +49,7 @@ impl<'t> UnitOfWork<'t> {
             tx,
             shared,
             actor: Cow::Borrowed(actor),
-            now: shared.clock.now(),
+            now: OnceCell::new(),
             handling: Vec::new(),
             command: None,
             half_done: false,
@@ -60,9 +61,10 @@ impl<'t> UnitOfWork<'t> {
         &self.actor
     }
 
-    /// The instant of this unit of work, the same for everything in it.
+    /// The instant of this unit of work, the same for everything in it: that in which it is asked for first, so that it is not
+    /// before that of another job which held the rows that this one locked before it asked.
     pub fn now(&self) -> Timestamp {
-        self.now
+        *self.now.get_or_init(|| self.shared.clock.now())
     }
 
     /// The currencies that are known.
@@ -87,7 +89,7 @@ impl<'t> UnitOfWork<'t> {
 
     /// A new id, ordered by time.
     pub fn new_id<I: From<Uuid>>(&self) -> I {
-        self.shared.ids.next(self.now).into()
+        self.shared.ids.next(self.now()).into()
     }
 
     /// The way to the rows for one operation: every operation begins with it. See [`Permit`].

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use crm_core::catalog::{Product, Stock, product, stock_level};
-use crm_core::conformance::{GroupedMemory, RawJob};
+use crm_core::conformance::{GroupWay, GroupedMemory, RawJob};
 use crm_core::kernel::currency::Currency;
 use crm_core::work::{
     Addition, Comparison, Criteria, Direction, Entity, EntityKey, Field, Job, Key, Lock, Mode, Query, Ran, Replacement,
@@ -380,17 +380,17 @@ fn script() -> impl Strategy<Value = Script> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 250, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
-    fn a_buffer_changes_nothing(groups in prop::collection::vec((prop::collection::vec(script(), 1..5), any::<bool>()), 1..5)) {
+    fn a_buffer_changes_nothing(groups in prop::collection::vec((prop::collection::vec(script(), 1..5), prop::sample::select(&GroupWay::ALL[..])), 1..5)) {
         let schemas = Arc::new(Schemas::new(vec![Product::SCHEMA, Stock::SCHEMA, Tally::SCHEMA]));
         let (buffered, plain) = (GroupedMemory::new(), MemoryStorage::new());
         pollster::block_on(buffered.prepare(schemas.clone())).unwrap();
         pollster::block_on(plain.prepare(schemas)).unwrap();
-        for (number, (scripts, batch_reads)) in groups.into_iter().enumerate() {
+        for (number, (scripts, way)) in groups.into_iter().enumerate() {
             let started = Arc::new(Mutex::new(Vec::new()));
             let of = |at: usize| 100 * number + at;
             let jobs = scripts.iter().enumerate().map(|(at, script)| job(of(at), script.clone(), started.clone()));
             let (mut jobs, answers): (Vec<_>, Vec<_>) = jobs.unzip();
-            let outcomes = buffered.run_group(batch_reads, &mut jobs);
+            let outcomes = buffered.run_group(way, &mut jobs);
             // The order in which they were run for good is the order they are compared in.
             let started = started.lock().unwrap().clone();
             let mut order: Vec<usize> = (0..scripts.len()).collect();

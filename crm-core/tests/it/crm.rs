@@ -1,12 +1,14 @@
 //! Putting a `Crm` together: what is refused, in which order things are installed, and what it says of itself.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use crm_core::access::{Actor, Target};
 use crm_core::branches::NewBranch;
 use crm_core::branches::event::{BRANCH_OPENED, BranchOpened};
 use crm_core::journal::JournalQuery;
 use crm_core::kernel::page::Limit;
+use crm_core::kernel::time::{ManualClock, Timestamp};
 use crm_core::module::{About, Event, Manifest, Module, Permission, Registry};
 use crm_core::work::{Column, ColumnType, Entity, Health, Home, Job, Mode, Ran, Schema, Schemas, Storage, Unique};
 use crm_core::{Crm, CrmBuilder, Error, ErrorKind, MemoryStorage, Result};
@@ -230,4 +232,23 @@ fn a_storage_that_does_not_run_the_job_is_found_out() {
     let read: Result<()> = crm.blocking().read(&Actor::system(), "idle", |_| Ok(()));
     assert_eq!((read.unwrap_err().kind(), seen.lock().unwrap().take()), (ErrorKind::Backend, Some(Mode::Read)));
     assert_eq!(crm.blocking().health().unwrap_err().kind(), ErrorKind::Busy);
+}
+
+/// What a job waits for at its beginning has happened before it.
+#[test]
+fn the_time_of_a_unit_of_work_is_when_it_is_asked_for_first() {
+    let start: Timestamp = "2026-03-01T10:00:00Z".parse().unwrap();
+    let clock = Arc::new(ManualClock::new(start));
+    let crm = Crm::builder(MemoryStorage::new()).clock(clock.clone()).build_blocking().unwrap();
+    let waited = Duration::from_secs(3);
+    let (first, later) = crm
+        .blocking()
+        .run(&Actor::system(), "waits", move |work| {
+            clock.advance(waited);
+            let first = work.now();
+            clock.advance(waited);
+            Ok::<_, Error>((first, work.now()))
+        })
+        .unwrap();
+    assert_eq!((first, later), (start.checked_add(waited).unwrap(), first));
 }

@@ -80,8 +80,12 @@ pub(crate) trait Tables {
     }
     /// Makes the tables ready for these kinds, outside a transaction.
     fn prepare(&mut self, schemas: &Schemas, migrations: &[ModuleMigrations]) -> Result<()>;
+    /// A number that tells whether others have written.
+    fn generation(&mut self) -> Result<Option<i64>, DieselError> {
+        Ok(None)
+    }
     /// Housekeeping between transactions.
-    fn maintain(&mut self) -> Result<()>;
+    fn maintain(&mut self) -> Result<bool>;
     /// The database and its version.
     fn version(&mut self) -> Result<String>;
     /// What an error of this database means.
@@ -398,7 +402,11 @@ impl<T: Tables + Send> Session for SqlTx<T> {
         prepared
     }
 
-    fn maintain(&mut self) -> Result<()> {
+    fn generation(&mut self) -> Result<Option<i64>> {
+        self.ran(None, true, |tables| Ok(tables.generation()?))
+    }
+
+    fn maintain(&mut self) -> Result<bool> {
         self.tables.maintain()
     }
 

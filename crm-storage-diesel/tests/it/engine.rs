@@ -67,6 +67,37 @@ fn a_full_queue_is_an_error_and_not_a_longer_queue() {
     assert_eq!(branch_names(&crm).len(), 4);
 }
 
+/// SQLite: while a group is written, the next one runs on what it is going to write, also if another process writes between
+/// the two. Each job opens a branch that is named by how many there are, so two that did not see each other would choose one name.
+#[test]
+fn sqlite_jobs_that_run_ahead_see_all_before_them() {
+    const THREADS: usize = 8;
+    const JOBS: usize = 10;
+    let database = databases::sqlite_file();
+    let crms: Vec<Crm> =
+        (0..2).map(|_| Crm::builder(DieselStorage::open(database.url()).unwrap()).build_blocking().unwrap()).collect();
+    for (round, writing) in [&crms[..1], &crms[..]].into_iter().enumerate() {
+        thread::scope(|scope| {
+            for crm in writing.iter().flat_map(|crm| std::iter::repeat_n(crm, THREADS)) {
+                scope.spawn(move || {
+                    for _ in 0..JOBS {
+                        let opened = crm.blocking().run(&Actor::system(), "count and open", |work| {
+                            let there = work.branches().page(Limit::MAX, None)?.items.len();
+                            work.branches().create(NewBranch::named(&format!("B{there}"), "Europe/Warsaw", "PLN"))
+                        });
+                        opened.unwrap_or_else(|error| panic!("round {round}: {error}"));
+                    }
+                });
+            }
+        });
+    }
+    let page =
+        crms[0].blocking().read(&Actor::system(), "names", |work| work.branches().page(Limit::MAX, None)).unwrap();
+    let mut names: Vec<String> = page.items.into_iter().map(|branch| branch.name).collect();
+    names.sort_by_key(|name| name[1..].parse::<usize>().unwrap());
+    assert_eq!(names, (0..3 * THREADS * JOBS).map(|number| format!("B{number}")).collect::<Vec<_>>());
+}
+
 /// The refused ones end at once; the others wait.
 fn crm_refused<T>(threads: &[thread::JoinHandle<T>]) -> usize {
     threads.iter().filter(|thread| thread.is_finished()).count()

@@ -11,6 +11,9 @@ impl WriteBuffer<'_> {
     /// Writes everything that waits, and makes every open layer a savepoint of the transaction if `open_all` says so
     /// or if something of it is written.
     pub(super) fn write_out(&mut self, open_all: bool) -> Result<()> {
+        if self.ahead {
+            return self.suspend();
+        }
         self.waiting = 0;
         self.freed.clear();
         let pending = |layer: &Layer| !layer.values().all(Kind::is_clean);
@@ -36,6 +39,7 @@ impl WriteBuffer<'_> {
         // With no job open, nothing has to be remembered: rows are handed on, not copied, and read again when needed.
         let forget = self.layers.len() == 1;
         let layer = &mut self.layers[at];
+        self.wrote |= !layer.values().all(Kind::is_clean);
         for kind in layer.values().rev() {
             let gone = kind.slots.iter().filter(|(_, slot)| slot.dirty && slot.stored && slot.current.is_none());
             let mut keys: Vec<_> = gone.map(|(key, slot)| (key.clone(), slot.stored_version)).collect();

@@ -11,7 +11,7 @@ mod tx;
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
-use self::rows::{Layer, Place, Slot, kind_of, slots_of};
+use self::rows::{Layer, Place, Slot, Slots, kind_of, slots_of};
 use super::filter::Criteria;
 use super::schema::Schema;
 use super::storage::{Lock, Query, Schemas, Tx};
@@ -45,9 +45,37 @@ pub struct WriteBuffer<'t> {
     failed_at: Option<usize>,
     /// Rows inserted since the last flush.
     waiting: usize,
-    /// Values of unique keys that an update has given up and that are still stored: by kind, number of the key, values.
-    freed: BTreeSet<(Place, usize, Vec<Value>)>,
+    /// Whether something was written that may be known no longer.
+    wrote: bool,
+    /// Whether `tx` is a snapshot: nothing can be written yet.
+    ahead: bool,
+    /// What the group before is writing.
+    before: Pending,
+    freed: BTreeSet<Freed>,
 }
+
+/// Rows as a group of jobs leaves them, for the jobs of the next group, which run while the first is still being written.
+#[derive(Default)]
+pub struct Pending {
+    kinds: BTreeMap<&'static str, Slots>,
+}
+
+impl Pending {
+    fn of(&self, schema: &Schema) -> impl Iterator<Item = (&Key, &Slot)> {
+        self.kinds.get(schema.kind).into_iter().flatten()
+    }
+}
+
+/// What jobs have left in a [`WriteBuffer`] that ran [ahead](WriteBuffer::ahead).
+pub struct Draft {
+    layer: Layer,
+    before: Pending,
+    waiting: usize,
+    freed: BTreeSet<Freed>,
+}
+
+/// A value of a unique key that an update has given up and that is still stored: kind, number of the key, values.
+type Freed = (Place, usize, Vec<Value>);
 
 /// What happened to a job in a [`WriteBuffer`], beside what the job says itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -98,8 +126,50 @@ impl<'t> WriteBuffer<'t> {
             status: Status::default(),
             failed_at: None,
             waiting: 0,
+            wrote: false,
+            ahead: false,
+            before: Pending::default(),
             freed: BTreeSet::new(),
         }
+    }
+
+    /// Runs jobs ahead of their transaction: over a snapshot, and what the group before them is writing. A job that needs
+    /// more than that is [stopped](Status::suspended), to run again when the buffer [goes on](Self::resume).
+    pub fn ahead(snapshot: &'t mut dyn Tx, schemas: &'t Schemas, before: Pending) -> Self {
+        Self { ahead: true, before, ..Self::new(snapshot, schemas) }
+    }
+
+    /// What the jobs that ran [ahead](Self::ahead) have left, without the snapshot.
+    pub fn draft(mut self) -> Draft {
+        let layer = self.layers.swap_remove(0);
+        Draft { layer, before: self.before, waiting: self.waiting, freed: self.freed }
+    }
+
+    /// Goes on with a draft in a transaction.
+    ///
+    /// The caller sees to it that the store now holds what the group before was writing, and nothing else that the snapshot
+    /// did not hold. Otherwise the draft must not be used, nor what its jobs answered.
+    pub fn resume(tx: &'t mut dyn Tx, schemas: &'t Schemas, draft: Draft) -> Self {
+        let Draft { layer, before, waiting, freed } = draft;
+        Self { layers: vec![layer], before, waiting, freed, ..Self::new(tx, schemas) }
+    }
+
+    /// What is going to be written; nothing when a part has been already.
+    pub fn pending(&self) -> Option<Pending> {
+        let [layer] = &self.layers[..] else { return None };
+        if self.wrote {
+            return None;
+        }
+        let mut kinds = BTreeMap::new();
+        for kind in layer.values() {
+            let waiting = kind.slots.iter().filter(|(_, slot)| !slot.is_clean());
+            let rows = waiting.map(|(key, slot)| (key.clone(), Slot::clean(kind.schema, slot.current.clone(), true)));
+            let rows: Slots = rows.collect();
+            if !rows.is_empty() {
+                kinds.insert(kind.schema.kind, rows);
+            }
+        }
+        Some(Pending { kinds })
     }
 
     /// Starts a job: what it writes can be dropped without touching the jobs before it.
@@ -167,7 +237,8 @@ impl<'t> WriteBuffer<'t> {
     }
 
     fn slot(&self, rank: Place, key: &Key) -> Option<&Slot> {
-        self.find(rank, key).map(|(_, slot)| slot)
+        let before = || self.before.kinds.get(rank.1)?.get(key);
+        self.find(rank, key).map(|(_, slot)| slot).or_else(before)
     }
 
     /// The row's slot in the top layer, to be changed there. The row must be known.
@@ -178,7 +249,9 @@ impl<'t> WriteBuffer<'t> {
             Entry::Occupied(slot) => Ok(slot.into_mut()),
             Entry::Vacant(place) => {
                 let mut kinds = below.iter().rev().filter_map(|layer| layer.get(&rank));
-                let seen = kinds.find_map(|kind| kind.slots.get(place.key())).ok_or(unknown)?;
+                let seen = kinds.find_map(|kind| kind.slots.get(place.key()));
+                let before = || self.before.kinds.get(schema.kind)?.get(place.key());
+                let seen = seen.or_else(before).ok_or(unknown)?;
                 Ok(place.insert(seen.seen_from_above(schema)))
             }
         }
@@ -197,14 +270,15 @@ impl<'t> WriteBuffer<'t> {
     }
 
     /// The known rows of a kind that meet a condition, as they are now.
-    fn known_rows(&self, rank: Place, criteria: &Criteria) -> impl Iterator<Item = Row> {
-        let mut kinds: Vec<_> = self.layers.iter().rev().filter_map(|layer| layer.get(&rank)).collect();
+    fn known_rows(&self, rank: Place, query: &Query) -> impl Iterator<Item = Row> {
+        let mut kinds: Vec<_> = self.layers.iter().rev().filter_map(|layer| Some(&layer.get(&rank)?.slots)).collect();
+        kinds.extend(self.before.kinds.get(rank.1));
         let mut rows = Vec::new();
-        while let Some(kind) = kinds.pop() {
+        while let Some(slots) = kinds.pop() {
             // Layers above have the last word.
-            let here = kind.slots.iter().filter(|(key, _)| kinds.iter().all(|above| !above.slots.contains_key(*key)));
+            let here = slots.iter().filter(|(key, _)| kinds.iter().all(|above| !above.contains_key(*key)));
             rows.extend(
-                here.filter_map(|(_, slot)| slot.current.as_ref().filter(|row| criteria.matches(row)).cloned()),
+                here.filter_map(|(_, slot)| slot.current.as_ref().filter(|row| query.criteria.matches(row)).cloned()),
             );
         }
         rows.into_iter()
@@ -220,11 +294,14 @@ impl<'t> WriteBuffer<'t> {
         kinds.flat_map(|kind| kind.slots.values_mut()).for_each(|slot| slot.locked = false);
     }
 
-    /// Whether a row waits to be written that may meet the condition, or met it before it was changed.
-    fn has_pending(&self, schema: &'static Schema, criteria: &Criteria) -> bool {
+    /// How many rows wait to be written that may meet the condition, or met it before they were changed.
+    fn count_pending(&self, schema: &'static Schema, criteria: &Criteria) -> usize {
         let rank = self.rank(schema);
-        let mut slots = self.layers.iter().filter_map(|layer| layer.get(&rank)).flat_map(|kind| &kind.slots);
-        slots.any(|(key, slot)| !slot.is_clean() && !criteria.rules_out(schema, key))
+        let slots = self.layers.iter().filter_map(|layer| layer.get(&rank)).flat_map(|kind| &kind.slots);
+        let own = slots.filter(|(_, slot)| !slot.is_clean());
+        // What the group before has left is stored by the time it is this one's turn.
+        let before = self.ahead.then(|| self.before.of(schema)).into_iter().flatten();
+        own.chain(before).filter(|(key, _)| !criteria.rules_out(schema, key)).count()
     }
 
     /// Passes on the result of a statement, and notes its failure.
@@ -261,7 +338,7 @@ impl<'t> WriteBuffer<'t> {
     ) -> Result<()> {
         let lacks = |key: &&Key| match self.slot(rank, key) {
             None => true,
-            Some(slot) => lock == Lock::ForUpdate && slot.stored && !slot.locked,
+            Some(slot) => lock == Lock::ForUpdate && slot.stored && !slot.locked && !self.ahead,
         };
         let lacking: Vec<Key> = keys.filter(lacks).cloned().collect();
         if lacking.is_empty() {
@@ -274,10 +351,11 @@ impl<'t> WriteBuffer<'t> {
         if lacking.iter().any(|key| self.slot(rank, key).is_some_and(|slot| !slot.is_clean())) {
             self.flush()?;
         }
-        let fetched = self.tx.fetch(schema, &lacking, lock);
+        // Whoever runs ahead locks nothing: if somebody else writes, all of it is run again.
+        let fetched = self.tx.fetch(schema, &lacking, if self.ahead { Lock::None } else { lock });
         let rows = self.ran(fetched)?;
         for (key, row) in lacking.into_iter().zip(rows) {
-            self.take_in(rank, schema, key, row, lock == Lock::ForUpdate)?;
+            self.take_in(rank, schema, key, row, lock == Lock::ForUpdate || self.ahead)?;
         }
         Ok(())
     }
@@ -320,7 +398,7 @@ impl<'t> WriteBuffer<'t> {
                     slots_of(&mut self.layers[layer], rank, query.schema).insert(key, slot);
                 }
                 // Another writer was here since the row was read: what this job builds on it would be refused.
-                Some(known) if known.stored_version != query.schema.version_of(row) => {
+                Some(known) if known.stored_version != query.schema.version_of(row) && !self.ahead => {
                     self.status.contended = true;
                     return self.allowed(Err(Error::Conflict { kind: query.schema.kind }));
                 }

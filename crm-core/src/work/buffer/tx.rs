@@ -20,25 +20,34 @@ impl Tx for WriteBuffer<'_> {
     fn select(&mut self, query: &Query) -> Result<Vec<Row>> {
         let rank = self.rank(query.schema);
         if self.is_answered(rank, query) {
-            return Ok(query.answer(self.known_rows(rank, &query.criteria)));
+            return Ok(query.answer(self.known_rows(rank, query)));
         }
-        if self.has_pending(query.schema, &query.criteria) {
-            self.flush()?;
-        } else if self.batches_reads && query.is_whole() {
+        let pending = self.count_pending(query.schema, &query.criteria);
+        // What the job itself has just made is asked for by another id in each run: it would be stopped each time.
+        if self.batches_reads && query.is_whole() && pending == 0 {
             let queries = &mut self.missing.entry(rank).or_insert_with(|| Missing::new(query.schema)).queries;
             if !queries.contains(query) {
                 queries.push(query.clone());
             }
             return self.suspend();
         }
-        let selected = self.tx.select(query);
+        let selected = if pending > 0 && query.limit > 0 {
+            // So many of the rows of a page may be others by now, or gone.
+            self.tx.select(&Query { limit: query.limit + pending, ..query.clone() })
+        } else {
+            self.tx.select(query)
+        };
         let rows = self.ran(selected)?;
         self.take_in_answer(query, &rows)?;
-        Ok(rows)
+        if pending == 0 {
+            return Ok(rows);
+        }
+        let stored = rows.into_iter().filter(|row| self.slot(rank, &query.schema.key_of(row)).is_none());
+        Ok(query.answer(stored.collect::<Vec<_>>().into_iter().chain(self.known_rows(rank, query))))
     }
 
     fn count(&mut self, schema: &'static Schema, criteria: &Criteria) -> Result<u64> {
-        if self.has_pending(schema, criteria) {
+        if self.count_pending(schema, criteria) > 0 {
             self.flush()?;
         }
         let counted = self.tx.count(schema, criteria);
