@@ -83,7 +83,7 @@ fn sqlite_jobs_that_run_ahead_see_all_before_them() {
                     for _ in 0..JOBS {
                         let opened = crm.blocking().run(&Actor::system(), "count and open", |work| {
                             let there = work.branches().page(Limit::MAX, None)?.items.len();
-                            work.branches().create(NewBranch::named(&format!("B{there}"), "Europe/Warsaw", "PLN"))
+                            work.branches().create(NewBranch::named(format!("B{there}"), "Europe/Warsaw", "PLN"))
                         });
                         opened.unwrap_or_else(|error| panic!("round {round}: {error}"));
                     }
