@@ -357,7 +357,8 @@ fn answered<T, E: From<Error>>(label: &'static str, answer: &Answer<T, E>) -> Re
     answer.unwrap_or_else(|| Err(Error::backend("the storage answered without running the job", label).into()))
 }
 
-/// The door for programs without an async runtime. Must not be used on a thread that drives one.
+/// The door for programs without an async runtime. Must not be used on a thread that drives one. A storage may run the job on
+/// the thread that calls.
 pub struct Blocking<'c>(&'c Crm);
 
 impl Blocking<'_> {

@@ -136,21 +136,22 @@ impl Engine {
     }
 
     pub(crate) async fn run(&self, mode: Mode, job: Box<dyn Job>) -> Result<Ran> {
-        let (answer, answered) = oneshot::channel();
-        let ticket = Ticket { mode, job, answer, attempts: 0, collisions: 0, since: Instant::now() };
-        let queue = match mode {
-            Mode::Write => &self.writes,
-            Mode::Read => self.reads.as_ref().unwrap_or(&self.writes),
-        };
-        queue.push(Message::Run(ticket))?;
+        let (ticket, answered) = Ticket::new(mode, job);
+        self.queue(mode).push(Message::Run(ticket))?;
         // A thread that ends without answering has lost its connection in a way it could not tell.
         answered.await.unwrap_or(Err(Error::OutcomeUnknown))
     }
 
+    fn queue(&self, mode: Mode) -> &Queue {
+        match mode {
+            Mode::Write => &self.writes,
+            Mode::Read => self.reads.as_ref().unwrap_or(&self.writes),
+        }
+    }
+
     /// The same for a caller who waits anyway: on his own thread, where that can be done at once.
     pub(crate) fn run_here(&self, mode: Mode, job: Box<dyn Job>) -> Result<Ran> {
-        let (answer, answered) = oneshot::channel();
-        let ticket = Ticket { mode, job, answer, attempts: 0, collisions: 0, since: Instant::now() };
+        let (ticket, answered) = Ticket::new(mode, job);
         let here = || match (mode, &self.reads) {
             (Mode::Write, _) => match self.lines.first() {
                 Some(line) => self.desk.write_here(line, ticket),
@@ -161,8 +162,7 @@ impl Engine {
         };
         // What panics outside a job is no affair of the caller's.
         if let Ok(Err(ticket)) = catch_unwind(AssertUnwindSafe(here)) {
-            let queue = if mode == Mode::Write { &self.writes } else { self.reads.as_ref().unwrap_or(&self.writes) };
-            queue.push(Message::Run(ticket))?;
+            self.queue(mode).push(Message::Run(ticket))?;
         }
         pollster::block_on(answered).unwrap_or(Err(Error::OutcomeUnknown))
     }
@@ -265,17 +265,22 @@ impl Connection {
     }
 }
 
+/// Locks what somebody may have left as it was when he panicked, and mends it then.
+pub(crate) fn lock_mended<T>(mutex: &Mutex<T>, mend: impl FnOnce(&mut T)) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(|poisoned| {
+        mutex.clear_poison();
+        let mut left = poisoned.into_inner();
+        mend(&mut left);
+        left
+    })
+}
+
 /// A connection to read by, for one at a time.
 struct Seat(Mutex<Connection>);
 
 impl Seat {
     fn take(&self) -> MutexGuard<'_, Connection> {
-        self.0.lock().unwrap_or_else(|poisoned| {
-            self.0.clear_poison();
-            let mut connection = poisoned.into_inner();
-            connection.abandon();
-            connection
-        })
+        lock_mended(&self.0, Connection::abandon)
     }
 }
 

@@ -357,9 +357,7 @@ mod tests {
     fn ticket(
         mut job: impl FnMut(&mut dyn Tx) -> Verdict + Send + 'static,
     ) -> (Ticket, oneshot::Receiver<Result<Ran>>) {
-        let (answer, answered) = oneshot::channel();
-        let job = Box::new(RawJob::new(move |tx: &mut dyn Tx| (job(tx), ())).0);
-        (Ticket { mode: Mode::Write, job, answer, attempts: 0, collisions: 0, since: Instant::now() }, answered)
+        Ticket::new(Mode::Write, Box::new(RawJob::new(move |tx: &mut dyn Tx| (job(tx), ())).0))
     }
 
     /// Runs a group of which nobody runs ahead, and answers it.

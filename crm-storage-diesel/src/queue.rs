@@ -25,6 +25,14 @@ pub(crate) struct Ticket {
     pub(crate) since: Instant,
 }
 
+impl Ticket {
+    /// A job that is asked for now, and where its answer comes.
+    pub(crate) fn new(mode: Mode, job: Box<dyn Job>) -> (Self, oneshot::Receiver<Result<Ran>>) {
+        let (answer, answered) = oneshot::channel();
+        (Self { mode, job, answer, attempts: 0, collisions: 0, since: Instant::now() }, answered)
+    }
+}
+
 /// Gets the session, or why there is none.
 pub(crate) type Control = Box<dyn FnOnce(Result<&mut dyn Session>) + Send>;
 
@@ -117,21 +125,24 @@ impl Queue {
 
     /// Puts aside a job that is to be tried again at a time, by a thread that comes back to it. It has a place here already.
     pub(crate) fn put_aside(&self, at: Instant, ticket: Ticket) {
-        self.lock().delayed.push((at, ticket));
-        // Whoever waits does not wait for this one yet.
-        self.filled.notify_one();
+        self.put_into(self.lock(), at, ticket);
     }
 
     /// The same by somebody who does not come back to it: gives it back when nobody else may.
     pub(crate) fn delay(&self, at: Instant, ticket: Ticket) -> std::result::Result<(), Ticket> {
-        let mut state = self.lock();
+        let state = self.lock();
         if state.closed {
             return Err(ticket);
         }
+        self.put_into(state, at, ticket);
+        Ok(())
+    }
+
+    fn put_into(&self, mut state: MutexGuard<'_, State>, at: Instant, ticket: Ticket) {
         state.delayed.push((at, ticket));
         drop(state);
+        // Whoever waits does not wait for this one yet.
         self.filled.notify_one();
-        Ok(())
     }
 
     /// Takes the jobs whose next try is due.

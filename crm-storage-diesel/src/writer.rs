@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use crm_core::work::Mode;
 use crm_core::{Error, Result};
 
-use crate::engine::{Connect, Connection, Known, Role, Settings, read};
+use crate::engine::{Connect, Connection, Known, Role, Settings, lock_mended, read};
 use crate::group::{self, Ahead, Written};
 use crate::queue::{Message, Queue, Ticket};
 use crate::session::Session;
@@ -157,35 +157,31 @@ impl Line {
     }
 
     fn front(&self) -> MutexGuard<'_, Front> {
-        self.front.lock().unwrap_or_else(|poisoned| {
-            self.front.clear_poison();
-            let mut front = poisoned.into_inner();
+        lock_mended(&self.front, |front| {
             front.snapshot.abandon();
             front.before = None;
-            front
         })
     }
 
     fn pen(&self) -> MutexGuard<'_, Pen> {
-        self.pen.lock().unwrap_or_else(|poisoned| self.after_panic(poisoned))
+        // The transaction that was open is dropped.
+        lock_mended(&self.pen, |pen| {
+            pen.connection.abandon();
+            pen.last = None;
+        })
     }
 
     /// The pen, unless somebody has it.
     fn try_pen(&self) -> Option<MutexGuard<'_, Pen>> {
         match self.pen.try_lock() {
             Ok(pen) => Some(pen),
-            Err(TryLockError::Poisoned(poisoned)) => Some(self.after_panic(poisoned)),
             Err(TryLockError::WouldBlock) => None,
+            Err(poisoned) => {
+                // It holds the lock.
+                drop(poisoned);
+                Some(self.pen())
+            }
         }
-    }
-
-    /// The pen of somebody who panicked with it: the transaction that was open is dropped.
-    fn after_panic<'l>(&'l self, poisoned: PoisonError<MutexGuard<'l, Pen>>) -> MutexGuard<'l, Pen> {
-        self.pen.clear_poison();
-        let mut pen = poisoned.into_inner();
-        pen.connection.abandon();
-        pen.last = None;
-        pen
     }
 }
 
