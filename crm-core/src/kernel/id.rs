@@ -70,6 +70,13 @@ pub trait IdSource: Send + Sync + 'static {
     fn next(&self, now: Timestamp) -> Uuid;
 }
 
+/// When an id was made, to the millisecond, if it tells that.
+pub(crate) fn time_of(id: Uuid) -> Option<Timestamp> {
+    // The time is in the first 48 bits of the 128 (RFC 9562, section 5.7).
+    let millis = i64::try_from(id.as_u128() >> 80).ok().filter(|_| id.get_version_num() == 7)?;
+    Timestamp::from_micros(millis.checked_mul(1_000)?).ok()
+}
+
 /// UUIDv7 ids from the operating system's randomness, increasing within a process even inside one millisecond:
 /// 26 bits after the time are a counter (RFC 9562, section 6.2, method 1), 48 bits are random.
 #[derive(Debug, Default)]
@@ -186,6 +193,13 @@ mod tests {
                 last = id;
             }
         }
+    }
+
+    #[test]
+    fn an_id_tells_its_time() {
+        let time = Timestamp::from_micros(1_700_000_000_123_000).unwrap();
+        assert_eq!(time_of(SeededIds::new(7).next(time)), Some(time));
+        assert_eq!(time_of(Uuid::nil()), None);
     }
 
     #[test]

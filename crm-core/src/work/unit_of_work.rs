@@ -3,6 +3,7 @@
 use std::any::{Any, TypeId};
 use std::borrow::Cow;
 use std::cell::OnceCell;
+use std::time::Duration;
 
 use uuid::Uuid;
 
@@ -17,6 +18,7 @@ use crate::access::{Actor, Principal, Scoped, Target};
 use crate::crm::Shared;
 use crate::journal::JournalEntryId;
 use crate::kernel::currency::Currencies;
+use crate::kernel::id::time_of;
 use crate::kernel::random::Randomness;
 use crate::kernel::time::Timestamp;
 use crate::{Error, Result};
@@ -85,6 +87,21 @@ impl<'t> UnitOfWork<'t> {
     /// The randomness that secrets are made of.
     pub fn randomness(&self) -> &'t dyn Randomness {
         self.shared.randomness.as_ref()
+    }
+
+    /// A new id that stands after another, of what is built on that: also if the other was made by a machine whose clock is
+    /// ahead, by up to a day.
+    pub fn new_id_after<I: From<Uuid>>(&self, other: impl Into<Uuid>) -> I {
+        const DAY: Duration = Duration::from_secs(86_400);
+        let other = other.into();
+        let id = self.shared.ids.next(self.now());
+        if id > other {
+            return id.into();
+        }
+        // The next millisecond of the other.
+        let next = time_of(other).and_then(|time| time.checked_add(Duration::from_millis(1)).ok());
+        let near = next.filter(|next| self.now().checked_add(DAY).is_ok_and(|latest| *next <= latest));
+        near.map_or(id, |next| self.shared.ids.next(next)).into()
     }
 
     /// A new id, ordered by time.

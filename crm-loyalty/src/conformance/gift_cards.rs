@@ -208,6 +208,21 @@ pub fn go_back_with_their_line(factory: Factory<'_>) {
     shop.bench.verify();
 }
 
+/// On another machine, whose clock is behind: what takes the money back stands after what gave it all the same (S-02).
+pub fn go_back_by_another_clock(factory: Factory<'_>) {
+    let shop = Shop::open(factory);
+    let serial = shop.batch("E", 1)[0].0.clone();
+    let purchase = shop.buy(shop.gift, 1, "1").purchase;
+    let storage = shop.bench.storage.clone();
+    let behind = super::open(&move || storage.clone());
+    shop.bench.clock.advance(Duration::from_secs(3_600));
+    shop.activate(&serial, purchase, None).unwrap();
+    let back = NewReturn::of(purchase, [NewReturnLine::of(1, 1)]);
+    behind.run(move |work| work.returns().record(&back, "back")).unwrap();
+    assert_eq!(shop.left(&serial), (GiftCardState::Refunded, 0));
+    shop.bench.verify();
+}
+
 /// What is blocked cannot be spent; what has expired is paid back in time, and is gone after that.
 pub fn are_looked_after(factory: Factory<'_>) {
     let shop = Shop::open(factory);

@@ -97,7 +97,7 @@ macro_rules! loyalty_conformance_tests {
             }
             cards { a_lost_card_takes_nothing_with_it, a_number_has_one_home, families_have_several, race_for_one_card }
             gift_cards {
-                are_sold_and_spent, go_back_with_their_line, are_looked_after, are_not_set_aside_without_their_code,
+                are_sold_and_spent, go_back_with_their_line, go_back_by_another_clock, are_looked_after, are_not_set_aside_without_their_code,
                 fail_all_alike, stop_guessers, need_a_key, race_for_one_card,
             }
             merged_members { everything_goes_along, counts_go_along, taken_back_is_as_before, refusals_leave_nothing }

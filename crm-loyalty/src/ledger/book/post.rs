@@ -34,7 +34,11 @@ impl Book {
                 book(balance.change(), posting)?;
             }
         }
+        // Entries are read in the order of their ids, and what has made a lot comes first, whoever's clock was ahead.
+        let lots = postings.iter().filter_map(|posting| self.lots.get(&posting.lot?));
+        let made = lots.map(|lot| lot.row.origin_id).max();
         if let Some(last) = self.entries.last_mut()
+            && made.is_none_or(|made| made <= last.id)
             && (last.kind, last.occurred_at) == (kind, occurred_at)
             && (last.purchase_id, last.branch_id) == (cause.purchase, cause.branch)
             && (last.reverses_id, &last.reason) == (cause.reverses, &cause.reason)
@@ -42,7 +46,7 @@ impl Book {
             last.postings.0.extend(postings);
             return Ok(last.id);
         }
-        let id: EntryId = work.new_id();
+        let id: EntryId = made.map_or_else(|| work.new_id(), |made| work.new_id_after(made));
         self.entries.push(Entry {
             account_id: self.account.id,
             id,
