@@ -453,6 +453,36 @@ fn what_is_forgotten_is_read_again() {
     assert_eq!((ran.unwrap(), updated), (Ran::Committed, Ok(())));
 }
 
+/// Nor is what the group before has left taken for it, when this one has changed it since.
+#[test]
+fn what_is_forgotten_is_not_as_it_was_before() {
+    let (ran, seen) = undeclared(|tx| {
+        let schemas = Schemas::new(vec![Product::SCHEMA]);
+        let mut first = WriteBuffer::new(tx, &schemas);
+        first.begin_job(false);
+        first.insert(Product::SCHEMA, vec![row(1, "one".into())]).unwrap();
+        assert!(first.end_job(true).unwrap().is_sound());
+        let pending = first.pending().unwrap();
+        first.flush().unwrap();
+        let mut buffer = WriteBuffer::ahead(tx, &schemas, pending);
+        buffer.begin_job(false);
+        let mut changed = buffer.fetch(Product::SCHEMA, &[key(1)], Lock::None).unwrap().remove(0).unwrap();
+        changed[product::version.position()] = Value::Int(2);
+        buffer.update(Product::SCHEMA, vec![Replacement::whole(changed.clone(), 1)]).unwrap();
+        assert!(buffer.end_job(true).unwrap().is_sound());
+        let draft = buffer.draft();
+        let mut buffer = WriteBuffer::resume(tx, &schemas, draft);
+        buffer.begin_job(false);
+        let keys: Vec<Key> = (0..10_001).map(|id| vec![Value::Uuid(Uuid::from_u128(id))]).collect();
+        buffer.fetch(Tally::SCHEMA, &keys, Lock::None).unwrap();
+        buffer.flush().unwrap();
+        let seen = buffer.fetch(Product::SCHEMA, &[key(1)], Lock::None).unwrap().remove(0);
+        assert!(buffer.end_job(true).unwrap().is_sound());
+        (Verdict::Commit, (seen, changed))
+    });
+    assert_eq!((ran.unwrap(), seen.0), (Ran::Committed, Some(seen.1)));
+}
+
 /// A transaction in which another process changes a row before the first select. Counts the rows that are fetched.
 struct Meddled<'t> {
     tx: &'t mut dyn Tx,

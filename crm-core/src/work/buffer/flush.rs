@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::rows::{Kind, Layer};
-use super::{MAX_KNOWN_ROWS, WriteBuffer};
+use super::{MAX_KNOWN_ROWS, Pending, WriteBuffer};
 use crate::Result;
 use crate::work::storage::{Addition, Replacement};
 
@@ -31,6 +31,11 @@ impl WriteBuffer<'_> {
         }
         if self.known() > MAX_KNOWN_ROWS && !self.layers.iter().any(pending) {
             self.layers.iter_mut().for_each(BTreeMap::clear);
+            self.before = Pending::default();
+        }
+        if self.layers.len() == 1 {
+            // What was made of these rows is known no longer.
+            self.before = Pending::default();
         }
         Ok(())
     }
