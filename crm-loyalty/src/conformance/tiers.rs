@@ -112,7 +112,7 @@ impl Keeper for Stored<'_> {
         let (account, ladder, key) = (
             self.members[member],
             self.programme.tiers[0].id,
-            format!("{ladder} {now} {pin:?}", ladder = self.programme.tiers[0].id),
+            format!("{ladder} {member} {now} {pin:?}", ladder = self.programme.tiers[0].id),
         );
         let pinned = self.bench.run(move |work| match pin.clone() {
             Some(pin) => work.loyalty().pin_tier(account, ladder, pin, &key),
