@@ -24,7 +24,7 @@ pub(crate) enum Address {
     Postgres { url: String, schema: Option<String> },
 }
 
-/// Jobs after which SQLite's log is moved to its file, in a thread of its own: 3,500 pages of purchases, 10,000 of purchases in a
+/// Jobs after which SQLite's log is moved to its file, in a thread of its own: 6,500 pages of purchases, 23,000 of purchases in a
 /// club.
 #[cfg(feature = "sqlite")]
 const JOBS_PER_CHECKPOINT: usize = 1_024;
@@ -36,8 +36,8 @@ const WRITER_CACHE_KIB: u32 = 16 * 1024;
 #[cfg(feature = "sqlite")]
 const READER_CACHE_KIB: u32 = 4 * 1024;
 
-/// Pages of SQLite's log at which the writer itself moves what is left (4 KiB each). A log can begin anew only when nobody has
-/// written to it since all of it was moved, and while there is always somebody who writes only the writer can see to that.
+/// Pages of SQLite's log at which a commit itself moves what is left (4 KiB each): for a few jobs that write very much, before the
+/// housekeeper has found the log long.
 #[cfg(feature = "sqlite")]
 const MAX_LOG_PAGES: u32 = 64_000;
 

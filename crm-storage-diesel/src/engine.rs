@@ -111,8 +111,8 @@ impl Engine {
             }
             reads = Some(queue);
         }
-        let desk = Desk::new(writes.clone(), schemas.clone(), settings.clone(), commits, housekeeper.clone());
-        let desk = Arc::new(desk);
+        let (known, house) = (schemas.clone(), housekeeper.clone());
+        let desk = Arc::new(Desk::new(writes.clone(), known, settings.clone(), commits, house));
         // Those that run ahead share one line; where several can write at once, each has its own.
         let count = if settings.runs_ahead { 1 } else { settings.writers };
         let lines: Vec<_> = (0..count).map(|_| Arc::new(Line::new(connect, long_log.clone()))).collect();

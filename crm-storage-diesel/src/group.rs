@@ -120,7 +120,14 @@ pub(crate) fn run(
             let end = || if lost { End::Again(Err(copied(&error))) } else { End::Answer(Err(copied(&error))) };
             return Done::alone(answer(limits, tickets.into_iter().map(|ticket| (ticket, end()))));
         }
-        match together(session, schemas, limits, &mut tickets, ahead, tell) {
+        let committed = match run_all(session, schemas, limits, &mut tickets, ahead, tell) {
+            Ok(ends) => session.commit().map(|()| ends),
+            Err(error) => {
+                session.abandon();
+                Err(error)
+            }
+        };
+        match committed {
             Ok(ends) => return Done { ended: tickets.into_iter().zip(ends).collect(), again },
             Err(Error::OutcomeUnknown) => {
                 let unknown = || End::Answer(Err(Error::OutcomeUnknown));
@@ -191,24 +198,7 @@ fn answer(limits: &Limits, ends: impl IntoIterator<Item = (Ticket, End)>) -> Vec
     again
 }
 
-/// Runs jobs in the transaction that was begun for them.
-fn together(
-    session: &mut dyn Session,
-    schemas: &Schemas,
-    limits: &Limits,
-    tickets: &mut [Ticket],
-    ahead: Option<Ahead>,
-    tell: Option<impl FnOnce(Written)>,
-) -> Result<Vec<End>> {
-    match run_all(session, schemas, limits, tickets, ahead, tell) {
-        Ok(ends) => session.commit().map(|()| ends),
-        Err(error) => {
-            session.abandon();
-            Err(error)
-        }
-    }
-}
-
+/// Runs jobs in the transaction that was begun for them, and writes what they leave.
 fn run_all(
     session: &mut dyn Session,
     schemas: &Schemas,
