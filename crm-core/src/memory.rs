@@ -168,7 +168,7 @@ impl MemoryTx<'_> {
         let stored = self.row(schema, &key).filter(|stored| schema.version_of(stored) == Some(was));
         let stored = stored.ok_or(Error::Conflict { kind: schema.kind })?;
         for &counter in schema.counters {
-            if let (Some(new), Some(kept)) = (row.get_mut(counter), stored.get(counter)) {
+            if let (Some(new), Some(kept)) = (Arc::make_mut(&mut row).get_mut(counter), stored.get(counter)) {
                 new.clone_from(kept);
             }
         }
@@ -186,7 +186,7 @@ impl MemoryTx<'_> {
     fn add_to_row(&mut self, schema: &'static Schema, addition: Addition) -> Result<()> {
         let Addition { key, column, amount, floor } = addition;
         let mut row = self.row(schema, &key).cloned();
-        let counter = row.as_mut().and_then(|row| row.get_mut(column));
+        let counter = row.as_mut().and_then(|row| Arc::make_mut(row).get_mut(column));
         let sum = counter.as_ref().and_then(|counter| counter.as_int()).and_then(|value| value.checked_add(amount));
         match (counter, sum) {
             (Some(counter), Some(sum)) if floor.is_none_or(|floor| sum >= floor) => *counter = Value::Int(sum),

@@ -153,6 +153,8 @@ impl Address {
             // A group touches pages all over the file: what the writer keeps it need not read again.
             cache_kib: if role == Role::Writer { WRITER_CACHE_KIB } else { READER_CACHE_KIB },
             max_pages: options.sqlite_max_pages,
+            // Others can write while a group waits for the disk.
+            commits_early: role == Role::Writer && options.writers > 1,
             ..SqliteSetup::default()
         };
         Ok(Box::new(sqlite::open(path, &setup)?))

@@ -51,6 +51,9 @@ pub(crate) struct Settings {
 const LOOKS_OF_WRITERS: u32 = 200;
 const LOOKS_OF_READERS: u32 = 50;
 
+/// What who comes too late is told.
+pub(crate) const CLOSED: &str = "the storage is closed";
+
 /// The kinds that are known: those of every `Crm` that was built on the storage.
 pub(crate) type Known = Arc<Mutex<Option<Arc<Schemas>>>>;
 
@@ -181,7 +184,7 @@ impl Engine {
     }
 
     pub(crate) fn is_closed(&self) -> bool {
-        self.closing.load(Ordering::Acquire)
+        self.writes.is_closed()
     }
 
     pub(crate) fn queued(&self) -> usize {
@@ -191,9 +194,9 @@ impl Engine {
     /// Refuses new work.
     pub(crate) fn shut(&self) {
         self.closing.store(true, Ordering::Release);
-        self.writes.close();
+        self.writes.close(CLOSED);
         if let Some(reads) = &self.reads {
-            reads.close();
+            reads.close(CLOSED);
         }
         if let Some(housekeeper) = &self.housekeeper {
             housekeeper.unpark();

@@ -76,6 +76,15 @@ impl Done {
         !self.ended.is_empty()
     }
 
+    /// Nobody knows what will be left of what the group wrote.
+    pub(crate) fn doubt(&mut self) {
+        for (_, end) in &mut self.ended {
+            if matches!(end, End::Answer(Ok(Ran::Committed))) {
+                *end = End::Answer(Err(Error::OutcomeUnknown));
+            }
+        }
+    }
+
     /// Answers who still waits, and returns the jobs that have to be tried again.
     pub(crate) fn answer(self, limits: &Limits) -> Vec<Ticket> {
         let mut again = answer(limits, self.ended);
@@ -121,7 +130,7 @@ pub(crate) fn run(
             return Done::alone(answer(limits, tickets.into_iter().map(|ticket| (ticket, end()))));
         }
         let committed = match run_all(session, schemas, limits, &mut tickets, ahead, tell) {
-            Ok(ends) => session.commit().map(|()| ends),
+            Ok(ends) => session.commit_early().map(|()| ends),
             Err(error) => {
                 session.abandon();
                 Err(error)

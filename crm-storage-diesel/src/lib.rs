@@ -9,6 +9,7 @@ mod engine;
 mod errors;
 mod group;
 mod host;
+mod log;
 mod migrate;
 #[cfg(feature = "postgres")]
 mod postgres;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crm_core::kernel::time::Timestamp;
-use crm_core::work::{ColumnType, Row, Value};
+use crm_core::work::{ColumnType, Value};
 use crm_core::{Error, Result};
 use diesel::connection::{LoadConnection, SimpleConnection};
 use diesel::expression::QueryMetadata;
@@ -225,7 +225,7 @@ fn missing<C: Migrates>(connection: &mut C, module: &ModuleMigrations) -> Result
     compare(C::Backend::DIALECT, module, &rows)
 }
 
-fn compare(dialect: Dialect, module: &ModuleMigrations, ledger: &[Row]) -> Result<Vec<&'static Migration>> {
+fn compare(dialect: Dialect, module: &ModuleMigrations, ledger: &[Vec<Value>]) -> Result<Vec<&'static Migration>> {
     let name = module.module;
     let in_order = (1_u32..).zip(module.migrations).all(|(version, migration)| migration.version == version);
     if !in_order {
@@ -330,11 +330,11 @@ mod tests {
     const TWO: Migration = Migration { version: 2, name: "two", sqlite: "SELECT 2", postgres: "SELECT 2" };
     const BOTH: ModuleMigrations = ModuleMigrations { module: "m", migrations: &[ONE, TWO] };
 
-    fn entry(version: i64, migration: &Migration) -> Row {
+    fn entry(version: i64, migration: &Migration) -> Vec<Value> {
         vec![Value::Int(version), Value::Text(migration.checksum(Dialect::Sqlite))]
     }
 
-    fn names(ledger: &[Row]) -> Result<Vec<&'static str>, String> {
+    fn names(ledger: &[Vec<Value>]) -> Result<Vec<&'static str>, String> {
         match compare(Dialect::Sqlite, &BOTH, ledger) {
             Ok(missing) => Ok(missing.iter().map(|migration| migration.name).collect()),
             Err(Error::Setup(message)) => Err(message),

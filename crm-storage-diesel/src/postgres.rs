@@ -221,7 +221,7 @@ impl<C: BorrowMut<PgConnection>> Tables for PostgresTables<C> {
         let text = self.texts.get(schema, Operation::Fetch { keys: 0, locked });
         let statement = Statement::kept(text, key_columns(schema, &keys.iter().collect::<Vec<_>>()));
         let rows = load(self.connection.borrow_mut(), statement, &column_types(schema))?;
-        let found: HashMap<Key, Row> = rows.into_iter().map(|row| (schema.key_of(&row), row)).collect();
+        let found: HashMap<Key, Row> = rows.into_iter().map(Row::from).map(|row| (schema.key_of(&row), row)).collect();
         Ok(keys.iter().map(|key| found.get(key).cloned()).collect())
     }
 

@@ -67,7 +67,8 @@ struct State {
     messages: VecDeque<Message>,
     /// Jobs that met other writers, with the time of their next try.
     delayed: Vec<(Instant, Ticket)>,
-    closed: bool,
+    /// Why nothing is taken any more.
+    closed: Option<&'static str>,
     /// The threads that take from this queue.
     servants: Vec<ThreadId>,
     /// How many messages the one who [gathers](Queue::gather) waits for.
@@ -94,7 +95,7 @@ impl Queue {
     /// Lets this thread do the work of one that takes from the queue, if there is nothing to take and that will not be refused.
     pub(crate) fn serve_alone(&self) -> Option<Serving<'_>> {
         let (mut state, this) = (self.lock(), thread::current().id());
-        if state.closed || !state.messages.is_empty() || state.servants.contains(&this) {
+        if state.closed.is_some() || !state.messages.is_empty() || state.servants.contains(&this) {
             return None;
         }
         state.servants.push(this);
@@ -107,8 +108,8 @@ impl Queue {
             // It would wait for itself for ever.
             return Err(Error::Setup("a job waits for another job: do both in one unit of work".into()));
         }
-        if state.closed {
-            return Err(Error::busy("the storage is closed"));
+        if let Some(why) = state.closed {
+            return Err(Error::busy(why));
         }
         if state.messages.len() >= self.capacity {
             return Err(Error::busy("the queue of the storage is full"));
@@ -131,7 +132,7 @@ impl Queue {
     /// The same by somebody who does not come back to it: gives it back when nobody else may.
     pub(crate) fn delay(&self, at: Instant, ticket: Ticket) -> std::result::Result<(), Ticket> {
         let state = self.lock();
-        if state.closed {
+        if state.closed.is_some() {
             return Err(ticket);
         }
         self.put_into(state, at, ticket);
@@ -156,8 +157,13 @@ impl Queue {
         self.lock().messages.len()
     }
 
-    pub(crate) fn close(&self) {
-        self.lock().closed = true;
+    pub(crate) fn is_closed(&self) -> bool {
+        self.lock().closed.is_some()
+    }
+
+    /// Refuses new work from now on, for this reason unless there is one already.
+    pub(crate) fn close(&self, why: &'static str) {
+        self.lock().closed.get_or_insert(why);
         self.filled.notify_all();
     }
 
@@ -166,7 +172,7 @@ impl Queue {
     pub(crate) fn wait(&self) -> bool {
         for _ in 0..self.looks {
             let state = self.lock();
-            if !state.messages.is_empty() || state.closed {
+            if !state.messages.is_empty() || state.closed.is_some() {
                 break;
             }
             drop(state);
@@ -179,7 +185,7 @@ impl Queue {
             }
             let next_try = state.delayed.iter().map(|(at, _)| *at).min();
             state = match next_try.map(|at| at.saturating_duration_since(Instant::now())) {
-                None if state.closed => return false,
+                None if state.closed.is_some() => return false,
                 None => self.filled.wait(state).unwrap_or_else(PoisonError::into_inner),
                 Some(Duration::ZERO) => return true,
                 Some(left) => self.filled.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0,
@@ -192,7 +198,7 @@ impl Queue {
         let deadline = Instant::now() + patience;
         let mut state = self.lock();
         state.wanted = wanted;
-        while state.messages.len() < wanted && !state.closed {
+        while state.messages.len() < wanted && state.closed.is_none() {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 break;

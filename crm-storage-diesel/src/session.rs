@@ -1,8 +1,11 @@
 //! What the engine needs of a connection, whatever the database.
 
+use std::sync::Arc;
+
 use crm_core::Result;
 use crm_core::work::{Mode, Schemas, Tx};
 
+use crate::log::Log;
 use crate::migrate::ModuleMigrations;
 
 /// One connection to a database, with at most one transaction at a time. Runs every statement at once: the engine puts
@@ -24,8 +27,21 @@ pub(crate) trait Session: Tx + Send {
     /// Commits, durably.
     ///
     /// # Errors
-    /// `OutcomeUnknown` when the connection was lost on the way; any other error means that nothing is stored.
-    fn commit(&mut self) -> Result<()>;
+    /// `OutcomeUnknown` when the connection was lost on the way, or the disk failed; any other error means that nothing is
+    /// stored.
+    fn commit(&mut self) -> Result<()> {
+        self.commit_early()?;
+        self.log().map_or(Ok(()), |log| log.sync())
+    }
+
+    /// Commits. Others see it and can write; nobody may rely on it until the [log](Self::log) was synced, if there is one.
+    ///
+    /// # Errors
+    /// As [`commit`](Self::commit).
+    fn commit_early(&mut self) -> Result<()>;
+
+    /// What is to be synced after an early commit; nothing where the database does that itself.
+    fn log(&self) -> Option<Arc<Log>>;
 
     /// Drops the transaction. Never fails: a connection that cannot roll back is lost.
     fn abandon(&mut self);

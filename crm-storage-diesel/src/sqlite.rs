@@ -1,6 +1,7 @@
 //! SQLite: one file, many readers, one writer.
 
 use std::borrow::{BorrowMut, Cow};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crm_core::work::{Addition, ColumnType, Columns, Key, Lock, Mode, Replacement, Row, Schema, Schemas, Value};
@@ -11,6 +12,7 @@ use diesel::sqlite::SqliteConnection;
 use diesel::{Connection, ConnectionError};
 
 use crate::errors::{self, Classified};
+use crate::log::Log;
 use crate::migrate::ModuleMigrations;
 use crate::sql::{
     BATCHES, Bind, Dialect, Failure, Operation, SqlTx, Statement, Tables, Texts, bounds, column_types, load, updated,
@@ -36,11 +38,19 @@ pub(crate) struct SqliteSetup {
     pub(crate) cache_kib: u32,
     /// The most pages the file may have.
     pub(crate) max_pages: Option<u32>,
+    /// Whether a commit leaves it to us to sync the log.
+    pub(crate) commits_early: bool,
 }
 
 impl Default for SqliteSetup {
     fn default() -> Self {
-        Self { busy_timeout: Duration::from_secs(5), wal_autocheckpoint: 1_000, cache_kib: 4 * 1024, max_pages: None }
+        Self {
+            busy_timeout: Duration::from_secs(5),
+            wal_autocheckpoint: 1_000,
+            cache_kib: 4 * 1024,
+            max_pages: None,
+            commits_early: false,
+        }
     }
 }
 
@@ -49,7 +59,9 @@ pub(crate) type SqliteTx<C> = SqlTx<SqliteTables<C>>;
 
 /// Opens a connection and makes sure that it is as durable and as strict as we promise.
 pub(crate) fn open(path: &str, setup: &SqliteSetup) -> Result<SqliteTx<SqliteConnection>> {
-    connect(path, setup).map(|connection| SqlTx::new(SqliteTables::new(connection)))
+    let mut connection = connect(path, setup)?;
+    let log = if setup.commits_early { log_of(&mut connection)? } else { None };
+    Ok(SqlTx::new(SqliteTables { log, ..SqliteTables::new(connection) }))
 }
 
 /// The transaction a host has begun, as a transaction of the port. Who began it ends it.
@@ -106,6 +118,22 @@ fn set_up(connection: &mut SqliteConnection, path: &str, setup: &SqliteSetup) ->
     Ok(())
 }
 
+/// Takes the syncing of the log over from SQLite, if there is a log and we can reach it.
+fn log_of(connection: &mut SqliteConnection) -> Result<Option<Arc<Log>>> {
+    // Whoever reads opens the log, and makes it if there is none.
+    int_of(connection, "SELECT count(*) FROM sqlite_schema")?;
+    let path = text_of(connection, "SELECT file FROM pragma_database_list WHERE name = 'main'")?;
+    if path.is_empty() {
+        // What lives in memory has none.
+        return Ok(None);
+    }
+    let Ok(log) = Log::open(&format!("{path}-wal")) else { return Ok(None) };
+    // What is moved from the log to the file is still synced by SQLite.
+    let normal = connection.batch_execute("PRAGMA synchronous = NORMAL");
+    normal.map_err(|error| errors::sqlite(&error, None).error)?;
+    Ok(Some(Arc::new(log)))
+}
+
 /// The version of SQLite, for example `3.53.2`.
 pub(crate) fn version(connection: &mut SqliteConnection) -> Result<String> {
     text_of(connection, "SELECT sqlite_version()")
@@ -138,11 +166,12 @@ fn int_of(connection: &mut SqliteConnection, text: &str) -> Result<i64> {
 pub(crate) struct SqliteTables<C> {
     connection: C,
     texts: Texts,
+    log: Option<Arc<Log>>,
 }
 
 impl<C: BorrowMut<SqliteConnection>> SqliteTables<C> {
     fn new(connection: C) -> Self {
-        Self { connection, texts: Texts::new(Dialect::Sqlite) }
+        Self { connection, texts: Texts::new(Dialect::Sqlite), log: None }
     }
 
     /// Runs a statement that must change one row.
@@ -172,7 +201,7 @@ fn updated_cells<'r>(schema: &Schema, row: &'r Row, changed: Columns) -> Vec<Bin
 
 fn key_cells<'k>(schema: &Schema, key: &'k Key) -> Vec<Bind<'k>> {
     let types = schema.key.iter().filter_map(|&at| schema.columns.get(at)).map(|column| column.column_type);
-    types.zip(key).map(|(column_type, cell)| bind(column_type, cell)).collect()
+    types.zip(&**key).map(|(column_type, cell)| bind(column_type, cell)).collect()
 }
 
 fn int(value: i64) -> Bind<'static> {
@@ -205,7 +234,7 @@ impl<C: BorrowMut<SqliteConnection>> Tables for SqliteTables<C> {
                     let number = row.get(schema.columns.len()).and_then(Value::as_int).unwrap_or_default();
                     row.truncate(schema.columns.len());
                     let place = usize::try_from(number).ok().and_then(|number| found.get_mut(first + number));
-                    *place.ok_or(Failure::Conflict)? = Some(row);
+                    *place.ok_or(Failure::Conflict)? = Some(row.into());
                 }
                 rest = after;
             }
@@ -219,7 +248,8 @@ impl<C: BorrowMut<SqliteConnection>> Tables for SqliteTables<C> {
             while let Some((batch, after)) = rest.split_at_checked(size) {
                 let mut binds = Vec::with_capacity(size * schema.columns.len());
                 for row in batch {
-                    binds.extend(schema.columns.iter().zip(row).map(|(column, cell)| bind(column.column_type, cell)));
+                    binds
+                        .extend(schema.columns.iter().zip(&**row).map(|(column, cell)| bind(column.column_type, cell)));
                 }
                 let statement = Statement::kept(self.texts.get(schema, Operation::Insert { rows: size }), binds);
                 if self.connection.borrow_mut().execute_returning_count(&statement)? != size {
@@ -266,7 +296,15 @@ impl<C: BorrowMut<SqliteConnection>> Tables for SqliteTables<C> {
     }
 
     fn prepare(&mut self, schemas: &Schemas, migrations: &[ModuleMigrations]) -> Result<()> {
-        crate::tables::prepare(self.connection.borrow_mut(), schemas, migrations)
+        crate::tables::prepare(self.connection.borrow_mut(), schemas, migrations)?;
+        self.log.as_ref().map_or(Ok(()), |log| {
+            log.note_commit();
+            log.sync()
+        })
+    }
+
+    fn log(&self) -> Option<&Arc<Log>> {
+        self.log.as_ref()
     }
 
     fn generation(&mut self) -> Result<Option<i64>, DieselError> {

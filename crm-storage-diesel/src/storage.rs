@@ -44,7 +44,7 @@ struct Inner {
 /// How a [`DieselStorage`] works. The defaults suit most.
 #[derive(Clone)]
 pub struct StorageOptions {
-    writers: usize,
+    pub(crate) writers: usize,
     readers: usize,
     queue: usize,
     group: usize,
@@ -80,7 +80,8 @@ impl Default for StorageOptions {
 impl StorageOptions {
     /// Threads that write to PostgreSQL, 2 by default, each with a connection of its own: while the server is at the jobs of
     /// one, another runs those it took. One never meets another writer of the same process, which is better where all write
-    /// to the same few rows. On SQLite one has the file and a second runs the jobs of the next group meanwhile; more are of no use.
+    /// to the same few rows. On SQLite, where one at a time has the file, a second runs the jobs of the next group meanwhile, and
+    /// writes them while the first waits for the disk; more are of no use.
     #[must_use]
     pub fn writers(self, writers: usize) -> Self {
         Self { writers: writers.max(1), ..self }

@@ -1,5 +1,6 @@
 //! Tests of a session, the same for every database. The meaning of the port is compared with rows in memory.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crm_core::branches::Branch;
@@ -111,15 +112,15 @@ pub(crate) fn thing(number: u128) -> Row {
     row[0] = id(number);
     row[1] = Value::Int(1);
     row[8] = Value::Int(0);
-    row
+    row.into()
 }
 
 fn pair(left: u128, right: i64) -> Row {
-    vec![id(left), Value::Int(right), Value::Text("o".into()), Value::Int(10), Value::Int(0)]
+    Row::from([id(left), Value::Int(right), Value::Text("o".into()), Value::Int(10), Value::Int(0)])
 }
 
 fn key_of_pair(left: u128, right: i64) -> Key {
-    vec![id(left), Value::Int(right), Value::Text("o".into())]
+    Key::from([id(left), Value::Int(right), Value::Text("o".into())])
 }
 
 fn everything(schema: &'static Schema) -> Query {
@@ -166,10 +167,10 @@ pub(crate) fn prepares_once(session: &mut dyn Session, prepared: &Prepared) {
                 session.insert(&THING, rows.clone()).unwrap();
                 let keys: Vec<Key> = rows.iter().map(|row| THING.key_of(row)).collect();
                 session.fetch(&THING, &keys, Lock::ForUpdate).unwrap();
-                let criteria = Criteria::In(0, keys.iter().flatten().take(5).cloned().collect());
+                let criteria = Criteria::In(0, keys.iter().flat_map(|key| &**key).take(5).cloned().collect());
                 session.select(&Query { criteria, limit: 51, ..everything(&THING) }).unwrap();
                 let mut second = rows[0].clone();
-                second[1] = Value::Int(2);
+                Arc::make_mut(&mut second)[1] = Value::Int(2);
                 session.update(&THING, vec![Replacement::whole(second, 1)]).unwrap();
                 session
                     .add(&THING, vec![Addition { key: keys[0].clone(), column: 8, amount: 1, floor: Some(0) }])
@@ -212,21 +213,21 @@ fn values_come_back(session: &mut dyn Session) {
             let mut rows = Vec::new();
             for (number, text) in (1..).zip(&texts) {
                 let mut row = thing(number);
-                row[2] = Value::Text((*text).to_owned());
+                Arc::make_mut(&mut row)[2] = Value::Text((*text).to_owned());
                 rows.push(row);
             }
             for (number, (at, day)) in (101..).zip(times.into_iter().zip(days)) {
                 let mut row = thing(number);
-                row[5] = Value::Time(at);
-                row[6] = Value::Date(day);
+                Arc::make_mut(&mut row)[5] = Value::Time(at);
+                Arc::make_mut(&mut row)[6] = Value::Date(day);
                 rows.push(row);
             }
             for (number, amount) in (201..).zip([i64::MIN, i64::MAX, 0, -1]) {
                 let mut row = thing(number);
-                row[3] = Value::Int(amount);
-                row[4] = Value::Bool(amount > 0);
-                row[7] = id(u128::MAX - number);
-                row[9] = Value::Json("[1, \"x\"]".into());
+                Arc::make_mut(&mut row)[3] = Value::Int(amount);
+                Arc::make_mut(&mut row)[4] = Value::Bool(amount > 0);
+                Arc::make_mut(&mut row)[7] = id(u128::MAX - number);
+                Arc::make_mut(&mut row)[9] = Value::Json("[1, \"x\"]".into());
                 rows.push(row);
             }
             session.insert(schema, rows.clone()).unwrap();
@@ -234,7 +235,7 @@ fn values_come_back(session: &mut dyn Session) {
             let keys: Vec<Key> = rows.iter().rev().map(|row| schema.key_of(row)).collect();
             let found = session.fetch(schema, &keys, Lock::ForUpdate).unwrap();
             assert_eq!(found, rows.into_iter().rev().map(Some).collect::<Vec<_>>());
-            assert_eq!(session.fetch(schema, &[vec![id(999)]], Lock::None).unwrap(), [None]);
+            assert_eq!(session.fetch(schema, &[Key::from([id(999)])], Lock::None).unwrap(), [None]);
             assert_eq!(session.fetch(schema, &[], Lock::None).unwrap(), [] as [Option<Row>; 0]);
         });
     }
@@ -248,7 +249,7 @@ fn batches(session: &mut dyn Session) {
             assert_eq!(session.count(&THING, &Criteria::everything()).unwrap(), u64::from(count));
             // The last ones are not there.
             let numbers = || (0..count + 5).rev();
-            let asked: Vec<Key> = numbers().map(|number| vec![id(number.into())]).collect();
+            let asked: Vec<Key> = numbers().map(|number| Key::from([id(number.into())])).collect();
             let there = numbers().map(|number| (number < count).then(|| thing(number.into()))).collect::<Vec<_>>();
             assert_eq!(session.fetch(&THING, &asked, Lock::None).unwrap(), there);
             let keys = rows.iter().map(|row| (THING.key_of(row), Some(1))).collect();
@@ -265,7 +266,7 @@ fn many_queries_at_once(session: &mut dyn Session) {
             // Of twelve rows, three have each amount.
             let rows = (0..12_i64).map(|number| {
                 let mut row = thing(number.unsigned_abs().into());
-                row[3] = Value::Int(number % 4);
+                Arc::make_mut(&mut row)[3] = Value::Int(number % 4);
                 row
             });
             session.insert(schema, rows.collect()).unwrap();
@@ -297,28 +298,28 @@ fn only_what_changed_is_written(session: &mut dyn Session) {
             for set in 0..8_usize {
                 for (bit, value) in [(0, Value::Text(format!("{set}"))), (1, Value::Bool(set % 2 == 0))] {
                     let mut new = stored.clone();
-                    new[1] = Value::Int(version(&stored) + 1);
-                    new[[2, 4][bit]] = value;
+                    Arc::make_mut(&mut new)[1] = Value::Int(version(&stored) + 1);
+                    Arc::make_mut(&mut new)[[2, 4][bit]] = value;
                     if set & 2 == 0 {
-                        new[3] = Value::Int(i64::try_from(set).unwrap());
+                        Arc::make_mut(&mut new)[3] = Value::Int(i64::try_from(set).unwrap());
                     }
                     let changed = Columns::differing(&stored, &new);
                     session
                         .update(schema, vec![Replacement { row: new.clone(), was: version(&stored), changed }])
                         .unwrap();
-                    let found = session.fetch(schema, &[vec![id(1)]], Lock::None).unwrap();
+                    let found = session.fetch(schema, &[Key::from([id(1)])], Lock::None).unwrap();
                     assert_eq!(found, [Some(new.clone())]);
                     stored = new;
                 }
             }
             // A row that is the same in all but its version, and one that is the same altogether.
             let mut new = stored.clone();
-            new[1] = Value::Int(version(&stored) + 1);
+            Arc::make_mut(&mut new)[1] = Value::Int(version(&stored) + 1);
             let changed = Columns::differing(&stored, &new);
             session.update(schema, vec![Replacement { row: new.clone(), was: version(&stored), changed }]).unwrap();
             let same = Replacement { row: new.clone(), was: version(&new), changed: Columns::NONE };
             session.update(schema, vec![same]).unwrap();
-            assert_eq!(session.fetch(schema, &[vec![id(1)]], Lock::None).unwrap(), [Some(new)]);
+            assert_eq!(session.fetch(schema, &[Key::from([id(1)])], Lock::None).unwrap(), [Some(new)]);
         });
     }
 }
@@ -333,34 +334,34 @@ type Change = fn(&mut dyn Session, &'static Schema, Row) -> crm_core::Result<()>
 fn versions_guard(session: &mut dyn Session) {
     for schema in [&THING, &LOOSE] {
         let mut second = thing(1);
-        second[1] = Value::Int(2);
-        second[2] = Value::Text("new".into());
-        second[8] = Value::Int(77);
+        Arc::make_mut(&mut second)[1] = Value::Int(2);
+        Arc::make_mut(&mut second)[2] = Value::Text("new".into());
+        Arc::make_mut(&mut second)[8] = Value::Int(77);
         let mut third = second.clone();
-        third[1] = Value::Int(3);
+        Arc::make_mut(&mut third)[1] = Value::Int(3);
         dropped(session, |session| {
             session.insert(schema, vec![thing(1), thing(2)]).unwrap();
             // Twice the same row in one call, in order.
             session
                 .update(schema, vec![Replacement::whole(second.clone(), 1), Replacement::whole(third.clone(), 2)])
                 .unwrap();
-            let found = session.fetch(schema, &[vec![id(1)]], Lock::None).unwrap();
+            let found = session.fetch(schema, &[Key::from([id(1)])], Lock::None).unwrap();
             let found = found[0].clone().unwrap();
             let balance = if schema.counters.is_empty() { 77 } else { 0 };
             assert_eq!((&found[1], &found[2], &found[8]), (&Value::Int(3), &third[2], &Value::Int(balance)));
-            session.delete(schema, vec![(vec![id(1)], Some(3)), (vec![id(2)], None)]).unwrap();
+            session.delete(schema, vec![(Key::from([id(1)]), Some(3)), (Key::from([id(2)]), None)]).unwrap();
             assert_eq!(session.count(schema, &Criteria::everything()).unwrap(), 0);
         });
         let conflicts: [Change; 5] = [
             |session, schema, row| session.update(schema, vec![Replacement::whole(row, 9)]),
             |session, schema, row| {
                 let mut gone = row.clone();
-                gone[0] = id(5);
+                Arc::make_mut(&mut gone)[0] = id(5);
                 session.update(schema, vec![Replacement::whole(row, 1), Replacement::whole(gone, 1)])
             },
-            |session, schema, _| session.delete(schema, vec![(vec![id(1)], Some(9))]),
-            |session, schema, _| session.delete(schema, vec![(vec![id(5)], None)]),
-            |session, schema, _| session.delete(schema, vec![(vec![id(1)], None), (vec![id(1)], None)]),
+            |session, schema, _| session.delete(schema, vec![(Key::from([id(1)]), Some(9))]),
+            |session, schema, _| session.delete(schema, vec![(Key::from([id(5)]), None)]),
+            |session, schema, _| session.delete(schema, vec![(Key::from([id(1)]), None), (Key::from([id(1)]), None)]),
         ];
         for conflict in conflicts {
             dropped(session, |session| {
@@ -376,7 +377,7 @@ fn versions_guard(session: &mut dyn Session) {
 fn uniques_are_named(session: &mut dyn Session) {
     let labelled = |number, label: &str| {
         let mut row = thing(number);
-        row[2] = Value::Text(label.into());
+        Arc::make_mut(&mut row)[2] = Value::Text(label.into());
         row
     };
     let cases = [(vec![labelled(1, "a"), labelled(2, "a")], "label"), (vec![thing(1), thing(1)], "key")];
@@ -388,7 +389,7 @@ fn uniques_are_named(session: &mut dyn Session) {
     let error = dropped(session, |session| {
         session.insert(&THING, vec![labelled(1, "a"), thing(2)]).unwrap();
         let mut other = labelled(2, "a");
-        other[1] = Value::Int(2);
+        Arc::make_mut(&mut other)[1] = Value::Int(2);
         session.update(&THING, vec![Replacement::whole(other, 1)]).unwrap_err()
     });
     assert!(matches!(&error, Error::AlreadyExists { unique, .. } if unique == "label"), "{error:?}");
@@ -397,11 +398,11 @@ fn uniques_are_named(session: &mut dyn Session) {
 }
 
 fn counters_add(session: &mut dyn Session) {
-    let add = |amount, floor| Addition { key: vec![id(1)], column: 8, amount, floor };
+    let add = |amount, floor| Addition { key: Key::from([id(1)]), column: 8, amount, floor };
     dropped(session, |session| {
         session.insert(&THING, vec![thing(1)]).unwrap();
         session.add(&THING, vec![add(5, None), add(-5, Some(0)), add(7, None)]).unwrap();
-        let row = session.fetch(&THING, &[vec![id(1)]], Lock::None).unwrap()[0].clone().unwrap();
+        let row = session.fetch(&THING, &[Key::from([id(1)])], Lock::None).unwrap()[0].clone().unwrap();
         assert_eq!((&row[8], &row[1]), (&Value::Int(7), &Value::Int(1)));
         session.add(&THING, vec![add(i64::MAX - 7, None), add(i64::MIN, Some(-1))]).unwrap();
     });
@@ -410,7 +411,7 @@ fn counters_add(session: &mut dyn Session) {
         vec![add(1, None), add(i64::MAX, None)],
         vec![add(-1, None), add(i64::MIN, None)],
         vec![add(-1, Some(i64::MAX))],
-        vec![Addition { key: vec![id(2)], ..add(1, None) }],
+        vec![Addition { key: Key::from([id(2)]), ..add(1, None) }],
     ];
     for additions in refused {
         let error = dropped(session, |session| {
@@ -470,7 +471,7 @@ fn reading_does_not_write(session: &mut dyn Session) {
     assert!(matches!(session.insert(&THING, vec![thing(1)]), Err(Error::ReadOnly)));
     session.abandon();
     session.begin(Mode::Read).unwrap();
-    assert!(matches!(session.fetch(&THING, &[vec![id(1)]], Lock::ForUpdate), Err(Error::ReadOnly)));
+    assert!(matches!(session.fetch(&THING, &[Key::from([id(1)])], Lock::ForUpdate), Err(Error::ReadOnly)));
     session.abandon();
 }
 
@@ -482,7 +483,7 @@ fn commits_last(session: &mut dyn Session) {
     assert_eq!(session.count(&THING, &Criteria::everything()).unwrap(), 1);
     session.commit().unwrap();
     session.begin(Mode::Write).unwrap();
-    session.delete(&THING, vec![(vec![id(1)], Some(1))]).unwrap();
+    session.delete(&THING, vec![(Key::from([id(1)]), Some(1))]).unwrap();
     session.commit().unwrap();
     assert!(session.count(&THING, &Criteria::everything()).is_err(), "no transaction is open");
 }
@@ -527,8 +528,9 @@ fn rows() -> impl Strategy<Value = Vec<Row>> {
             .map(|(number, (label, number_, flag, at, day, other))| {
                 let mut row = thing(number);
                 let label = if labels.insert(label.clone()) { label } else { Value::Null };
-                row[2..8].clone_from_slice(&[label, number_, flag, at, day, other]);
-                row[1] = Value::Int(i64::try_from(number % 3).unwrap());
+                let cells = Arc::make_mut(&mut row);
+                cells[2..8].clone_from_slice(&[label, number_, flag, at, day, other]);
+                cells[1] = Value::Int(i64::try_from(number % 3).unwrap());
                 row
             })
             .collect()

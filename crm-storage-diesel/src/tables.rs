@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crm_core::kernel::time::{Clock, SystemClock};
-use crm_core::work::{Column, ColumnType, Home, Row, Schema, Schemas, Value};
+use crm_core::work::{Column, ColumnType, Home, Schema, Schemas, Value};
 use crm_core::{Error, Result};
 
 use crate::migrate::{Migrates, ModuleMigrations, SHIPPED, migrate};
@@ -85,7 +85,7 @@ fn check_table<C: Migrates>(connection: &mut C, schema: &'static Schema) -> Resu
     differences(dialect, schema, &columns, &uniques).map_or(Ok(()), |difference| Err(Error::Setup(difference)))
 }
 
-fn asked<C: Migrates>(connection: &mut C, schema: &Schema, query: &str, texts: usize) -> Result<Vec<Row>> {
+fn asked<C: Migrates>(connection: &mut C, schema: &Schema, query: &str, texts: usize) -> Result<Vec<Vec<Value>>> {
     let table = Bind::One(ColumnType::Text, Cell::Owned(Value::Text(table_of(schema).to_owned())));
     let statement = Statement { binds: vec![table], ..Statement::once(query) };
     load(connection, statement, &vec![ColumnType::Text; texts]).map_err(|error| C::classify(&error).error)
@@ -140,13 +140,13 @@ fn names(schema: &Schema, columns: &[usize]) -> Vec<&'static str> {
     columns.iter().filter_map(|&at| schema.columns.get(at)).map(|column| column.name).collect()
 }
 
-fn differences(dialect: Dialect, schema: &Schema, columns: &[Row], uniques: &[Row]) -> Option<String> {
+fn differences(dialect: Dialect, schema: &Schema, columns: &[Vec<Value>], uniques: &[Vec<Value>]) -> Option<String> {
     let table = table_of(schema);
     if columns.is_empty() {
         let sql = create_table_sql(schema, dialect);
         return Some(format!("{} has no table {table}: add a migration, for example\n{sql}", schema.kind));
     }
-    let text = |row: &Row, at: usize| row.get(at).and_then(Value::as_text).unwrap_or_default().to_owned();
+    let text = |row: &Vec<Value>, at: usize| row.get(at).and_then(Value::as_text).unwrap_or_default().to_owned();
     let mut found: BTreeMap<String, (String, String, String)> =
         columns.iter().map(|row| (text(row, 0), (text(row, 1), text(row, 2), text(row, 3)))).collect();
     for column in schema.columns {
@@ -194,11 +194,11 @@ mod tests {
     use super::*;
     use crate::suite::THING;
 
-    fn row(cells: &[&str]) -> Row {
+    fn row(cells: &[&str]) -> Vec<Value> {
         cells.iter().map(|cell| Value::Text((*cell).to_owned())).collect()
     }
 
-    fn good(dialect: Dialect) -> (Vec<Row>, Vec<Row>) {
+    fn good(dialect: Dialect) -> (Vec<Vec<Value>>, Vec<Vec<Value>>) {
         let columns = THING.columns.iter().map(|column| {
             let collation = if by_bytes(dialect, column) { "C" } else { "" };
             let null = if column.nullable { "yes" } else { "no" };
@@ -212,7 +212,9 @@ mod tests {
         for dialect in [Dialect::Sqlite, Dialect::Postgres] {
             let (columns, uniques) = good(dialect);
             assert_eq!(differences(dialect, &THING, &columns, &uniques), None);
-            let said = |columns: &[Row], uniques: &[Row]| differences(dialect, &THING, columns, uniques).unwrap();
+            let said = |columns: &[Vec<Value>], uniques: &[Vec<Value>]| {
+                differences(dialect, &THING, columns, uniques).unwrap()
+            };
             assert!(said(&[], &uniques).contains("CREATE TABLE \"crm_test_things\""));
             assert!(said(&columns[1..], &uniques).contains("lacks the column id"));
             let mut other = columns.clone();

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use crm_core::work::Mode;
 use crm_core::{Error, Result};
 
-use crate::engine::{Connect, Connection, Known, Role, Settings, lock_mended, read};
+use crate::engine::{CLOSED, Connect, Connection, Known, Role, Settings, lock_mended, read};
 use crate::group::{self, Ahead, Written};
 use crate::queue::{Message, Queue, Ticket};
 use crate::session::Session;
@@ -82,7 +82,7 @@ impl Desk {
         for ticket in self.write(line, pen, None, None, vec![ticket]) {
             // The threads that would try it again may have ended.
             if let Err(ticket) = self.queue.delay(next_try(&ticket), ticket) {
-                refuse(vec![ticket], || Error::busy("the storage is closed"));
+                refuse(vec![ticket], || Error::busy(CLOSED));
             }
         }
         Ok(())
@@ -117,14 +117,19 @@ impl Desk {
         let Some(schemas) = known else {
             return refuse(group, || Error::Setup("the storage was not prepared: build a Crm on it first".into()));
         };
-        let done = match pen.connection.session() {
-            Ok(session) => group::run(session, &schemas, &self.settings.limits, group, ahead, tell),
+        let (mut done, log) = match pen.connection.session() {
+            Ok(session) => (group::run(session, &schemas, &self.settings.limits, group, ahead, tell), session.log()),
             Err(error) => return refuse(group, || group::copied(&error)),
         };
         if done.is_whole() {
             pen.last = Some(number);
         }
+        // The next group is written while this one waits for the disk.
         drop(pen);
+        if log.is_some_and(|log| log.sync().is_err()) {
+            done.doubt();
+            self.queue.close("the disk failed: see to it, and open the storage again");
+        }
         let again = done.answer(&self.settings.limits);
         let before = self.commits.fetch_add(size, Ordering::AcqRel);
         if let (Some(every), Some(housekeeper)) = (self.settings.housekeeping, &self.housekeeper)
@@ -197,7 +202,7 @@ impl Pen {
 pub(crate) struct Writer {
     desk: Arc<Desk>,
     line: Arc<Line>,
-    /// How many callers there seem to be: those of the last group, and those who came meanwhile.
+    /// How many callers there seem to be: those of the last group, those who came meanwhile, and those of the other writers.
     callers: usize,
     /// How long the last group took.
     last_took: Duration,
@@ -222,7 +227,7 @@ impl Writer {
         }
         if self.callers > 1 {
             // No longer than what is a small part of the work itself.
-            desk.queue.gather(self.callers.min(desk.settings.group), desk.settings.gather.min(self.last_took / 8));
+            desk.queue.gather(self.share_of(self.callers), desk.settings.gather.min(self.last_took / 8));
         }
         for ticket in desk.queue.take_due() {
             let pen = line.pen();
@@ -248,7 +253,7 @@ impl Writer {
         let size = group.len();
         let started = Instant::now();
         self.write_together(pen, Some(front), group);
-        self.callers = size + desk.queue.len();
+        self.callers = size + desk.queue.len() + desk.taken.load(Ordering::Acquire);
         self.last_took = started.elapsed();
         true
     }
@@ -257,8 +262,12 @@ impl Writer {
     /// the jobs of one while another runs its own.
     fn share(&self) -> usize {
         let desk = &self.desk;
-        let jobs = desk.queue.len() + desk.taken.load(Ordering::Acquire);
-        jobs.div_ceil(desk.settings.writers.max(1)).clamp(1, desk.settings.group)
+        self.share_of(desk.queue.len() + desk.taken.load(Ordering::Acquire))
+    }
+
+    fn share_of(&self, jobs: usize) -> usize {
+        let settings = &self.desk.settings;
+        jobs.div_ceil(settings.writers.max(1)).clamp(1, settings.group)
     }
 
     fn write_together(

@@ -244,8 +244,8 @@ impl Field for Principal {
         Value::Text(self.to_string())
     }
 
-    fn from_value(value: Value) -> Result<Self> {
-        String::from_value(value)?.parse()
+    fn from_value(value: &Value) -> Result<Self> {
+        value.as_text().ok_or_else(|| misfit("Principal"))?.parse()
     }
 }
 

@@ -57,7 +57,7 @@ macro_rules! id {
                 $crate::work::Value::Uuid(self.0)
             }
 
-            fn from_value(value: $crate::work::Value) -> $crate::Result<Self> {
+            fn from_value(value: &$crate::work::Value) -> $crate::Result<Self> {
                 <$crate::reexport::Uuid as $crate::work::Field>::from_value(value).map(Self)
             }
         }

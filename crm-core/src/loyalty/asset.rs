@@ -98,8 +98,8 @@ impl Field for Asset {
         Value::Text(self.to_string())
     }
 
-    fn from_value(value: Value) -> Result<Self> {
-        String::from_value(value)?.parse().map_err(|_| misfit("Asset"))
+    fn from_value(value: &Value) -> Result<Self> {
+        value.as_text().unwrap_or_default().parse().map_err(|_| misfit("Asset"))
     }
 }
 

@@ -64,8 +64,8 @@ impl Field for Level {
         Value::Text(self.to_string())
     }
 
-    fn from_value(value: Value) -> Result<Self> {
-        String::from_value(value)?.parse()
+    fn from_value(value: &Value) -> Result<Self> {
+        value.as_text().ok_or_else(|| misfit("Level"))?.parse()
     }
 }
 
@@ -143,7 +143,7 @@ mod tests {
             Level::Everybody,
         ];
         for level in levels {
-            assert_eq!(Level::from_value(level.to_value()).unwrap(), level);
+            assert_eq!(Level::from_value(&level.to_value()).unwrap(), level);
         }
         for bad in ["", "everybody:", "customer", "customer:7", "group:00000000-0000-0000-0000-000000000007"] {
             assert!(bad.parse::<Level>().is_err(), "{bad}");

@@ -1,7 +1,9 @@
 //! Entities: typed rows, and the macro that declares them.
 
+use std::sync::Arc;
+
 use super::schema::Schema;
-use super::value::{Field, Key, Row, Version};
+use super::value::{Field, Key, Row, Value, Version};
 use crate::Result;
 
 /// Something with a key that is stored. Declared with [`entity!`](crate::entity).
@@ -28,13 +30,13 @@ pub trait Entity: Clone + Send + Sync + 'static {
     ///
     /// # Errors
     /// [`crate::Error::Backend`] when a stored value is not of its column's type.
-    fn from_row(row: Row) -> Result<Self>;
+    fn from_row(row: &[Value]) -> Result<Self>;
 }
 
 /// The names of the columns that differ, but for the version: what an event of a change tells.
 pub fn changed_columns<E: Entity>(before: &E, after: &E) -> Vec<String> {
     let (before, after) = (before.to_row(), after.to_row());
-    let columns = E::SCHEMA.columns.iter().enumerate().zip(before.iter().zip(&after));
+    let columns = E::SCHEMA.columns.iter().enumerate().zip(before.iter().zip(&*after));
     columns
         .filter(|((at, _), (before, after))| Some(*at) != E::SCHEMA.version && before != after)
         .map(|((_, column), _)| column.name.to_owned())
@@ -49,13 +51,13 @@ pub trait EntityKey: Clone + Send + 'static {
 
 impl<A: Field + Clone + Send + 'static> EntityKey for A {
     fn to_key(&self) -> Key {
-        vec![self.to_value()]
+        Arc::new([self.to_value()])
     }
 }
 
 impl<A: Field + Clone + Send + 'static, B: Field + Clone + Send + 'static> EntityKey for (A, B) {
     fn to_key(&self) -> Key {
-        vec![self.0.to_value(), self.1.to_value()]
+        Arc::new([self.0.to_value(), self.1.to_value()])
     }
 }
 
@@ -66,7 +68,7 @@ where
     C: Field + Clone + Send + 'static,
 {
     fn to_key(&self) -> Key {
-        vec![self.0.to_value(), self.1.to_value(), self.2.to_value()]
+        Arc::new([self.0.to_value(), self.1.to_value(), self.2.to_value()])
     }
 }
 
@@ -78,7 +80,7 @@ where
     D: Field + Clone + Send + 'static,
 {
     fn to_key(&self) -> Key {
-        vec![self.0.to_value(), self.1.to_value(), self.2.to_value(), self.3.to_value()]
+        Arc::new([self.0.to_value(), self.1.to_value(), self.2.to_value(), self.3.to_value()])
     }
 }
 
@@ -205,11 +207,11 @@ macro_rules! entity {
             }
 
             fn to_row(&self) -> $crate::work::Row {
-                vec![$($crate::work::Field::to_value(&self.$field)),+]
+                ::std::sync::Arc::new([$($crate::work::Field::to_value(&self.$field)),+])
             }
 
-            fn from_row(row: $crate::work::Row) -> $crate::Result<Self> {
-                let mut values = row.into_iter();
+            fn from_row(row: &[$crate::work::Value]) -> $crate::Result<Self> {
+                let mut values = row.iter();
                 Ok(Self {
                     $($field: $crate::work::Field::from_value(
                         values.next().ok_or_else(|| $crate::work::misfit(stringify!($name)))?,

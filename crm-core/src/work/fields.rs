@@ -19,9 +19,9 @@ macro_rules! text_field {
                 Value::Text(text(self))
             }
 
-            fn from_value(value: Value) -> Result<Self> {
+            fn from_value(value: &Value) -> Result<Self> {
                 let parse: fn(&str) -> Result<$type> = $parse;
-                parse(&String::from_value(value)?).map_err(|_| misfit(stringify!($type)))
+                value.as_text().and_then(|text| parse(text).ok()).ok_or_else(|| misfit(stringify!($type)))
             }
         }
     )+};

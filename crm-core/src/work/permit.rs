@@ -1,6 +1,7 @@
 //! The permit: the decision that an operation may go on, and the way to the rows.
 
 use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
 
 use super::entity::{Entity, EntityKey};
 use super::filter::{Col, Filter};
@@ -257,11 +258,11 @@ impl<'w, 't> Permit<'w, 't> {
         if !hidden.is_empty() {
             let (kept, mut row) = (stored.to_row(), changed.to_row());
             for at in hidden {
-                if let (Some(cell), Some(kept)) = (row.get_mut(at), kept.get(at)) {
+                if let (Some(cell), Some(kept)) = (Arc::make_mut(&mut row).get_mut(at), kept.get(at)) {
                     cell.clone_from(kept);
                 }
             }
-            *changed = E::from_row(row)?;
+            *changed = E::from_row(&row)?;
         }
         Ok(())
     }

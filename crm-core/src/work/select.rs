@@ -131,7 +131,7 @@ impl<'w, 't, E: Entity> Select<'w, 't, E> {
 /// The entity of a row, without what is hidden.
 fn shown<E: Entity>(mut row: Row, hidden: &[usize]) -> Result<E> {
     empty(E::SCHEMA, &mut row, hidden);
-    E::from_row(row)
+    E::from_row(&row)
 }
 
 fn cursor_of(place: &[Value]) -> Result<Cursor> {

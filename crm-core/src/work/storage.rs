@@ -203,7 +203,7 @@ impl Columns {
 
     /// The columns in which two rows of one kind differ.
     pub fn differing(before: &Row, after: &Row) -> Self {
-        let differ = before.iter().zip(after).enumerate().filter(|(_, (before, after))| before != after);
+        let differ = before.iter().zip(&**after).enumerate().filter(|(_, (before, after))| before != after);
         differ.fold(Self::NONE, |set, (at, _)| Self(set.0 | Self::bit(at)))
     }
 

@@ -211,7 +211,7 @@ impl<'t> UnitOfWork<'t> {
     pub(super) fn fetch<E: Entity>(&mut self, ids: &[E::Id], lock: Lock) -> Result<Vec<Option<E>>> {
         let keys: Vec<_> = ids.iter().map(EntityKey::to_key).collect();
         let rows = self.tx.fetch(E::SCHEMA, &keys, lock)?;
-        rows.into_iter().map(|row| row.map(E::from_row).transpose()).collect()
+        rows.into_iter().map(|row| row.map(|row| E::from_row(&row)).transpose()).collect()
     }
 
     /// How many rows meet the condition. Decides nothing.

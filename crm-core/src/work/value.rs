@@ -1,5 +1,7 @@
 //! What crosses the storage port: values, rows and keys.
 
+use std::sync::Arc;
+
 use uuid::Uuid;
 
 use crate::kernel::time::{CivilDate, Timestamp};
@@ -43,11 +45,11 @@ impl Value {
     }
 }
 
-/// The values of an entity, one for each column of its schema.
-pub type Row = Vec<Value>;
+/// The values of an entity, one for each column of its schema. Shared, for many remember the same row.
+pub type Row = Arc<[Value]>;
 
 /// The values of an entity's key columns.
-pub type Key = Vec<Value>;
+pub type Key = Arc<[Value]>;
 
 /// The type of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -85,7 +87,7 @@ pub trait Field: Sized {
     ///
     /// # Errors
     /// [`Error::Backend`] when the stored value is not of this type: the store was changed behind our back.
-    fn from_value(value: Value) -> Result<Self>;
+    fn from_value(value: &Value) -> Result<Self>;
 }
 
 /// The error for a stored value that does not fit its type.
@@ -102,9 +104,9 @@ macro_rules! field {
                 Value::$variant(self.clone())
             }
 
-            fn from_value(value: Value) -> Result<Self> {
+            fn from_value(value: &Value) -> Result<Self> {
                 match value {
-                    Value::$variant(value) => Ok(value),
+                    Value::$variant(value) => Ok(value.clone()),
                     _ => Err(misfit(stringify!($variant))),
                 }
             }
@@ -122,7 +124,7 @@ macro_rules! small_int_field {
                 Value::Int(i64::from(*self))
             }
 
-            fn from_value(value: Value) -> Result<Self> {
+            fn from_value(value: &Value) -> Result<Self> {
                 i64::from_value(value)?.try_into().map_err(|_| misfit(stringify!($type)))
             }
         }
@@ -138,7 +140,7 @@ impl<T: Field> Field for Option<T> {
         self.as_ref().map_or(Value::Null, Field::to_value)
     }
 
-    fn from_value(value: Value) -> Result<Self> {
+    fn from_value(value: &Value) -> Result<Self> {
         if value.is_null() { Ok(None) } else { T::from_value(value).map(Some) }
     }
 }
@@ -162,10 +164,10 @@ impl<T: serde::Serialize + serde::de::DeserializeOwned> Field for Json<T> {
         Value::Json(serde_json::to_string(&self.0).unwrap_or_else(|_| "null".to_owned()))
     }
 
-    fn from_value(value: Value) -> Result<Self> {
+    fn from_value(value: &Value) -> Result<Self> {
         match value {
             Value::Json(text) => {
-                serde_json::from_str(&text).map(Self).map_err(|error| Error::backend("a stored document", error))
+                serde_json::from_str(text).map(Self).map_err(|error| Error::backend("a stored document", error))
             }
             _ => Err(misfit("Json")),
         }
@@ -201,7 +203,7 @@ impl Field for Version {
         Value::Int(self.0)
     }
 
-    fn from_value(value: Value) -> Result<Self> {
+    fn from_value(value: &Value) -> Result<Self> {
         i64::from_value(value).map(Self)
     }
 }
@@ -265,8 +267,8 @@ macro_rules! text_enum {
                 $crate::work::Value::Text(self.as_str().to_owned())
             }
 
-            fn from_value(value: $crate::work::Value) -> $crate::Result<Self> {
-                <String as $crate::work::Field>::from_value(value)?
+            fn from_value(value: &$crate::work::Value) -> $crate::Result<Self> {
+                value.as_text().ok_or_else(|| $crate::work::misfit(stringify!($name)))?
                     .parse()
                     .map_err(|_| $crate::work::misfit(stringify!($name)))
             }

@@ -1,5 +1,7 @@
 //! Within reach: queries that find only what the actor may see.
 
+use std::sync::Arc;
+
 use super::entity::Entity;
 use super::filter::{Criteria, Filter};
 use super::schema::Schema;
@@ -149,11 +151,15 @@ pub(super) fn emptied<E: Entity>(entity: E, hidden: &[usize]) -> Result<E> {
     }
     let mut row = entity.to_row();
     empty(E::SCHEMA, &mut row, hidden);
-    E::from_row(row)
+    E::from_row(&row)
 }
 
 /// The row without what is hidden.
 pub(super) fn empty(schema: &Schema, row: &mut Row, hidden: &[usize]) {
+    if hidden.is_empty() {
+        return;
+    }
+    let row = Arc::make_mut(row);
     for &at in hidden {
         if let (Some(cell), Some(true)) = (row.get_mut(at), schema.columns.get(at).map(|column| column.nullable)) {
             *cell = Value::Null;

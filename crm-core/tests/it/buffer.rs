@@ -86,7 +86,7 @@ fn row(id: u8, sku: String) -> Row {
 }
 
 fn key(id: u8) -> Key {
-    vec![Value::Uuid(Uuid::from_u128(id.into()))]
+    Arc::new([Value::Uuid(Uuid::from_u128(id.into()))])
 }
 
 fn stock_key(id: u8) -> Key {
@@ -122,11 +122,12 @@ impl Run<'_> {
         format!("{} {}", self.fresh, self.used)
     }
 
-    fn update(&mut self, row: &Row, change: impl FnOnce(&mut Row)) -> Result<()> {
+    fn update(&mut self, row: &Row, change: impl FnOnce(&mut [Value])) -> Result<()> {
         let was = Product::SCHEMA.version_of(row).unwrap();
         let mut changed = row.clone();
-        changed[product::version.position()] = Value::Int(was + 1);
-        change(&mut changed);
+        let cells = Arc::make_mut(&mut changed);
+        cells[product::version.position()] = Value::Int(was + 1);
+        change(cells);
         self.tx.update(Product::SCHEMA, vec![Replacement::whole(changed, was)])
     }
 
@@ -135,7 +136,7 @@ impl Run<'_> {
     }
 
     fn step(&mut self, op: &Op) -> Result<()> {
-        let sku = |sku: String| move |row: &mut Row| row[product::sku.position()] = Value::Text(sku);
+        let sku = |sku: String| move |row: &mut [Value]| row[product::sku.position()] = Value::Text(sku);
         let sku_of = |row: &Row| row[product::sku.position()].as_text().unwrap().to_owned();
         match op {
             Op::InsertAbsent(id) => {
@@ -192,8 +193,7 @@ impl Run<'_> {
             }
             Op::InsertStock(id, on_hand) => {
                 if self.tx.fetch(Stock::SCHEMA, &[stock_key(*id)], Lock::None)?.remove(0).is_none() {
-                    let mut row = stock_key(*id);
-                    row.push(Value::Int(*on_hand));
+                    let row = stock_key(*id).iter().cloned().chain([Value::Int(*on_hand)]).collect();
                     let done = self.tx.insert(Stock::SCHEMA, vec![row]);
                     self.say("insert stock", done)?;
                 }
@@ -223,7 +223,7 @@ impl Run<'_> {
             }
             Op::RenameTally(id, ignored) => {
                 if let Some(row) = self.tx.fetch(Tally::SCHEMA, &[key(*id)], Lock::None)?.remove(0) {
-                    let mut changed = Tally::from_row(row)?;
+                    let mut changed = Tally::from_row(&row)?;
                     let was = changed.version;
                     (changed.version, changed.name, changed.count) = (was.next(), self.fresh(), *ignored);
                     let was = was.to_value().as_int().unwrap();
@@ -441,11 +441,11 @@ fn what_is_forgotten_is_read_again() {
         tx.flush().unwrap();
         let change = |id: u8, sku: &str| {
             let mut changed = row(id, sku.into());
-            changed[product::version.position()] = Value::Int(2);
+            Arc::make_mut(&mut changed)[product::version.position()] = Value::Int(2);
             vec![Replacement::whole(changed, 1)]
         };
         tx.update(Product::SCHEMA, change(1, "other")).unwrap();
-        let keys: Vec<Key> = (0..10_001).map(|id| vec![Value::Uuid(Uuid::from_u128(id))]).collect();
+        let keys: Vec<Key> = (0..10_001).map(|id| Key::from([Value::Uuid(Uuid::from_u128(id))])).collect();
         tx.fetch(Tally::SCHEMA, &keys, Lock::None).unwrap();
         let updated = tx.update(Product::SCHEMA, change(2, "one"));
         (Verdict::Commit, updated.map_err(|error| error.kind()))
@@ -467,13 +467,13 @@ fn what_is_forgotten_is_not_as_it_was_before() {
         let mut buffer = WriteBuffer::ahead(tx, &schemas, pending);
         buffer.begin_job(false);
         let mut changed = buffer.fetch(Product::SCHEMA, &[key(1)], Lock::None).unwrap().remove(0).unwrap();
-        changed[product::version.position()] = Value::Int(2);
+        Arc::make_mut(&mut changed)[product::version.position()] = Value::Int(2);
         buffer.update(Product::SCHEMA, vec![Replacement::whole(changed.clone(), 1)]).unwrap();
         assert!(buffer.end_job(true).unwrap().is_sound());
         let draft = buffer.draft();
         let mut buffer = WriteBuffer::resume(tx, &schemas, draft);
         buffer.begin_job(false);
-        let keys: Vec<Key> = (0..10_001).map(|id| vec![Value::Uuid(Uuid::from_u128(id))]).collect();
+        let keys: Vec<Key> = (0..10_001).map(|id| Key::from([Value::Uuid(Uuid::from_u128(id))])).collect();
         buffer.fetch(Tally::SCHEMA, &keys, Lock::None).unwrap();
         buffer.flush().unwrap();
         let seen = buffer.fetch(Product::SCHEMA, &[key(1)], Lock::None).unwrap().remove(0);
@@ -551,7 +551,7 @@ fn a_row_that_is_newer_than_what_is_known_calls_for_another_run() {
     let (job, answers) = RawJob::new(|tx: &mut dyn Tx| {
         tx.insert(Product::SCHEMA, vec![row(1, "one".into())]).unwrap();
         let mut newer = row(1, "newer".into());
-        newer[product::version.position()] = Value::Int(2);
+        Arc::make_mut(&mut newer)[product::version.position()] = Value::Int(2);
         let schemas = Schemas::new(vec![Product::SCHEMA]);
         let mut meddled = Meddled { tx, meddle: Some(newer), fetched: 0, selected: 0 };
         let mut buffer = WriteBuffer::new(&mut meddled, &schemas);

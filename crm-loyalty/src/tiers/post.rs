@@ -198,9 +198,12 @@ pub(super) fn days_of(work: &mut Permit<'_, '_>, account: AccountId, days: Days)
 pub(super) fn add(work: &mut Permit<'_, '_>, account: AccountId, on: CivilDate, sums: Sums) -> Result<()> {
     let key = (account, on);
     if work.find::<QualifyingDay>(&key)?.is_none() {
-        let day = QualifyingDay { account_id: account, business_date: on, amount_minor: 0, purchases: 0, points: 0 };
+        let Sums { amount: amount_minor, count: purchases, points } = sums;
+        if amount_minor < 0 || purchases < 0 || points < 0 {
+            return Err(Error::invalid("tiers", "tiers.not_counted"));
+        }
         // Of two who count first, the database refuses one, who runs again.
-        work.insert(&day)?;
+        return work.insert(&QualifyingDay { account_id: account, business_date: on, amount_minor, purchases, points });
     }
     let counters = [
         (qualifying_day::amount_minor, sums.amount),

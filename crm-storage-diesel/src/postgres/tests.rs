@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use crm_core::kernel::time::Timestamp;
 use crm_core::work::{Criteria, Replacement, Tx};
 
@@ -128,7 +130,7 @@ fn who_is_too_late_for_a_snapshot_is_told_of_a_conflict() {
         let mut host = join(&mut connection);
         assert_eq!(host.count(&suite::THING, &Criteria::everything()).unwrap(), 1);
         let mut changed = suite::thing(1);
-        changed[1] = Value::Int(2);
+        Arc::make_mut(&mut changed)[1] = Value::Int(2);
         session.begin(Mode::Write).unwrap();
         session.update(&suite::THING, vec![Replacement::whole(changed.clone(), 1)]).unwrap();
         session.commit().unwrap();
@@ -195,7 +197,7 @@ fn a_text_with_a_nul_is_refused() {
     for schema in [&suite::THING, &suite::LOOSE] {
         session.begin(Mode::Write).unwrap();
         let mut row = suite::thing(1);
-        row[2] = Value::Text("a\0b".into());
+        Arc::make_mut(&mut row)[2] = Value::Text("a\0b".into());
         let error = session.insert(schema, vec![row]).unwrap_err();
         assert!(matches!(&error, Error::Invalid { rule: "text.nul", .. }), "{error:?}");
         session.abandon();

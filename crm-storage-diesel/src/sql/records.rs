@@ -1,6 +1,7 @@
 //! Entities without a table of their own: documents in `crm_records`, narrowed by up to three keys.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crm_core::kernel::time::{CivilDate, Timestamp};
 use crm_core::work::{Column, ColumnType, Comparison, Criteria, Direction, Home, Key, Query, Row, Schema, Value};
@@ -42,7 +43,7 @@ pub(crate) static RECORDS: Schema = Schema {
 
 /// The key of a record: the id itself where the key is one id, else a fingerprint of the key (a version 8 UUID).
 pub(super) fn record_key(schema: &Schema, key: &Key) -> Key {
-    let id = match key.as_slice() {
+    let id = match &**key {
         [Value::Uuid(id)] => *id,
         cells => {
             let mut hash = Sha256::new();
@@ -56,12 +57,12 @@ pub(super) fn record_key(schema: &Schema, key: &Key) -> Key {
             uuid::Builder::from_custom_bytes(bytes).into_uuid()
         }
     };
-    vec![Value::Text(schema.kind.to_owned()), Value::Uuid(id)]
+    Arc::new([Value::Text(schema.kind.to_owned()), Value::Uuid(id)])
 }
 
 /// A row as a record.
 pub(super) fn to_record(schema: &Schema, row: &Row) -> Row {
-    let mut record = record_key(schema, &schema.key_of(row));
+    let mut record = record_key(schema, &schema.key_of(row)).to_vec();
     record.push(Value::Int(schema.version_of(row).unwrap_or_default()));
     let indexed = indexed(schema);
     record.extend(
@@ -70,9 +71,9 @@ pub(super) fn to_record(schema: &Schema, row: &Row) -> Row {
         }),
     );
     let document: Map<String, Json> =
-        schema.columns.iter().zip(row).map(|(column, cell)| (column.name.to_owned(), encode(cell))).collect();
+        schema.columns.iter().zip(&**row).map(|(column, cell)| (column.name.to_owned(), encode(cell))).collect();
     record.push(Value::Json(Json::Object(document).to_string()));
-    record
+    record.into()
 }
 
 /// The row in a record. A column the document does not know yet is null.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-use crm_core::work::{ColumnType, Row, Value};
+use crm_core::work::{ColumnType, Value};
 use diesel::connection::LoadConnection;
 use diesel::expression::QueryMetadata;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
@@ -102,7 +102,11 @@ impl Query for Statement<'_> {
 }
 
 /// Runs a statement and reads its rows, whose columns have these types.
-pub(crate) fn load<C>(connection: &mut C, statement: Statement<'_>, types: &[ColumnType]) -> QueryResult<Vec<Row>>
+pub(crate) fn load<C>(
+    connection: &mut C,
+    statement: Statement<'_>,
+    types: &[ColumnType],
+) -> QueryResult<Vec<Vec<Value>>>
 where
     C: LoadConnection,
     C::Backend: Database + QueryMetadata<Untyped>,
@@ -111,7 +115,7 @@ where
     let distinct = statement.distinct;
     for row in connection.load(statement)? {
         let row = row?;
-        let mut cells = Row::with_capacity(types.len());
+        let mut cells = Vec::with_capacity(types.len());
         for (at, column_type) in types.iter().enumerate() {
             let field = row.get(at).ok_or_else(|| Error::DeserializationError("a column is missing".into()))?;
             cells.push(C::Backend::read(*column_type, field.value()).map_err(Error::DeserializationError)?);

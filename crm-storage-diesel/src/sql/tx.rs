@@ -2,6 +2,7 @@
 //! statements on rows of one table.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use crm_core::work::{
     Addition, ColumnType, Criteria, Home, Key, Lock, Mode, Query, Replacement, Row, Schema, Schemas, Tx, Value,
@@ -17,6 +18,7 @@ use super::records::{RECORDS, from_record, narrowed, record_key, to_record};
 use super::statement::{Statement, load};
 use super::text::{BATCHES, Dialect, column_types};
 use crate::errors::{Classified, State};
+use crate::log::Log;
 use crate::migrate::ModuleMigrations;
 use crate::session::Session;
 use crate::sql_types::Database;
@@ -58,7 +60,8 @@ pub(crate) trait Tables {
     fn add(&mut self, schema: &'static Schema, additions: &[Addition]) -> Result<(), Failure>;
 
     fn select(&mut self, schema: &'static Schema, statement: Statement<'_>) -> Result<Vec<Row>, Failure> {
-        Ok(load(self.connection(), statement, &column_types(schema))?)
+        let rows = load(self.connection(), statement, &column_types(schema))?;
+        Ok(rows.into_iter().map(Row::from).collect())
     }
 
     fn count(&mut self, statement: Statement<'_>) -> Result<u64, Failure> {
@@ -77,6 +80,10 @@ pub(crate) trait Tables {
     /// Begins a transaction that writes, and waits for locked rows only a moment.
     fn begin_again(&mut self) -> Result<(), DieselError> {
         self.begin(Mode::Write)
+    }
+    /// The log that is to be synced after a commit, if the database does not do that itself.
+    fn log(&self) -> Option<&Arc<Log>> {
+        None
     }
     /// Makes the tables ready for these kinds, outside a transaction.
     fn prepare(&mut self, schemas: &Schemas, migrations: &[ModuleMigrations]) -> Result<()>;
@@ -97,6 +104,8 @@ pub(crate) struct SqlTx<T> {
     tables: T,
     mode: Option<Mode>,
     savepoints: usize,
+    /// Whether a row was written.
+    wrote: bool,
     /// How many savepoints were open when a statement failed.
     failed_at: Option<usize>,
     lost: bool,
@@ -105,7 +114,7 @@ pub(crate) struct SqlTx<T> {
 impl<T: Tables> SqlTx<T> {
     /// A connection between two transactions.
     pub(crate) fn new(tables: T) -> Self {
-        Self { tables, mode: None, savepoints: 0, failed_at: None, lost: false }
+        Self { tables, mode: None, savepoints: 0, wrote: false, failed_at: None, lost: false }
     }
 
     /// A connection inside a transaction that somebody else began and will end.
@@ -140,6 +149,16 @@ impl<T: Tables> SqlTx<T> {
         })
     }
 
+    /// The same for a statement that changes rows.
+    fn changed(
+        &mut self,
+        schema: &'static Schema,
+        statement: impl FnOnce(&mut T) -> Result<(), Failure>,
+    ) -> Result<()> {
+        self.wrote = true;
+        self.ran(Some(schema), true, statement)
+    }
+
     fn classified(&mut self, error: DieselError, schema: Option<&'static Schema>) -> Error {
         let Classified { error, state } = T::classify(error, schema);
         self.lost |= state == State::Lost;
@@ -149,6 +168,7 @@ impl<T: Tables> SqlTx<T> {
     fn ended(&mut self) {
         self.mode = None;
         self.savepoints = 0;
+        self.wrote = false;
         self.failed_at = None;
     }
 }
@@ -173,7 +193,7 @@ impl<T: Tables> SqlTx<T> {
             // A row ends with the number of its query.
             let number = row.pop().and_then(|number| usize::try_from(number.as_int()?).ok());
             let answer = number.and_then(|number| answers.get_mut(number));
-            answer.ok_or_else(|| Error::backend("a query", "a row of no query"))?.push(row);
+            answer.ok_or_else(|| Error::backend("a query", "a row of no query"))?.push(row.into());
         }
         Ok(queries.iter().zip(answers).map(|(query, rows)| query.answer(rows.into_iter())).collect())
     }
@@ -235,7 +255,7 @@ impl<T: Tables> Tx for SqlTx<T> {
     }
 
     fn insert(&mut self, schema: &'static Schema, rows: Vec<Row>) -> Result<()> {
-        self.ran(Some(schema), true, |tables| {
+        self.changed(schema, |tables| {
             rows.iter().try_for_each(|row| fits(schema, row))?;
             if !is_record(schema) {
                 return tables.insert(schema, &rows);
@@ -246,7 +266,7 @@ impl<T: Tables> Tx for SqlTx<T> {
     }
 
     fn update(&mut self, schema: &'static Schema, rows: Vec<Replacement>) -> Result<()> {
-        self.ran(Some(schema), true, |tables| {
+        self.changed(schema, |tables| {
             rows.iter().try_for_each(|new| fits(schema, &new.row))?;
             if schema.version.is_none() && !rows.is_empty() {
                 return Err(Failure::Conflict);
@@ -265,7 +285,7 @@ impl<T: Tables> Tx for SqlTx<T> {
     }
 
     fn delete(&mut self, schema: &'static Schema, keys: Vec<(Key, Option<i64>)>) -> Result<()> {
-        self.ran(Some(schema), true, |tables| {
+        self.changed(schema, |tables| {
             let versioned = schema.version.is_some();
             let record = is_record(schema);
             let keys = keys
@@ -279,7 +299,7 @@ impl<T: Tables> Tx for SqlTx<T> {
     }
 
     fn add(&mut self, schema: &'static Schema, additions: Vec<Addition>) -> Result<()> {
-        self.ran(Some(schema), true, |tables| {
+        self.changed(schema, |tables| {
             // A record has no counters.
             let is_counter = |column| !is_record(schema) && schema.counters.contains(&column);
             if additions.iter().any(|addition| !is_counter(addition.column)) {
@@ -359,7 +379,7 @@ impl<T: Tables + Send> Session for SqlTx<T> {
         self.begin_by(Mode::Write, T::begin_again)
     }
 
-    fn commit(&mut self) -> Result<()> {
+    fn commit_early(&mut self) -> Result<()> {
         let ready =
             if self.savepoints > 0 { Err(Error::backend("commit", "a savepoint is open")) } else { self.ready(false) };
         if let Err(error) = ready {
@@ -368,6 +388,9 @@ impl<T: Tables + Send> Session for SqlTx<T> {
         }
         match self.tables.command("COMMIT") {
             Ok(()) => {
+                if let Some(log) = self.tables.log().filter(|_| self.wrote) {
+                    log.note_commit();
+                }
                 self.ended();
                 Ok(())
             }
@@ -381,6 +404,10 @@ impl<T: Tables + Send> Session for SqlTx<T> {
                 Err(if wrote && unknown { Error::OutcomeUnknown } else { error })
             }
         }
+    }
+
+    fn log(&self) -> Option<Arc<Log>> {
+        self.tables.log().cloned()
     }
 
     fn abandon(&mut self) {
@@ -471,7 +498,7 @@ mod tests {
 
     #[test]
     fn the_bounds_of_an_addition() {
-        let bounds = |amount, floor| bounds(&Addition { key: vec![], column: 0, amount, floor });
+        let bounds = |amount, floor| bounds(&Addition { key: Key::default(), column: 0, amount, floor });
         assert_eq!(bounds(5, None), Some((i64::MIN, i64::MAX - 5)));
         assert_eq!(bounds(-5, None), Some((i64::MIN + 5, i64::MAX)));
         assert_eq!(bounds(-5, Some(0)), Some((5, i64::MAX)));

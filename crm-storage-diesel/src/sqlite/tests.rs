@@ -1,7 +1,11 @@
+use crm_core::conformance::RawJob;
 use crm_core::kernel::time::Timestamp;
-use crm_core::work::{Criteria, Tx};
+use crm_core::work::{Criteria, Ran, Tx, Verdict};
 
 use super::*;
+use crate::engine::{Connect, Engine, Role, Settings};
+use crate::group::Limits;
+use crate::log::tests::failing;
 use crate::migrate::{Migration, ModuleMigrations, SHIPPED, migrate};
 use crate::session::Session;
 use crate::suite;
@@ -219,4 +223,75 @@ fn old_versions_are_refused() {
     }
     let file = File::new();
     assert!(check_version(&version(&mut file.connect()).unwrap()).is_ok());
+}
+
+#[test]
+fn a_commit_is_seen_before_the_disk_has_it() {
+    let file = File::migrated();
+    let setup = SqliteSetup { commits_early: true, ..SqliteSetup::default() };
+    let mut session = open(file.path(), &setup).unwrap();
+    let log = session.log().unwrap();
+    let mut connection = file.connect();
+    assert_eq!(int_of(&mut connection, "PRAGMA synchronous").unwrap(), 2, "FULL");
+    log_of(&mut connection).unwrap().unwrap();
+    assert_eq!(int_of(&mut connection, "PRAGMA synchronous").unwrap(), 1, "NORMAL: we sync the log");
+    session.begin(Mode::Write).unwrap();
+    session.insert(&suite::THING, vec![suite::thing(1)]).unwrap();
+    session.commit_early().unwrap();
+    let mut other = file.open(Duration::ZERO);
+    other.begin(Mode::Write).unwrap();
+    assert_eq!(other.count(&suite::THING, &Criteria::everything()).unwrap(), 1);
+    other.abandon();
+    log.sync().unwrap();
+    assert!(open(MEMORY, &setup).unwrap().log().is_none(), "memory has no log");
+    assert!(file.open(Duration::ZERO).log().is_none(), "SQLite syncs it itself");
+}
+
+/// Who wrote is told that nobody knows, and nobody can write any more: what the system says of the disk afterwards may not be.
+#[test]
+fn a_disk_that_fails_ends_all_writing() {
+    for callers in [1, 8] {
+        let file = Arc::new(File::migrated());
+        let connect: Connect = {
+            let file = file.clone();
+            Arc::new(move |role| {
+                let tables = SqliteTables::new(file.connect());
+                let log = (role == Role::Writer).then(|| Arc::new(failing()));
+                Ok(Box::new(SqlTx::new(SqliteTables { log, ..tables })))
+            })
+        };
+        let settings = Settings {
+            writers: 2,
+            runs_ahead: true,
+            readers: 1,
+            queue: 64,
+            group: 64,
+            gather: Duration::from_millis(2),
+            housekeeping: None,
+            limits: Limits { batch_reads: false, attempts: 3, patience: Duration::from_secs(5), slow: None },
+        };
+        let engine = Engine::start(&connect, &settings).unwrap();
+        engine.know(Arc::new(Schemas::new(vec![&suite::THING])));
+        let insert = |number| {
+            let job = move |tx: &mut dyn Tx| {
+                let inserted = tx.insert(&suite::THING, vec![suite::thing(number)]);
+                (if inserted.is_ok() { Verdict::Commit } else { Verdict::RollBack }, ())
+            };
+            engine.run_here(Mode::Write, Box::new(RawJob::new(job).0))
+        };
+        insert(0).unwrap();
+        std::thread::scope(|scope| {
+            let callers: Vec<_> = (1..=callers).map(|number| scope.spawn(move || insert(number))).collect();
+            let told: Vec<_> = callers.into_iter().map(|caller| caller.join().unwrap()).collect();
+            assert!(told.iter().any(|told| matches!(told, Err(Error::OutcomeUnknown))), "{told:?}");
+            let refused = |told: &Result<Ran>| matches!(told, Err(Error::OutcomeUnknown | Error::Busy { .. }));
+            assert!(told.iter().all(refused), "{told:?}");
+        });
+        let error = insert(100).unwrap_err().to_string();
+        assert!(error.contains("the disk failed"), "{error}");
+        let (job, seen) =
+            RawJob::new(|tx: &mut dyn Tx| (Verdict::Commit, tx.count(&suite::THING, &Criteria::everything()).unwrap()));
+        engine.run_here(Mode::Read, Box::new(job)).unwrap();
+        assert!(seen.recv().unwrap() >= 1, "what is there can be read");
+    }
 }

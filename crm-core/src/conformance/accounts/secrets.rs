@@ -78,7 +78,7 @@ pub fn keep_secrets(factory: Factory<'_>) {
         .unwrap()
         .into_iter()
         .flatten()
-        .flatten()
+        .flat_map(|row| row.to_vec())
         .filter_map(|value| match value {
             Value::Text(text) | Value::Json(text) => Some(text),
             _ => None,

@@ -1,6 +1,7 @@
 //! The buffer as the transaction that jobs see.
 
 use std::collections::hash_map::Entry;
+use std::sync::Arc;
 
 use super::rows::{Kind, Layer, Slot, kind_of, slots_of};
 use super::{MAX_WAITING_ROWS, Missing, WriteBuffer};
@@ -91,7 +92,10 @@ impl Tx for WriteBuffer<'_> {
             let changed = self.slot_to_change(rank, schema, key).and_then(|slot| match &slot.current {
                 Some(current) if schema.version_of(current) == Some(was) => {
                     for &counter in schema.counters {
-                        if let (Some(new), Some(kept)) = (row.get_mut(counter), current.get(counter)) {
+                        if let (Some(new), Some(kept)) = (row.get(counter), current.get(counter))
+                            && new != kept
+                            && let Some(new) = Arc::make_mut(&mut row).get_mut(counter)
+                        {
                             new.clone_from(kept);
                         }
                     }
@@ -131,7 +135,7 @@ impl Tx for WriteBuffer<'_> {
         self.learn(rank, schema, additions.iter().map(|addition| &addition.key), Lock::None)?;
         for Addition { key, column, amount, floor } in additions {
             let added = self.slot_to_change(rank, schema, key).and_then(|slot| {
-                let counter = slot.current.as_mut().and_then(|row| row.get_mut(column));
+                let counter = slot.current.as_mut().and_then(|row| Arc::make_mut(row).get_mut(column));
                 let sum = match &counter {
                     Some(Value::Int(value)) => value.checked_add(amount),
                     _ => None,
