@@ -14,12 +14,12 @@ use super::tier_model::TierModel;
 /// Something happens so many hours after what happened before.
 #[derive(Debug, Clone)]
 pub struct Step {
-    hours: u32,
-    what: What,
+    pub(super) hours: u32,
+    pub(super) what: What,
 }
 
 #[derive(Debug, Clone)]
-enum What {
+pub(super) enum What {
     Buy { member: usize, days_ago: i32, amount: i64, points: i64 },
     Return { purchase: usize, percent: i64 },
     Pin { member: usize, step: usize, at_least: bool, hours: Option<u32> },

@@ -24,7 +24,7 @@ use crm_core::{ErrorKind, Result};
 use proptest::test_runner::{Config, TestRunner};
 
 use super::open;
-use super::tier_histories::{Keeper, any_history, any_ladder, business_day, live};
+use super::tier_histories::{Keeper, Step, What, any_history, any_ladder, business_day, live};
 use crate::WorkLoyalty;
 use crate::programme::NewVersion;
 use crate::tiers::{self, Posting, TierView};
@@ -167,17 +167,34 @@ pub fn equal_the_model(factory: Factory<'_>) {
     let lived = TestRunner::new(config).run(&(any_ladder(), any_history(30)), |(mut ladder, steps)| {
         // Another ladder for each history, whatever is shrunk.
         ladder.id = bench.run(|work| Ok(work.new_id())).unwrap();
-        let joined_at = bench.clock.now();
-        let programme = save(&bench, std::slice::from_ref(&ladder));
-        let members = [member(&bench), member(&bench)];
-        let mut keeper = Stored { bench: &bench, programme, members };
-        live(&ladder, &steps, joined_at, &mut keeper, |hours| {
-            bench.clock.advance(Duration::from_secs(u64::from(hours) * 3600));
-            bench.clock.now()
-        });
+        keep(&bench, &ladder, &steps);
         Ok(())
     });
     lived.unwrap();
+    bench.verify();
+}
+
+/// Lives a history in the store.
+fn keep(bench: &Bench, ladder: &TierLadder, steps: &[Step]) {
+    let joined_at = bench.clock.now();
+    let programme = save(bench, std::slice::from_ref(ladder));
+    let members = [member(bench), member(bench)];
+    live(ladder, steps, joined_at, &mut Stored { bench, programme, members }, |hours| {
+        bench.clock.advance(Duration::from_secs(u64::from(hours) * 3600));
+        bench.clock.now()
+    });
+}
+
+/// S-44, S-51: what two have together is reached when they become one, not when a pin of the survivor was over before.
+pub fn a_pin_that_was_over_does_not_date_back_what_a_merge_gives(factory: Factory<'_>) {
+    let bench = open(factory);
+    let steps = [
+        Step { hours: 0, what: What::Pin { member: 0, step: 0, at_least: false, hours: Some(10) } },
+        Step { hours: 1, what: What::Buy { member: 1, days_ago: 0, amount: 150, points: 0 } },
+        Step { hours: 24, what: What::Join },
+        Step { hours: 24, what: What::Review { member: 0 } },
+    ];
+    keep(&bench, &terms(), &steps);
     bench.verify();
 }
 

@@ -39,8 +39,10 @@ pub(crate) fn join(
         let changes = rules.settle(&mut standing, now, &mut |days| days_of(work, survivor.id, days))?;
         if new || !changes.is_empty() {
             store(work, survivor, standing, new, &changes, Note::default())?;
+            standing = work.get((survivor.id, ladder.id))?;
         }
-        before.push(work.get::<Standing>((survivor.id, ladder.id))?);
+        // A pin that was over changes nothing that is shown, and must be over all the same before both are counted together.
+        before.push(standing);
     }
     let gone = standings_of(work, other.id)?;
     let days = work.select(qualifying_day::account_id.eq(other.id)).all()?;
