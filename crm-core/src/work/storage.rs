@@ -202,8 +202,8 @@ impl Columns {
     pub const NONE: Self = Self(0);
 
     /// The columns in which two rows of one kind differ.
-    pub fn differing(before: &Row, after: &Row) -> Self {
-        let differ = before.iter().zip(&**after).enumerate().filter(|(_, (before, after))| before != after);
+    pub fn differing(before: &[Value], after: &[Value]) -> Self {
+        let differ = before.iter().zip(after).enumerate().filter(|(_, (before, after))| before != after);
         differ.fold(Self::NONE, |set, (at, _)| Self(set.0 | Self::bit(at)))
     }
 
