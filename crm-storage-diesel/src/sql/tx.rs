@@ -104,8 +104,6 @@ pub(crate) struct SqlTx<T> {
     tables: T,
     mode: Option<Mode>,
     savepoints: usize,
-    /// Whether a row was written.
-    wrote: bool,
     /// How many savepoints were open when a statement failed.
     failed_at: Option<usize>,
     lost: bool,
@@ -114,7 +112,7 @@ pub(crate) struct SqlTx<T> {
 impl<T: Tables> SqlTx<T> {
     /// A connection between two transactions.
     pub(crate) fn new(tables: T) -> Self {
-        Self { tables, mode: None, savepoints: 0, wrote: false, failed_at: None, lost: false }
+        Self { tables, mode: None, savepoints: 0, failed_at: None, lost: false }
     }
 
     /// A connection inside a transaction that somebody else began and will end.
@@ -149,16 +147,6 @@ impl<T: Tables> SqlTx<T> {
         })
     }
 
-    /// The same for a statement that changes rows.
-    fn changed(
-        &mut self,
-        schema: &'static Schema,
-        statement: impl FnOnce(&mut T) -> Result<(), Failure>,
-    ) -> Result<()> {
-        self.wrote = true;
-        self.ran(Some(schema), true, statement)
-    }
-
     fn classified(&mut self, error: DieselError, schema: Option<&'static Schema>) -> Error {
         let Classified { error, state } = T::classify(error, schema);
         self.lost |= state == State::Lost;
@@ -168,7 +156,6 @@ impl<T: Tables> SqlTx<T> {
     fn ended(&mut self) {
         self.mode = None;
         self.savepoints = 0;
-        self.wrote = false;
         self.failed_at = None;
     }
 }
@@ -255,7 +242,7 @@ impl<T: Tables> Tx for SqlTx<T> {
     }
 
     fn insert(&mut self, schema: &'static Schema, rows: Vec<Row>) -> Result<()> {
-        self.changed(schema, |tables| {
+        self.ran(Some(schema), true, |tables| {
             rows.iter().try_for_each(|row| fits(schema, row))?;
             if !is_record(schema) {
                 return tables.insert(schema, &rows);
@@ -266,7 +253,7 @@ impl<T: Tables> Tx for SqlTx<T> {
     }
 
     fn update(&mut self, schema: &'static Schema, rows: Vec<Replacement>) -> Result<()> {
-        self.changed(schema, |tables| {
+        self.ran(Some(schema), true, |tables| {
             rows.iter().try_for_each(|new| fits(schema, &new.row))?;
             if schema.version.is_none() && !rows.is_empty() {
                 return Err(Failure::Conflict);
@@ -285,7 +272,7 @@ impl<T: Tables> Tx for SqlTx<T> {
     }
 
     fn delete(&mut self, schema: &'static Schema, keys: Vec<(Key, Option<i64>)>) -> Result<()> {
-        self.changed(schema, |tables| {
+        self.ran(Some(schema), true, |tables| {
             let versioned = schema.version.is_some();
             let record = is_record(schema);
             let keys = keys
@@ -299,7 +286,7 @@ impl<T: Tables> Tx for SqlTx<T> {
     }
 
     fn add(&mut self, schema: &'static Schema, additions: Vec<Addition>) -> Result<()> {
-        self.changed(schema, |tables| {
+        self.ran(Some(schema), true, |tables| {
             // A record has no counters.
             let is_counter = |column| !is_record(schema) && schema.counters.contains(&column);
             if additions.iter().any(|addition| !is_counter(addition.column)) {
@@ -388,7 +375,8 @@ impl<T: Tables + Send> Session for SqlTx<T> {
         }
         match self.tables.command("COMMIT") {
             Ok(()) => {
-                if let Some(log) = self.tables.log().filter(|_| self.wrote) {
+                // Also who wrote nothing may have seen what another process has not synced yet.
+                if let Some(log) = self.tables.log() {
                     log.note_commit();
                 }
                 self.ended();
