@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 
 use super::entity::Entity;
 use super::schema::Schema;
-use super::value::{ColumnType, Field, Row, Value};
+use super::value::{ColumnType, Field, Value};
 use crate::{Error, Result};
 
 /// How a column is compared with a value.
@@ -51,7 +51,7 @@ impl Criteria {
     }
 
     /// Whether a row meets the condition. This is the definition; a backend translates it.
-    pub fn matches(&self, row: &Row) -> bool {
+    pub fn matches(&self, row: &[Value]) -> bool {
         match self {
             Self::All(parts) => parts.iter().all(|part| part.matches(row)),
             Self::Any(parts) => parts.iter().any(|part| part.matches(row)),

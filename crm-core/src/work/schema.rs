@@ -1,6 +1,6 @@
 //! The shape of an entity as data: what a backend needs to store it, and a lint needs to check it.
 
-use super::value::{ColumnType, Key, Row, Value};
+use super::value::{ColumnType, Key, Value};
 
 /// One column of an entity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,18 +63,18 @@ pub struct Schema {
 
 impl Schema {
     /// The key of a row.
-    pub fn key_of(&self, row: &Row) -> Key {
+    pub fn key_of(&self, row: &[Value]) -> Key {
         self.key.iter().map(|&column| row.get(column).cloned().unwrap_or(Value::Null)).collect()
     }
 
     /// The version of a row, if this kind has versions.
-    pub fn version_of(&self, row: &Row) -> Option<i64> {
+    pub fn version_of(&self, row: &[Value]) -> Option<i64> {
         self.version.and_then(|column| row.get(column)).and_then(Value::as_int)
     }
 
     /// The values of each unique key of a row, by the key's number. A key with a null in it never collides and is left
     /// out.
-    pub fn unique_values<'r>(&'r self, row: &'r Row) -> impl Iterator<Item = (usize, Vec<Value>)> + 'r {
+    pub fn unique_values<'r>(&'r self, row: &'r [Value]) -> impl Iterator<Item = (usize, Vec<Value>)> + 'r {
         self.unique.iter().enumerate().filter_map(|(number, unique)| {
             let values = unique.columns.iter().map(|&column| row.get(column).filter(|value| !value.is_null()).cloned());
             Some((number, values.collect::<Option<Vec<_>>>()?))

@@ -269,7 +269,7 @@ impl Query {
     }
 
     /// The values by which a row stands in this query's order.
-    pub fn place_of(&self, row: &Row) -> Vec<Value> {
+    pub fn place_of(&self, row: &[Value]) -> Vec<Value> {
         self.order.iter().map(|&column| row.get(column).cloned().unwrap_or(Value::Null)).collect()
     }
 

@@ -79,13 +79,10 @@ pub(crate) fn on_purchase(work: &mut UnitOfWork<'_>, event: &PurchaseRecorded) -
     work.insert(&sheet)
 }
 
-/// A purchase that is only here for the record earns nothing (S-31), but it was bought: it counts for tiers (S-17, S-18), on
-/// the day it happened, by the base of today's programme, for there need not have been one then.
+/// A purchase that is only here for the record earns nothing (S-31), but it was bought: it counts (S-17, S-18, C89), on the day it happened, by the base of today's programme, for there need not have been one then.
 fn on_history(work: &mut Permit<'_, '_>, event: &PurchaseRecorded, customer: CustomerId) -> Result<()> {
     let now = work.now();
-    let Some(programme) = programme::current(work, now)?.filter(|current| !current.programme.tiers.is_empty()) else {
-        return Ok(());
-    };
+    let Some(programme) = programme::current(work, now)? else { return Ok(()) };
     let branch: Branch = work.get(event.branch)?;
     let date = branch.business_day().date_of(event.occurred_at);
     tiers::expect(work, &programme.programme, customer.into(), date);
@@ -179,7 +176,7 @@ fn left(
     })
 }
 
-/// Changes the sheet of a purchase, and brings the account to what it says then.
+/// Changes the sheet of a purchase, and brings the account to what it says then. One that was closed since stays as it is (S-49).
 fn change(
     work: &mut Permit<'_, '_>,
     purchase: PurchaseId,
@@ -191,7 +188,7 @@ fn change(
     let mut book = Book::open(work, found.account_id)?;
     let mut sheet: PurchaseSheet = work.lock(purchase)?;
     let before = sheet.document.0.qualifying()?;
-    if change(&mut sheet.document.0) {
+    if change(&mut sheet.document.0) && book.account().state != AccountState::Closed {
         let programme = programme::numbered(work, sheet.programme)?;
         let branch: Branch = work.get(sheet.branch_id)?;
         let poster = Poster::new(&programme, &branch, at, Reason::of(&sheet, &branch));

@@ -180,6 +180,12 @@ pub(crate) fn every_ladder(work: &mut Permit<'_, '_>) -> Result<BTreeSet<LadderI
     Ok(versions.iter().flat_map(|version| &version.programme.tiers).map(|ladder| ladder.id).collect())
 }
 
+/// Whether every version that was ever saved has this ladder.
+pub(crate) fn always_had(work: &mut Permit<'_, '_>, ladder: LadderId) -> Result<bool> {
+    let versions = versions(work)?;
+    Ok(versions.iter().all(|version| version.programme.tiers.iter().any(|had| had.id == ladder)))
+}
+
 /// All versions, compiled.
 fn versions(work: &mut Permit<'_, '_>) -> Result<Arc<[Arc<Compiled>]>> {
     let nil = Uuid::nil();

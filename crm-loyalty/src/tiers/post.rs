@@ -14,7 +14,7 @@ use crm_core::reexport::Uuid;
 use crm_core::work::{Filter, Permit};
 use crm_core::{Error, Result};
 
-use crate::programme::every_ladder;
+use crate::programme::always_had;
 
 /// What is to be counted. A return is counted below nothing, on the business day of its purchase (S-17).
 #[derive(Debug, Clone, Copy)]
@@ -38,14 +38,12 @@ pub(super) struct Note<'n> {
 
 /// Says which rows [`post`] will read, so that those of many purchases are read at once.
 pub(crate) fn expect(work: &mut Permit<'_, '_>, programme: &Programme, account: AccountId, on: CivilDate) {
-    if !programme.tiers.is_empty() {
-        work.expect::<Standing>(&keys_of(programme, account));
-        work.expect::<QualifyingDay>(&[(account, on)]);
-    }
+    work.expect::<Standing>(&keys_of(programme, account));
+    work.expect::<QualifyingDay>(&[(account, on)]);
 }
 
-/// Counts a purchase or a return, and promotes at once whoever has reached a tier with it. The account is locked by the
-/// caller. Reads and writes by key, but for rolling windows, and for a purchase of a window that nobody asked for lately.
+/// Counts a purchase or a return, also where there is no ladder yet (C89), and promotes at once whoever has reached a tier with
+/// it. The account is locked by the caller. Reads and writes by key, but for rolling windows, and for a purchase of a window that nobody asked for lately.
 ///
 /// # Errors
 /// [`Error::Invalid`] with `tiers.not_counted` for a return of more than was counted on that day.
@@ -55,7 +53,7 @@ pub(crate) fn post(
     account: &Account,
     posting: &Posting,
 ) -> Result<()> {
-    if programme.tiers.is_empty() || posting.sums == Sums::ZERO {
+    if posting.sums == Sums::ZERO {
         return Ok(());
     }
     let (day, now) = (programme.dates().day, work.now());
@@ -163,11 +161,11 @@ pub(super) fn keys_of(programme: &Programme, account: AccountId) -> Vec<(Account
     programme.tiers.iter().map(|ladder| (account, ladder.id)).collect()
 }
 
-/// Where somebody stands who has none on this ladder yet: with what was counted for others, if there were others.
+/// Where somebody stands who has not stood on this ladder yet: with what was counted before there was one.
 pub(super) fn first(work: &mut Permit<'_, '_>, rules: &Rules<'_>, account: &Account) -> Result<Standing> {
     let mut standing = rules.fresh(account.id, account.opened_at);
-    let others: Vec<_> = every_ladder(work)?.into_iter().map(|ladder| (account.id, ladder)).collect();
-    if work.get_many::<Standing>(&others)?.iter().any(Option::is_some) {
+    // Where every version has had it, whoever was counted stands on it.
+    if !always_had(work, standing.ladder_id)? {
         total(work, &mut standing)?;
     }
     Ok(standing)

@@ -61,7 +61,7 @@ pub(super) fn record_key(schema: &Schema, key: &Key) -> Key {
 }
 
 /// A row as a record.
-pub(super) fn to_record(schema: &Schema, row: &Row) -> Row {
+pub(super) fn to_record(schema: &Schema, row: &[Value]) -> Row {
     let mut record = record_key(schema, &schema.key_of(row)).to_vec();
     record.push(Value::Int(schema.version_of(row).unwrap_or_default()));
     let indexed = indexed(schema);
@@ -71,13 +71,13 @@ pub(super) fn to_record(schema: &Schema, row: &Row) -> Row {
         }),
     );
     let document: Map<String, Json> =
-        schema.columns.iter().zip(&**row).map(|(column, cell)| (column.name.to_owned(), encode(cell))).collect();
+        schema.columns.iter().zip(row).map(|(column, cell)| (column.name.to_owned(), encode(cell))).collect();
     record.push(Value::Json(Json::Object(document).to_string()));
     record.into()
 }
 
 /// The row in a record. A column the document does not know yet is null.
-pub(super) fn from_record(schema: &Schema, record: &Row) -> Result<Row> {
+pub(super) fn from_record(schema: &Schema, record: &[Value]) -> Result<Row> {
     let misfit = || Error::backend(format!("a stored {}", schema.kind), "the document does not fit its schema");
     let Some(Value::Json(text)) = record.get(DOCUMENT) else { return Err(misfit()) };
     let mut document: Map<String, Json> = serde_json::from_str(text).map_err(|_| misfit())?;

@@ -438,7 +438,7 @@ impl<T: Tables + Send> Session for SqlTx<T> {
 }
 
 /// Refuses a row of another shape, whose cells would end in the wrong columns.
-fn fits(schema: &Schema, row: &Row) -> Result<()> {
+fn fits(schema: &Schema, row: &[Value]) -> Result<()> {
     if row.len() == schema.columns.len() { Ok(()) } else { Err(Error::invalid(schema.kind, "row.columns")) }
 }
 

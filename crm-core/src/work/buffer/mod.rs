@@ -259,7 +259,7 @@ impl<'t> WriteBuffer<'t> {
 
     /// Writes what waits if this row takes over a unique value from another that is not written yet: batches are
     /// ordered by key, not by who gives and who takes.
-    fn make_room(&mut self, rank: Place, schema: &'static Schema, row: &Row) -> Result<()> {
+    fn make_room(&mut self, rank: Place, schema: &'static Schema, row: &[Value]) -> Result<()> {
         let takes = |(number, values)| self.freed.contains(&(rank, number, values));
         if !self.freed.is_empty() && schema.unique_values(row).any(takes) { self.flush() } else { Ok(()) }
     }

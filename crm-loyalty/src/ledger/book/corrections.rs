@@ -59,15 +59,6 @@ pub(crate) struct ClawedBack {
     pub(crate) adjusted: i64,
 }
 
-/// What was given back (S-29).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Restored {
-    /// The entry.
-    pub(crate) entry: EntryId,
-    /// What of it was over already, and has expired again.
-    pub(crate) expired: i64,
-}
-
 impl Book {
     /// Takes back what was earned: first what is pending and then what is free of the own lots, what of them has expired,
     /// other lots in the order of use, and the rest by the policy (S-28). Held parts are not touched.
@@ -130,10 +121,11 @@ impl Book {
     /// Gives back a part of what was paid to the lots it came from, in the order in which they were used (S-29). It ends
     /// when it would have ended, but not before `not_before`: if that is later, it is a lot of its own. What is over already
     /// expires again in the same entry. The day on which it was paid has so much less (S-22). The hold is as it is stored; it is
-    /// kept with what has come back.
+    /// kept with what has come back. Money that is not worth a unit yet gives back nothing but itself: it counts for the next part.
+    /// Returns what was over already, and has expired again.
     ///
     /// # Errors
-    /// `loyalty.restored` when more is to be given back than was paid.
+    /// `loyalty.restored` when more is to be given back than was paid, `loyalty.amount` for less than nothing.
     pub(crate) fn restore(
         &mut self,
         work: &mut Permit<'_, '_>,
@@ -142,9 +134,23 @@ impl Book {
         refund_minor: i64,
         not_before: Timestamp,
         cause: &Cause,
-    ) -> Result<Restored> {
-        check_amount(amount)?;
+    ) -> Result<i64> {
+        if amount != 0 {
+            check_amount(amount)?;
+        }
         let parts = rules::restorable(hold, amount)?;
+        let mut back = hold.clone();
+        back.refunded_minor = back.refunded_minor.saturating_add(refund_minor);
+        for (lot, part) in &parts {
+            match back.restored.0.iter_mut().find(|(known, _)| known == lot) {
+                Some((_, sum)) => *sum += part,
+                None => back.restored.0.push((*lot, *part)),
+            }
+        }
+        self.holds.entry(hold.id).or_insert_with(|| Kept::stored(hold.clone())).change().clone_from(&back);
+        if amount == 0 {
+            return Ok(0);
+        }
         let (asset, now) = (hold.asset, work.now());
         // Lots of an account that was merged into this one have moved: what comes back is a lot of its own here.
         let moved = hold.account_id != self.account().id;
@@ -195,21 +201,12 @@ impl Book {
             let due = rules::due_of(lot);
             self.due_by(due);
         }
-        let mut hold = hold.clone();
-        hold.refunded_minor = hold.refunded_minor.saturating_add(refund_minor);
-        for part in parts {
-            match hold.restored.0.iter_mut().find(|(lot, _)| *lot == part.0) {
-                Some((_, back)) => *back += part.1,
-                None => hold.restored.0.push(part),
-            }
-        }
         self.count_use(work, (hold.account_id, asset, hold.business_date), -amount)?;
-        self.holds.entry(hold.id).or_insert_with(|| Kept::stored(hold.clone())).change().clone_from(&hold);
         let entry = self.post(work, EntryKind::Restore, now, cause, postings)?;
         for id in made {
             self.lot(id)?.origin_id = entry;
         }
-        Ok(Restored { entry, expired })
+        Ok(expired)
     }
 
     /// Takes back what is left, free, of a lot (S-37), and returns how much that is.
