@@ -44,9 +44,11 @@ pub(crate) fn on_purchase(work: &mut UnitOfWork<'_>, event: &PurchaseRecorded) -
     let account = book.account().id;
     let mut snapshot = snapshot(&mut work, &programme, &branch, (account, customer), event.occurred_at)?;
     let terms = &programme.programme.earning;
+    let foreign = is_foreign(&programme, event);
     let lines = base_lines(&event.lines, &event.tenders, &programme.programme, &programme.tree);
     if terms.at_threshold == AtThreshold::Split {
-        let base = lines.iter().fold(0_i64, |sum, line| sum.saturating_add(line.base_minor));
+        let counted = lines.iter().filter(|_| !foreign);
+        let base = counted.fold(0_i64, |sum, line| sum.saturating_add(line.base_minor));
         let when = (event.occurred_at, date);
         snapshot.raised = tiers::raised(&mut work, &programme.programme, book.account(), when, base)?;
     }
@@ -66,7 +68,7 @@ pub(crate) fn on_purchase(work: &mut UnitOfWork<'_>, event: &PurchaseRecorded) -
         customer_id: customer,
         branch_id: branch.id,
         programme: programme.number,
-        document: Json(Sheet::new(snapshot.clone(), &lines, earned, terms, paid)),
+        document: Json(Sheet { foreign, ..Sheet::new(snapshot.clone(), &lines, earned, terms, paid) }),
     };
     if ships {
         sheet.document.0 = sheet.document.0.to_ship();
@@ -105,11 +107,19 @@ fn on_history(work: &mut Permit<'_, '_>, event: &PurchaseRecorded, customer: Cus
         customer_id: customer,
         branch_id: branch.id,
         programme: programme.number,
-        document: Json(Sheet::new(snapshot, &lines, Earned::default(), terms, Paid::FULLY)),
+        document: Json(Sheet {
+            foreign: is_foreign(&programme, event),
+            ..Sheet::new(snapshot, &lines, Earned::default(), terms, Paid::FULLY)
+        }),
     };
     qualify(work, &book, &sheet, Qualifying::default())?;
     book.close(work)?;
     work.insert(&sheet)
+}
+
+/// Whether it was bought in another currency than the programme counts in (S-21).
+fn is_foreign(programme: &Compiled, event: &PurchaseRecorded) -> bool {
+    programme.programme.currency.is_some_and(|currency| currency != event.total.currency())
 }
 
 /// The book of a member; nothing for who is no member, or no longer.

@@ -7,7 +7,7 @@ use crm_core::loyalty::tiers::{QualifyingDay, Rules, Standing, qualifying_day};
 use crm_core::work::{Permit, Version};
 use serde::{Deserialize, Serialize};
 
-use super::post::{Note, add, days_of, first, standings_of, store, total};
+use super::post::{Note, add, days_of, elsewhere, first, standings_of, store, total};
 
 /// What [`join`] has changed, to be kept with the merge: [`part`] takes it back.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -53,6 +53,7 @@ pub(crate) fn join(
     for (ladder, standing) in programme.tiers.iter().zip(&before) {
         recount(work, &Rules::new(ladder, &day), survivor, standing.clone(), false)?;
     }
+    total_elsewhere(work, programme, survivor)?;
     Ok(Joined { other: gone, survivor: before, days })
 }
 
@@ -85,8 +86,19 @@ pub(crate) fn part(
             None => recount(work, &Rules::new(ladder, &day), survivor, now, true)?,
         }
     }
+    total_elsewhere(work, programme, survivor)?;
     for standing in &joined.other {
         work.insert(&Standing { version: Version::FIRST, ..standing.clone() })?;
+    }
+    Ok(())
+}
+
+/// Adds up anew for ladders that the programme has no longer.
+fn total_elsewhere(work: &mut Permit<'_, '_>, programme: &Programme, account: &Account) -> Result<()> {
+    for mut standing in elsewhere(work, programme, account.id)? {
+        total(work, &mut standing)?;
+        standing.windows.0.clear();
+        work.update(&mut standing)?;
     }
     Ok(())
 }

@@ -14,7 +14,7 @@ use crm_core::reexport::Uuid;
 use crm_core::work::{Filter, Permit};
 use crm_core::{Error, Result};
 
-use crate::programme::always_had;
+use crate::programme::{always_had, every_ladder};
 
 /// What is to be counted. A return is counted below nothing, on the business day of its purchase (S-17).
 #[derive(Debug, Clone, Copy)]
@@ -71,6 +71,13 @@ pub(crate) fn post(
         counted.push((standing, new, changes));
     }
     add(work, account.id, posting.on, posting.sums)?;
+    for mut standing in elsewhere(work, programme, account.id)? {
+        standing.amount_minor = standing.amount_minor.saturating_add(posting.sums.amount);
+        standing.purchases = standing.purchases.saturating_add(posting.sums.count);
+        standing.last_on = standing.last_on.max(posting.on);
+        standing.windows.0.clear();
+        work.update(&mut standing)?;
+    }
     counted.into_iter().try_for_each(|(standing, new, changes)| store(work, account, standing, new, &changes, note))
 }
 
@@ -261,6 +268,18 @@ pub(super) fn store(
 /// What events say of an account.
 pub(super) fn of_account(account: &Account, ladder: LadderId) -> TierOf {
     TierOf { account: account.id, customer: account.customer_id, branch: account.branch_id, ladder }
+}
+
+/// The standings of an account on ladders that the programme has no longer: they may come back.
+pub(super) fn elsewhere(
+    work: &mut Permit<'_, '_>,
+    programme: &Programme,
+    account: AccountId,
+) -> Result<impl Iterator<Item = Standing> + use<>> {
+    let mut ladders = every_ladder(work)?;
+    ladders.retain(|ladder| programme.tiers.iter().all(|one| one.id != *ladder));
+    let keys: Vec<_> = ladders.into_iter().map(|ladder| (account, ladder)).collect();
+    Ok(work.get_many::<Standing>(&keys)?.into_iter().flatten())
 }
 
 /// The standings of an account, on whatever ladders.

@@ -133,6 +133,7 @@ fn faults(rule: &EarnRule, terms: &EarningTerms, tree: &CategoryTree) -> Vec<&'s
     });
     let counted = matches!(rule.earn, Earn::Every { .. } | Earn::Step { carry: true, .. });
     let by_amount = rule.limits.iter().any(|limit| matches!(limit.cap, LimitCap::Amount(_)));
+    let capped = terms.caps.iter().any(|cap| cap.asset == rule.asset);
     let boost = matches!(rule.earn, Earn::Boost(_));
     let again = matches!(rule.earn, Earn::Step { carry: false, .. } | Earn::Fixed(_));
     [
@@ -148,7 +149,7 @@ fn faults(rule: &EarnRule, terms: &EarningTerms, tree: &CategoryTree) -> Vec<&'s
         ("earn.named_day", named().any(|day| !exists(day))),
         ("earn.hours", rule.hours.is_some_and(|hours| hours.from == hours.until)),
         ("earn.nothing", least || rule.at_most.is_some_and(|most| most <= 0) || no_cap(&rule.limits)),
-        ("earn.counted_cap", counted && (rule.at_most.is_some() || by_amount)),
+        ("earn.counted_cap", counted && (rule.at_most.is_some() || by_amount || capped)),
         ("earn.counted_exclusive", counted && terms.exclusive.contains(&rule.stack)),
         ("earn.boost_limit", boost && (rule.at_most.is_some() || !rule.limits.is_empty())),
         ("earn.re_evaluate", rule.on_return == OnReturn::ReEvaluate && !again),

@@ -9,12 +9,13 @@ use super::engine::steps;
 use super::model::{Available, Earn, EarnRule};
 use super::paid::Paid;
 use super::plan::{CountedKeys, Occasion, counted};
-use super::sheet::SheetLine;
+use super::sheet::{SheetLine, still_met};
 use crate::Result;
 use crate::kernel::allocate::cumulative_floor;
 use crate::loyalty::Asset;
 use crate::loyalty::ledger::LotId;
 use crate::loyalty::programme::Validity;
+use crate::pricing::Least;
 
 /// What a purchase counts for one rule, and what came of it. `due = floor(count / step)` steps are granted in all; what is
 /// granted already is taken off, and after a return the difference may be negative.
@@ -39,6 +40,9 @@ pub struct Counted {
     pub counts: i64,
     /// The places of its lines.
     pub lines: Vec<usize>,
+    /// From how much on it counts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub at_least: Vec<Least>,
     /// From when on it can be spent.
     pub available: Available,
     /// How long.
@@ -69,6 +73,7 @@ impl Counted {
             keys,
             counts: 0,
             lines: lines.to_vec(),
+            at_least: rule.at_least.clone(),
             available: rule.available,
             valid: rule.valid,
             posted: 0,
@@ -88,20 +93,22 @@ impl Counted {
         Ok(self.settle(self.target(&lines, paid)?, counters, moves))
     }
 
-    /// What it counts: a purchase that is not returned wholly, has left and is paid, or the base of what is kept and has
-    /// left, as far as it is paid (S-12).
+    /// What it counts: a purchase of whose goods something is kept, that has left and is paid, or the base of what is kept and
+    /// has left, as far as it is paid (S-12). Nothing, where less is kept than the rule asks for (S-38).
     ///
     /// # Errors
     /// `allocate.returned` for more pieces than there are.
     pub fn target(&self, lines: &[SheetLine], paid: Paid) -> Result<i64> {
-        let own = || self.lines.iter().filter_map(|place| lines.get(*place));
+        let own: Vec<_> = self.lines.iter().filter_map(|place| lines.get(*place)).collect();
+        if !still_met(&own, &self.at_least)? {
+            return Ok(0);
+        }
         if self.purchases {
-            let kept = lines.iter().any(|line| line.returned < line.quantity);
             let left = lines.iter().all(|line| line.without() == line.returned);
-            return Ok(i64::from(kept && left && paid.is_full()));
+            return Ok(i64::from(left && paid.is_full()));
         }
         let mut base = 0_i64;
-        for line in own() {
+        for line in own {
             let back = cumulative_floor(line.base_minor, line.without(), line.quantity)?;
             base = base.saturating_add(line.base_minor - back);
         }

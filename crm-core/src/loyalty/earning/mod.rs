@@ -24,5 +24,6 @@ pub use model::{
     Goods, Hours, LimitCap, OnReturn, Shortfall,
 };
 pub use paid::Paid;
+pub(in crate::loyalty) use plan::currencies;
 pub use plan::{CountedKeys, Lost, Occasion, Plan, Raised, Snapshot, Why};
 pub use sheet::{Portion, PurchaseSheet, Qualifying, Sheet, SheetLine, everybody, purchase_sheet};

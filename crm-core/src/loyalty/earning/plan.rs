@@ -305,7 +305,7 @@ pub(super) fn reaches(least: Least, lines: impl Iterator<Item = (i64, i64)>) -> 
 }
 
 /// The currencies a rule speaks of.
-pub(super) fn currencies(rule: &EarnRule) -> impl Iterator<Item = Currency> {
+pub(in crate::loyalty) fn currencies(rule: &EarnRule) -> impl Iterator<Item = Currency> {
     let given = match rule.asset {
         Asset::Credit(currency) | Asset::Gift(currency) => Some(currency),
         Asset::Points => None,

@@ -71,6 +71,9 @@ pub struct Sheet {
     pub counters: Vec<(CounterKey, i64)>,
     /// What of it is paid (S-12).
     pub paid: Paid,
+    /// Whether it is in another currency than its programme counts in: its money counts nothing then (S-21).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub foreign: bool,
     /// What its returns could not take back of each asset (S-28).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub owed: Vec<(Asset, i64)>,
@@ -167,6 +170,7 @@ impl Sheet {
             uses: earned.uses,
             counters: earned.counters,
             paid,
+            foreign: false,
             owed: Vec::new(),
         }
     }
@@ -246,16 +250,17 @@ impl Sheet {
             }
             Basis::Again { lines, earn, at_least } => {
                 let own: Vec<_> = lines.iter().filter_map(|place| self.lines.get(*place)).collect();
-                let bases: Vec<i64> = own.iter().map(|line| line.kept_base()).collect::<Result<_>>()?;
-                let pieces = own.iter().map(|line| line.quantity.saturating_sub(line.returned));
-                let left = pieces.clone().any(|pieces| pieces > 0);
-                let reached = |least: &Least| reaches(*least, bases.iter().copied().zip(pieces.clone()));
-                let enough = at_least.iter().all(reached);
+                if !still_met(&own, at_least)? {
+                    return Ok(0);
+                }
                 let earned = match earn {
-                    Earn::Step { give, step, .. } => steps(sum(&bases), step.minor()).saturating_mul(*give),
+                    Earn::Step { give, step, .. } => {
+                        let bases: Vec<i64> = own.iter().map(|line| line.kept_base()).collect::<Result<_>>()?;
+                        steps(sum(&bases), step.minor()).saturating_mul(*give)
+                    }
                     _ => contribution.amount,
                 };
-                Ok(if left && enough { earned.min(contribution.amount) } else { 0 })
+                Ok(earned.min(contribution.amount))
             }
             Basis::Counted => {
                 let own = self.counted.iter().find(|one| one.rule == contribution.rule);
@@ -292,7 +297,7 @@ impl Sheet {
     /// `allocate.returned` for more pieces than there are.
     pub fn qualifying(&self) -> Result<Qualifying> {
         let mut sums = Qualifying::default();
-        for line in &self.lines {
+        for line in self.lines.iter().filter(|_| !self.foreign) {
             sums.amount_minor = sums.amount_minor.saturating_add(line.kept_base()?);
         }
         sums.purchases = i64::from(self.lines.iter().any(|line| line.returned < line.quantity));
@@ -312,8 +317,8 @@ impl Sheet {
         }
     }
 
-    /// What is still used of each limit, in the order of the uses: a purchase that came back wholly is no use, and what
-    /// was taken back is not given (S-40, S-50).
+    /// What is still used of each limit, in the order of the uses: where nothing is kept of what was given it is no use, and
+    /// what was taken back is not given (S-40, S-50).
     ///
     /// # Errors
     /// `allocate.returned` for more pieces than there are.
@@ -321,24 +326,31 @@ impl Sheet {
         let all_back = self.lines.iter().all(|line| line.returned == line.quantity);
         let mut used = Vec::with_capacity(self.uses.len());
         for one in &self.uses {
-            used.push(if one.uses {
-                i64::from(!all_back)
-            } else {
-                let mut kept = 0_i64;
-                for contribution in self.contributions.iter().filter(|other| match &one.rule {
-                    Some(rule) => other.rule == *rule,
-                    None => other.asset == one.asset,
-                }) {
-                    kept = kept.saturating_add(self.kept(contribution)?);
-                }
-                kept
-            });
+            let mut kept = 0_i64;
+            for contribution in self.contributions.iter().filter(|other| match &one.rule {
+                Some(rule) => other.rule == *rule,
+                None => other.asset == one.asset,
+            }) {
+                kept = kept.saturating_add(self.kept(contribution)?);
+            }
+            used.push(if one.uses { i64::from(!all_back && kept > 0) } else { kept });
         }
         Ok(used)
     }
 }
 
-/// What a purchase counts towards tiers (S-17): what is kept of it, whether it is paid or not.
+/// Whether something is kept of the lines of a rule, and no less than it asks for.
+pub(super) fn still_met(lines: &[&SheetLine], at_least: &[Least]) -> Result<bool> {
+    let mut kept = Vec::with_capacity(lines.len());
+    for line in lines {
+        kept.push((line.kept_base()?, line.quantity.saturating_sub(line.returned)));
+    }
+    let something = kept.iter().any(|(_, pieces)| *pieces > 0);
+    Ok(something && at_least.iter().all(|least| reaches(*least, kept.iter().copied())))
+}
+
+/// What a purchase counts towards tiers (S-17): what is kept of it, whether it is paid or not. The money of another currency
+/// than the programme's counts nothing.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Qualifying {
     /// The base of what is kept, in minor units.

@@ -103,6 +103,10 @@ pub struct Programme {
     /// The calendar in which lengths of time are counted (S-05).
     #[serde(default)]
     pub calendar: Calendar,
+    /// In which currency money counts for tiers and loyal customers: what is bought in another counts as a purchase and by
+    /// its points (S-21). Without one it counts as it is, which is right where all branches have the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub currency: Option<Currency>,
     /// Who becomes a member.
     #[serde(default)]
     pub enrolment: Enrolment,
@@ -146,6 +150,7 @@ impl Programme {
             zone,
             cutoff: TimeOfDay::MIDNIGHT,
             calendar: Calendar::default(),
+            currency: None,
             enrolment: Enrolment::default(),
             point_values: Vec::new(),
             earning: EarningTerms::default(),

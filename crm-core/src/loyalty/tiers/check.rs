@@ -3,7 +3,9 @@
 use super::terms::{Downgrade, TierLadder};
 use super::window::Window;
 use crate::kernel::calendar::{Span, Unit};
+use crate::kernel::currency::Currency;
 use crate::kernel::input::required_text;
+use crate::loyalty::earning;
 use crate::loyalty::programme::{Finding, Programme};
 
 /// The most tiers a ladder has.
@@ -38,6 +40,8 @@ crate::text_enum! {
         Steps = "ladder.steps",
         /// More than 10 ladders.
         Ladders = "ladder.ladders",
+        /// Money is counted, the programme speaks of several currencies, and does not say in which it counts.
+        Currency = "ladder.currency",
     }
 }
 
@@ -88,6 +92,9 @@ pub(in crate::loyalty) fn check(programme: &Programme) -> Vec<Finding> {
     if ladders.len() > MAX_LADDERS {
         findings.push(Finding::fault("tiers", TierFault::Ladders.as_str()));
     }
+    let mut spoken = currencies(programme);
+    let first = spoken.next();
+    let mixed = programme.currency.is_none() && spoken.any(|other| Some(other) != first);
     for (at, ladder) in ladders.iter().enumerate() {
         let before = ladders.get(..at).unwrap_or_default();
         let mut faults = ladder.faults();
@@ -98,8 +105,17 @@ pub(in crate::loyalty) fn check(programme: &Programme) -> Vec<Finding> {
         if before.iter().any(twice) && !faults.contains(&TierFault::Twice) {
             faults.push(TierFault::Twice);
         }
+        if mixed && ladder.tiers.iter().any(|tier| tier.need.amount.is_some()) {
+            faults.push(TierFault::Currency);
+        }
         let place = || format!("tiers.{}", ladder.name);
         findings.extend(faults.into_iter().map(|fault| Finding::fault(place(), fault.as_str())));
     }
     findings
+}
+
+/// The currencies a programme speaks of.
+fn currencies(programme: &Programme) -> impl Iterator<Item = Currency> {
+    let values = programme.point_values.iter().map(|value| value.currency);
+    values.chain(programme.earning.rules.iter().flat_map(earning::currencies))
 }

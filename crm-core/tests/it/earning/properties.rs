@@ -171,7 +171,8 @@ proptest! {
             }
             let eligible = |date: CivilDate| {
                 sheets.iter().filter(|(day, sheet)| {
-                    *day == date && sheet.lines[0].base_minor >= 100 && sheet.lines[0].returned < 3 && sheet.paid.is_full()
+                    let line = sheet.lines[0];
+                    *day == date && line.kept_base().unwrap() >= 100 && line.returned < 3 && sheet.paid.is_full()
                 }).count().min(2)
             };
             let days = [0, 1].map(|day| eligible(snapshot().date.add_days(day).unwrap()));
