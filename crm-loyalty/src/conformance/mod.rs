@@ -26,6 +26,7 @@ pub mod club_access;
 pub mod earning;
 pub mod earning_options;
 mod floor;
+pub mod full_returns;
 pub mod gift_cards;
 pub mod grants;
 pub mod jobs;
@@ -69,6 +70,10 @@ macro_rules! loyalty_conformance_tests {
             earning_options {
                 what_is_shipped_is_earned_as_it_leaves, a_purchase_is_split_at_a_tier, a_purchase_is_whole_otherwise,
                 history_counts_for_tiers, payments_move_no_tier,
+            }
+            full_returns {
+                leave_no_trace, are_counted_where_ladders_come_and_go, count_in_one_currency, of_closed_accounts_are_taken,
+                free_what_their_rule_has_used,
             }
             redemption {
                 terms_are_told_and_kept, points_pay_by_their_value, holds_are_captured_voided_or_lapse,

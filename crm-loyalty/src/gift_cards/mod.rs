@@ -12,8 +12,8 @@ pub use batches::{ISSUE, MadeBatch, NewBatch, PrintedCard};
 pub use care::{CARE, READ};
 pub use desk::{CrmGiftDesk, GiftDesk, GiftShown, SHOW, ShowGift};
 pub(crate) use invariants::gift_cards_agree;
-pub(crate) use sale::on_return;
 pub use sale::{Activation, SELL};
+pub(crate) use sale::{on_return, sold_on};
 pub(crate) use tender::GiftCards;
 pub use tender::{GIFT_CARD, GiftTender};
 

@@ -105,9 +105,7 @@ impl Club<'_, '_> {
             let (purchase, mut sale) = paid_piece(work, new.purchase, new.line_no)?;
             let line: PurchaseLine = work.get((new.purchase, new.line_no))?;
             let mut card = by_serial(work, &new.serial)?;
-            if card.branch_id.is_some_and(|branch| branch != purchase.branch_id) {
-                return Err(Error::not_found("gift_card", "with this serial number"));
-            }
+            is_of_branch(&card, &purchase)?;
             if card.currency != purchase.currency || line.unit_price_minor != card.face_minor {
                 return Err(Error::invalid("serial", "gift_card.face"));
             }
@@ -189,6 +187,7 @@ impl Club<'_, '_> {
             if !terms.reloadable {
                 return Err(Error::invalid("serial", "gift_card.not_reloadable"));
             }
+            is_of_branch(&card, &purchase)?;
             if card.currency != purchase.currency || line.unit_price_minor <= 0 {
                 return Err(Error::invalid("serial", "gift_card.face"));
             }
@@ -257,6 +256,13 @@ fn paid_piece(work: &mut Permit<'_, '_>, purchase: PurchaseId, line_no: u16) -> 
     Ok((purchase, Sale { row, is_new }))
 }
 
+/// What of these lines sells gift cards, in minor units: it is paid with money alone (S-22).
+pub(crate) fn sold_on(work: &mut Permit<'_, '_>, lines: &[PurchaseLine]) -> Result<i64> {
+    let (terms, _) = terms(work)?;
+    let cards = lines.iter().filter(|line| terms.products.contains(&line.product_id));
+    Ok(cards.fold(0, |sum, line| sum.saturating_add(line.total_minor)))
+}
+
 /// How many pieces of a line are on cards.
 fn alive(sale: &GiftSale) -> i64 {
     i64::try_from(sale.sold.0.len()).unwrap_or(i64::MAX)
@@ -267,6 +273,12 @@ pub(super) fn by_serial(work: &mut Permit<'_, '_>, serial: &str) -> Result<GiftC
     let serial = serial.trim().to_uppercase();
     let found = work.select(gift_card::serial.eq(serial)).first()?;
     found.ok_or_else(|| Error::not_found("gift_card", "with this serial number"))
+}
+
+/// Cards of another branch than the purchase's are not known there.
+fn is_of_branch(card: &GiftCard, purchase: &Purchase) -> Result<()> {
+    let is_alien = card.branch_id.is_some_and(|branch| branch != purchase.branch_id);
+    if is_alien { Err(Error::not_found("gift_card", "with this serial number")) } else { Ok(()) }
 }
 
 /// The account of a card that has come to life.

@@ -3,17 +3,19 @@
 use crm_core::access::Target;
 use crm_core::kernel::time::Timestamp;
 use crm_core::loyalty::gift_cards::{GiftCard, GiftStep, GiftTicket, GiftTicketId, gift_step};
-use crm_core::loyalty::ledger::{EntryKind, Hold, PostingAccount};
+use crm_core::loyalty::ledger::{AccountState, EntryKind, Hold, PostingAccount};
 use crm_core::purchases::{GiveBack, Paid, Payment, TenderMethod};
 use crm_core::work::{Permit, UnitOfWork};
 use crm_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 
-use super::sale::change;
+use super::sale::{change, sold_on};
 use super::{SHOW, asset, terms};
 use crate::ledger::{Book, Cause, NewHold, Take};
+use crate::redemption::{CREDIT, POINTS};
 
-/// Paid with a gift card: the method of a tender whose details are a [`GiftTender`].
+/// Paid with a gift card: the method of a tender whose details are a [`GiftTender`]. Not for other gift cards: those are paid with
+/// money alone, or `gift_card.buys_gift_card` refuses it.
 pub const GIFT_CARD: &str = "gift_card";
 
 /// What a tender [`GIFT_CARD`] wants to know: the ticket that showing the code has given.
@@ -48,8 +50,15 @@ impl TenderMethod for GiftCards {
         let mut book = Book::open(work, ticket.account_id)?;
         let mut card: GiftCard = work.get(ticket.card_id)?;
         let customer = ticket.customer_id.or(purchase.customer_id);
-        if !card.is_good(customer, now) || card.currency != payment.amount.currency() {
+        let is_active = book.account().state == AccountState::Active;
+        if !is_active || !card.is_good(customer, now) || card.currency != payment.amount.currency() {
             return Err(refused());
+        }
+        let stored = [CREDIT, POINTS, GIFT_CARD];
+        let stored = payment.parts.iter().filter(|(method, _)| stored.contains(method));
+        let stored = stored.fold(0_i64, |sum, (_, amount)| sum.saturating_add(amount.minor()));
+        if stored > purchase.total_minor.saturating_sub(sold_on(work, payment.lines)?) {
+            return Err(Error::invalid("tenders", "gift_card.buys_gift_card"));
         }
         let (terms, _) = terms(work)?;
         let asset = asset(&card);

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crm_core::access::Target;
 use crm_core::branches::BranchId;
 use crm_core::customers::CustomerId;
 use crm_core::kernel::money::Money;
@@ -158,11 +159,13 @@ impl Club<'_, '_> {
     /// ```
     ///
     /// # Errors
-    /// As [`usable`](Self::usable); [`Error::Invalid`] with the rule that says why it is not so much: `redeem.not_enough`,
+    /// As [`usable`](Self::usable); [`Error::Denied`] where the actor may not redeem at the branch; [`Error::Invalid`] with the rule that says why it is not so much: `redeem.not_enough`,
     /// `redeem.invoice_cap`, `redeem.daily_cap`, `redeem.cash_part`, `redeem.minimum`; `card.refused` for a card that is not
     /// good (S-36); [`Error::IdempotencyMismatch`].
     pub fn hold(&mut self, new: &NewHolding, idempotency_key: &str) -> Result<Holding> {
         let (mut work, account) = self.0.permit_on::<Account>(REDEEM, new.account)?;
+        let target = Target { customer: account.customer_id, ..Target::branch(new.branch) };
+        work.actor().require(REDEEM, &target)?;
         work.once("loyalty.hold", idempotency_key, new, |work| {
             let mut book = Book::open(work, account.id)?;
             let asking = Asking {

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::service::{Asking, REDEEM, redeem, refuse_less};
 use super::terms::{restored_until, terms};
 use crate::ledger::{Book, Cause};
-use crate::{ahead, programme, tiers};
+use crate::{ahead, gift_cards, programme, tiers};
 
 /// The tender that pays with the customer's credit.
 pub const CREDIT: &str = "credit";
@@ -79,7 +79,7 @@ impl TenderMethod for Redeeming {
             let asking = Asking {
                 asset: self.asset(payment.amount),
                 branch: purchase.branch_id,
-                due: Money::new(purchase.total_minor, purchase.currency),
+                due: due(&mut work, payment)?,
                 amount: payment.amount,
                 paid_otherwise,
                 used_here,
@@ -112,6 +112,12 @@ impl TenderMethod for Redeeming {
         book.restore(&mut work, &hold, amount, refund_minor, not_before, &cause)?;
         book.close(&mut work)
     }
+}
+
+/// What may be paid so: not gift cards, or what ends would become what does not (S-22).
+fn due(work: &mut Permit<'_, '_>, payment: &Payment<'_>) -> Result<Money> {
+    let cards = gift_cards::sold_on(work, payment.lines)?;
+    Ok(Money::new(payment.purchase.total_minor.saturating_sub(cards), payment.purchase.currency))
 }
 
 /// What a purchase was paid with: on the account of the member, or on the one it was merged into since.
@@ -151,7 +157,7 @@ impl Redeeming {
             &limits,
             &Asked {
                 requested: Some(minor),
-                due: Money::new(purchase.total_minor, purchase.currency),
+                due: due(work, payment)?,
                 paid_otherwise,
                 available: hold.amount,
                 used_today: 0,
