@@ -13,7 +13,7 @@ use crm_core::kernel::page::Limit;
 use crm_core::kernel::rate::Rate;
 use crm_core::loyalty::Asset;
 use crm_core::loyalty::earning::{Earn, EarnCounter, EarnLimit, EarnRule, LimitCap, everybody};
-use crm_core::loyalty::ledger::{AccountState, DayUse, Lot, day_use, lot};
+use crm_core::loyalty::ledger::{AccountState, DayUse, EntryKind, Lot, day_use, lot};
 use crm_core::loyalty::programme::{PointValue, Programme, Validity};
 use crm_core::loyalty::redemption::{Limits, LimitsFor, RedemptionTerms};
 use crm_core::loyalty::referral::{Referral, ReferralTerm, Referrer, referrer};
@@ -149,7 +149,8 @@ pub fn leave_no_trace(factory: Factory<'_>) {
     shop.save(&everything());
     let number = std::cell::Cell::new(0);
     let mut runner = TestRunner::new(Config { cases: 12, failure_persistence: None, ..Config::default() });
-    let bought = (1..6_i64, 0..5_i64, 0..700_i64, 0..700_i64);
+    let paid = || prop_oneof![0..30_i64, 0..700_i64];
+    let bought = (1..6_i64, 0..5_i64, paid(), paid());
     let input = (prop::collection::vec(bought, 1..4), prop::collection::vec((0..3_usize, 1..3_u16, 1..4_i64), 0..12));
     let outcome = runner.run(&input, |(purchases, parts)| {
         number.set(number.get() + 1);
@@ -188,6 +189,24 @@ pub fn leave_no_trace(factory: Factory<'_>) {
         Ok(())
     });
     outcome.unwrap();
+    shop.bench.verify();
+}
+
+/// S-20, S-29: what comes back of a payment with points may be worth less than one; it counts for the next part.
+pub fn give_back_less_than_a_point(factory: Factory<'_>) {
+    let shop = shop(factory);
+    shop.save(&everything());
+    let (member, _) = shop.brought("Ola");
+    // Two points, worth 14 grosz, pay 10 of 50.00: each piece that comes back is worth two grosz.
+    let tenders = vec![points(pln(10)), NewTender::cash_rest()];
+    let sold = shop.record(&NewPurchase { customer: Some(member), tenders, ..shop.sale("1", &[(shop.tea, 5)]) });
+    let paid_back = |part: &str| {
+        shop.bring_back(sold, &[(1, 1)], part);
+        let entries = shop.entries(member);
+        let restored = entries.iter().filter(|entry| entry.kind == EntryKind::Restore);
+        restored.flat_map(|entry| &entry.postings.0).filter(|one| one.lot.is_some()).map(|one| one.amount).sum::<i64>()
+    };
+    assert_eq!(["a", "b", "c", "d", "e"].map(paid_back), [0, 0, 1, 1, 2]);
     shop.bench.verify();
 }
 

@@ -72,7 +72,7 @@ macro_rules! loyalty_conformance_tests {
                 history_counts_for_tiers, payments_move_no_tier,
             }
             full_returns {
-                leave_no_trace, are_counted_where_ladders_come_and_go, count_in_one_currency, of_closed_accounts_are_taken,
+                leave_no_trace, give_back_less_than_a_point, are_counted_where_ladders_come_and_go, count_in_one_currency, of_closed_accounts_are_taken,
                 free_what_their_rule_has_used,
             }
             redemption {
