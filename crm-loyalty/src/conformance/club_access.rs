@@ -6,6 +6,7 @@ use crm_core::access::{Actor, Reach, Region};
 use crm_core::accounts::Source;
 use crm_core::conformance::matrix::{self, granted, nobody};
 use crm_core::conformance::{Bench, Factory};
+use crm_core::loyalty::Asset;
 use crm_core::loyalty::gift_cards::GiftCode;
 use crm_core::{ErrorKind, customers};
 
@@ -14,6 +15,7 @@ use super::operations::{OF_HANDLERS, OPERATIONS};
 use super::world::{World, zloty};
 use crate::WorkLoyalty as _;
 use crate::gift_cards::{CrmGiftDesk as _, NewBatch, SHOW, ShowGift};
+use crate::redemption::{NewHolding, REDEEM};
 
 /// Each operation is refused without any one of its permissions, whatever else is granted, and goes with nothing but
 /// them.
@@ -74,6 +76,24 @@ pub fn codes_are_taken_within_reach(factory: Factory<'_>) {
     assert_eq!(show(&here, world.elsewhere), ErrorKind::Denied);
     // The code is no good, and that is what whoever may is told.
     assert_eq!(show(&here, world.branch), ErrorKind::Invalid);
+}
+
+/// Credit is set aside at a branch by whoever may redeem there, not merely where the member is at home.
+pub fn credit_is_held_within_reach(factory: Factory<'_>) {
+    let bench = open(factory);
+    let world = World::new(&bench);
+    let (member, due) = (world.customer.id, zloty(100));
+    let asset = Asset::Credit(due.currency());
+    bench.run(move |work| work.loyalty().adjust(member.into(), asset, 10_000, "a gift", "given")).unwrap();
+    let till = nobody().granted(REDEEM, Region::branches([world.branch]));
+    let hold = |branch, key: &'static str| {
+        let new =
+            NewHolding { account: member.into(), asset, branch, due, amount: zloty(1), minutes: None, card: None };
+        bench.crm.blocking().run(&till, "hold", move |work| work.loyalty().hold(&new, key))
+    };
+    assert_eq!(hold(world.elsewhere, "there").unwrap_err().kind(), ErrorKind::Denied);
+    hold(world.branch, "here").unwrap();
+    bench.verify();
 }
 
 /// The code of a card that was not sold.

@@ -19,6 +19,7 @@ use crm_core::loyalty::Asset;
 use crm_core::loyalty::gift_cards::{
     AttemptLimits, ExpiredGifts, GiftCard, GiftCardState, GiftCardTerms, GiftCode, GiftTicketId,
 };
+use crm_core::loyalty::ledger::AccountState;
 use crm_core::loyalty::programme::Programme;
 use crm_core::purchases::{NewLine, NewPurchase, NewTender, PurchaseId, Receipt};
 use crm_core::reexport::Uuid;
@@ -436,5 +437,69 @@ pub fn race_for_one_card(factory: Factory<'_>) {
     let spent: i64 = ended[0].won.iter().sum();
     assert_eq!(shop.left(&card.serial), (GiftCardState::Blocked, 5_000 - spent));
     assert!(ended[0].lost.iter().all(|error| matches!(error, Error::Invalid { rule: "gift_card.refused", .. })));
+    shop.bench.verify();
+}
+
+/// S-22: a gift card is paid with money: neither with credit that may end, nor with another card; what is bought beside it is.
+pub fn are_bought_with_money(factory: Factory<'_>) {
+    let shop = Shop::open(factory);
+    let ala = shop.bench.customer(NewCustomer::person("Ala")).id;
+    let credit = Asset::Credit(Currency::PLN);
+    shop.bench.run(move |work| work.loyalty().adjust(ala.into(), credit, 6_000, "a gift", "1")).unwrap();
+    let (_, code) = shop.sold("M");
+    let sell = |receipt: &str, tenders: Vec<NewTender>| {
+        let lines = [NewLine::of(shop.tea, 2), NewLine::of(shop.gift, 1)];
+        let new = NewPurchase::of(shop.branch, receipt, lines, tenders).by(ala);
+        let receipt = receipt.to_owned();
+        shop.bench.run(move |work| work.purchases().record(&new, &receipt))
+    };
+    let by_credit = |minor| crate::redemption::credit(zloty(minor));
+    let by_card = |minor| by_card(shop.show(&code).unwrap().ticket, minor);
+    assert_eq!(rule(sell("1", vec![by_credit(2_001), NewTender::cash_rest()])), "redeem.cash_part");
+    assert_eq!(rule(sell("2", vec![by_card(2_001), NewTender::cash_rest()])), "gift_card.buys_gift_card");
+    assert_eq!(
+        rule(sell("3", vec![by_credit(1_000), by_card(1_001), NewTender::cash_rest()])),
+        "gift_card.buys_gift_card"
+    );
+    sell("4", vec![by_credit(1_000), by_card(1_000), NewTender::cash_rest()]).unwrap();
+    shop.bench.verify();
+}
+
+/// S-49: from a card whose account was frozen since it was shown nothing is spent.
+pub fn are_frozen_after_they_were_shown(factory: Factory<'_>) {
+    let shop = Shop::open(factory);
+    let (card, code) = shop.sold("N");
+    let ticket = shop.show(&code).unwrap().ticket;
+    let account = card.account_id.unwrap();
+    let set = |state, key: &'static str| {
+        shop.bench.run(move |work| work.loyalty().set_state(account, state, "it was stolen", key)).unwrap();
+    };
+    set(AccountState::Frozen, "freeze");
+    assert_eq!(rule(shop.pay(shop.tea, 1, "1", by_card(ticket, 100))), "gift_card.refused");
+    set(AccountState::Active, "thaw");
+    shop.pay(shop.tea, 1, "2", by_card(ticket, 100)).unwrap();
+    shop.bench.verify();
+}
+
+/// A card of one branch is neither sold nor filled at another.
+pub fn are_filled_where_they_belong(factory: Factory<'_>) {
+    let shop = Shop::open(factory);
+    let other = shop.bench.branch("other").id;
+    let new = NewBatch { name: "O".into(), branch: Some(shop.branch), face: zloty(5_000), size: 1 };
+    let made = shop.bench.run(move |work| {
+        let made = work.loyalty().make_gift_batch(&new)?;
+        work.loyalty().release_gift_batch(made.batch.id)?;
+        Ok(made)
+    });
+    let serial = made.unwrap().cards().next().unwrap().serial.to_owned();
+    shop.activate(&serial, shop.buy(shop.gift, 1, "1").purchase, None).unwrap();
+    let new = NewPurchase::of(other, "2", [NewLine::of(shop.gift, 1)], [NewTender::cash_rest()]);
+    let sold = shop.bench.run(move |work| work.purchases().record(&new, "2")).unwrap().purchase;
+    let fill = |purchase, key: &'static str| {
+        let new = Activation { serial: serial.clone(), purchase, line_no: 1, owner: None };
+        shop.bench.run(move |work| work.loyalty().reload_gift_card(&new, key))
+    };
+    assert_eq!(fill(sold, "other").unwrap_err().kind(), ErrorKind::NotFound);
+    fill(shop.buy(shop.gift, 1, "3").purchase, "own").unwrap();
     shop.bench.verify();
 }

@@ -55,7 +55,7 @@ macro_rules! loyalty_conformance_tests {
         $crate::loyalty_conformance_tests! { @expand $factory;
             club_access {
                 nothing_without_a_grant, nothing_beyond_its_reach, every_permission_has_an_operation,
-                codes_are_taken_within_reach,
+                codes_are_taken_within_reach, credit_is_held_within_reach,
             }
             ledger {
                 customers_are_members, lots_are_used_in_order, what_is_due_happens_when_it_was_due,
@@ -103,7 +103,7 @@ macro_rules! loyalty_conformance_tests {
             cards { a_lost_card_takes_nothing_with_it, a_number_has_one_home, families_have_several, race_for_one_card }
             gift_cards {
                 are_sold_and_spent, go_back_with_their_line, go_back_by_another_clock, are_looked_after, are_not_set_aside_without_their_code,
-                fail_all_alike, stop_guessers, need_a_key, race_for_one_card,
+                are_bought_with_money, are_frozen_after_they_were_shown, are_filled_where_they_belong, fail_all_alike, stop_guessers, need_a_key, race_for_one_card,
             }
             merged_members { everything_goes_along, counts_go_along, taken_back_is_as_before, refusals_leave_nothing }
         }
