@@ -213,3 +213,43 @@ pub fn payments_move_no_tier(factory: Factory<'_>) {
     assert_eq!((shop.tier(), shop.history()), (reached, since));
     shop.bench.verify();
 }
+
+/// N-4: what differs is told by the tiers that members had and by their groups, those too for which nobody asked then; and
+/// what is not replayed is named.
+pub fn what_if_tells_by_tier_and_group(factory: Factory<'_>) {
+    let shop = shop(factory);
+    let mut terms = with_tiers();
+    shop.save(&terms);
+    let ala = shop.ala;
+    let (teachers, others) = shop
+        .bench
+        .run(move |work| {
+            let teachers = work.partners().create_customer_group("Teachers", 0)?.id;
+            work.partners().join(ala, teachers)?;
+            Ok((teachers, work.partners().create_customer_group("Others", 0)?.id))
+        })
+        .unwrap();
+    // As silver one per cent of 30.00, as gold ten of 20.00.
+    shop.buy("1", &[(shop.tea, 3)]);
+    shop.buy("2", &[(shop.tea, 2)]);
+    let ask = |programme: &Programme| {
+        let asked = WhatIf { programme: programme.clone(), from: None, until: None };
+        shop.bench.read(move |work| work.loyalty().what_if(&asked, |_| Ok(()))).unwrap()
+    };
+    let same = ask(&terms);
+    assert!(same.not_replayed.is_empty() && same.groups.is_empty(), "nobody asked for groups");
+    assert_eq!((same.tiers[&(tier(SILVER), CREDIT)].more(), same.tiers[&(tier(GOLD), CREDIT)].more()), (0, 0));
+
+    let of = |group, rule: EarnRule| EarnRule {
+        audience: Audience { customer_groups: vec![group], ..Audience::default() },
+        ..rule
+    };
+    terms.earning.rules.extend([of(teachers, percent("teachers", 2)), of(others, percent("others", 50))]);
+    terms.tiers[0].grace_days = 3;
+    let more = ask(&terms);
+    assert_eq!(more.not_replayed, ["tiers"]);
+    assert_eq!((more.tiers[&(tier(SILVER), CREDIT)].more(), more.tiers[&(tier(GOLD), CREDIT)].more()), (60, 40));
+    let groups: Vec<_> = more.groups.iter().map(|(of, one)| (*of, one.recorded, one.more())).collect();
+    assert_eq!(groups, [((teachers, CREDIT), 30 + 200, 100)]);
+    shop.bench.verify();
+}

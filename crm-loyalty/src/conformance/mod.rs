@@ -69,7 +69,7 @@ macro_rules! loyalty_conformance_tests {
             }
             earning_options {
                 what_is_shipped_is_earned_as_it_leaves, a_purchase_is_split_at_a_tier, a_purchase_is_whole_otherwise,
-                history_counts_for_tiers, payments_move_no_tier,
+                history_counts_for_tiers, payments_move_no_tier, what_if_tells_by_tier_and_group,
             }
             full_returns {
                 leave_no_trace, give_back_less_than_a_point, are_counted_where_ladders_come_and_go, count_in_one_currency, of_closed_accounts_are_taken,

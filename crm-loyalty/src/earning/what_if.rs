@@ -90,13 +90,17 @@ pub struct Report {
     pub groups: BTreeMap<(CustomerGroupId, Asset), Difference>,
     /// What the club would owe at most, in minor units: credit, and points at what each programme says they are worth.
     pub liability: BTreeMap<Currency, Difference>,
+    /// The parts of the programme that differ from the one in force and are not replayed: what they would change is not in
+    /// the figures.
+    pub not_replayed: Vec<&'static str>,
 }
 
 impl Club<'_, '_> {
     /// Replays another programme over the purchases that earned by one, without writing (N-4). `each` is called for every
     /// member for whom something differs; memory stays bounded by the purchases of a page.
     ///
-    /// Members had the tiers they had. Everybody's budgets are used in the order of members here, and of time there; what
+    /// Members had the tiers they had, and goods the categories they have today. What a changed part that is not replayed would
+    /// change is not told, but that there is one: [`Report::not_replayed`]. Everybody's budgets are used in the order of members here, and of time there; what
     /// counters said then is known, so only what differs is counted anew. An unchanged programme differs in nothing
     /// (T-21).
     ///
@@ -177,9 +181,25 @@ impl Club<'_, '_> {
         }
         let now = work.now();
         let current = programme::current(&mut work, now)?;
-        replay.worth(current.as_deref().map(|current| &current.programme))?;
+        let current = current.as_deref().map(|current| &current.programme);
+        replay.worth(current)?;
+        replay.report.not_replayed = current.map_or_else(Vec::new, |current| not_replayed(current, &asked.programme));
         Ok(replay.report)
     }
+}
+
+/// The parts that differ and have nothing to do with what purchases earn by the tiers and the times they had.
+fn not_replayed(current: &Programme, asked: &Programme) -> Vec<&'static str> {
+    let (now, then) = (&current.earning, &asked.earning);
+    let parts = [
+        ("tiers", current.tiers != asked.tiers),
+        ("earning.at_threshold", now.at_threshold != then.at_threshold),
+        ("earning.when", now.when != then.when),
+        ("redemption", current.redemption != asked.redemption),
+        ("referral", current.referral != asked.referral),
+        ("anniversaries", current.anniversaries != asked.anniversaries),
+    ];
+    parts.into_iter().filter(|(_, differs)| *differs).map(|(part, _)| part).collect()
 }
 
 struct Replay<'a> {
