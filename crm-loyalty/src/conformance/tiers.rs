@@ -419,3 +419,30 @@ pub fn are_known_to_prices(factory: Factory<'_>) {
     let till = Actor::new(Principal::Anonymous).granted(crm_core::pricing::READ, Region::all());
     assert!(bench.run_as(&till, move |work| work.pricing().quote(&asks(None))).is_ok());
 }
+
+/// N-2, S-18: one history, and the calendar of the ladder is switched while it runs: each time what counts is what was bought
+/// in the year of that calendar, and in the end it is as it was.
+pub fn are_counted_in_the_calendar_in_force(factory: Factory<'_>) {
+    let bench = open(factory);
+    let ala = member(&bench);
+    let ladder = |calendar| TierLadder { window: Window::Period { unit: Unit::Year, calendar }, ..terms() };
+    let programme = save(&bench, &[ladder(Calendar::Gregorian)]);
+    let last = today(&bench);
+    // Every eleven days for two years: so much that each day is told apart from any sum of others nearby.
+    let history: Vec<_> = (0..66).map(|n| (last.add_days(-11 * n).unwrap(), i64::from(n * n + 1))).collect();
+    for (on, amount) in history.iter().rev() {
+        count(&bench, &programme, ala, *on, Sums { amount: *amount, count: 1, points: 0 }).unwrap();
+    }
+    let (gregorian, jalali) = (Calendar::Gregorian, Calendar::Jalali);
+    let calendars = [gregorian, jalali, Calendar::HijriUmmAlQura, Calendar::HijriTabular, gregorian];
+    let sums = calendars.map(|calendar| {
+        save(&bench, &[ladder(calendar)]);
+        let since = calendar.start_of(last, Unit::Year);
+        let bought: i64 = history.iter().filter(|(on, _)| *on >= since).map(|(_, amount)| amount).sum();
+        let sums = view(&bench, ala).progress.sums.amount;
+        assert_eq!(sums, bought, "{calendar:?}");
+        bench.verify();
+        sums
+    });
+    assert!(sums[0] == sums[4] && sums[0] != sums[1] && sums[1] != sums[2], "{sums:?}");
+}

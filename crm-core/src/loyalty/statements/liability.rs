@@ -7,8 +7,10 @@ use serde::{Deserialize, Serialize};
 use super::super::Asset;
 use super::super::ledger::{Entry, EntryKind, Lot, LotId, NEVER, PostingAccount};
 use crate::branches::BranchId;
+use crate::kernel::calendar::Unit;
 use crate::kernel::rate::{Rate, Rounding};
-use crate::kernel::time::Timestamp;
+use crate::kernel::time::{CivilDate, Timestamp};
+use crate::loyalty::programme::Dates;
 use crate::partners::CustomerGroupId;
 use crate::{Error, Result};
 
@@ -71,6 +73,35 @@ impl Buckets {
         limits.sort_unstable();
         limits.dedup();
         Self(limits)
+    }
+
+    /// The ends of so many periods of a calendar, beginning with that of a day (N-2): the months of a Jalali year, for example.
+    /// The same instants are the limits of statements and settlements by period.
+    ///
+    /// ```
+    /// use crm_core::kernel::calendar::{Calendar, Unit};
+    /// use crm_core::kernel::time::{BusinessDay, TimeOfDay, Zone};
+    /// use crm_core::loyalty::programme::Dates;
+    /// use crm_core::loyalty::statements::{Bucket, Buckets};
+    /// let day = BusinessDay::new(Zone::new("Asia/Tehran")?, TimeOfDay::MIDNIGHT);
+    /// let dates = Dates { day, calendar: Calendar::Jalali };
+    /// // Esfand of 1403 ends with 20 March, and Farvardin with 20 April.
+    /// let months = Buckets::periods(&dates, Unit::Month, "2025-03-01".parse()?, 2)?;
+    /// let farvardin = "2025-04-20T20:30:00Z".parse()?;
+    /// assert_eq!(months.of("2025-03-20T20:30:00Z".parse()?), Bucket::Before(farvardin));
+    /// # Ok::<(), crm_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// `date.range` for periods that no date has.
+    pub fn periods(dates: &Dates, unit: Unit, first: CivilDate, count: u16) -> Result<Self> {
+        let (mut limits, mut on) = (Vec::with_capacity(count.into()), first);
+        for _ in 0..count {
+            let last = dates.calendar.end_of(on, unit);
+            limits.push(dates.day.end(last));
+            on = last.add_days(1)?;
+        }
+        Ok(Self::new(limits))
     }
 
     /// In which an expiry falls.
