@@ -282,7 +282,8 @@ pub enum LimitCap {
     Amount(i64),
 }
 
-/// The most of an asset that all rules together give.
+/// The most of an asset that all rules together give. Not of an asset with rules that count over purchases: what was cut off
+/// of them could not be told from what a return takes back (S-38).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AssetCap {
