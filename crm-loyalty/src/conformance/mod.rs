@@ -38,6 +38,7 @@ pub mod merged_members;
 pub mod operations;
 pub mod redemption;
 pub mod referral;
+pub mod seed_scenario;
 mod shop;
 pub mod statements;
 pub mod tier_histories;
@@ -100,6 +101,7 @@ macro_rules! loyalty_conformance_tests {
                 equal_the_model, are_reached_at_once_and_told_once, are_reviewed_late_or_twice, are_pinned_and_taken_back,
                 are_joined_and_parted, are_counted_in_the_calendar_in_force, a_pin_that_was_over_does_not_date_back_what_a_merge_gives, are_known_to_prices,
             }
+            seed_scenario { is_lived_through }
             cards { a_lost_card_takes_nothing_with_it, a_number_has_one_home, families_have_several, race_for_one_card }
             gift_cards {
                 are_sold_and_spent, go_back_with_their_line, go_back_by_another_clock, are_looked_after, are_not_set_aside_without_their_code,
