@@ -73,7 +73,7 @@ macro_rules! loyalty_conformance_tests {
                 history_counts_for_tiers, payments_move_no_tier, what_if_tells_by_tier_and_group,
             }
             full_returns {
-                leave_no_trace, give_back_less_than_a_point, are_counted_where_ladders_come_and_go, count_in_one_currency, of_closed_accounts_are_taken,
+                leave_no_trace, in_parts_end_as_at_once, give_back_less_than_a_point, are_counted_where_ladders_come_and_go, count_in_one_currency, of_closed_accounts_are_taken,
                 free_what_their_rule_has_used,
             }
             redemption {

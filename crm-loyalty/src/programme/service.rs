@@ -1,6 +1,5 @@
 //! Saving versions of the programme, and finding the one in force.
 
-use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crm_core::access::Target;
@@ -174,10 +173,14 @@ pub(crate) fn numbered(work: &mut Permit<'_, '_>, number: u32) -> Result<Arc<Com
     found.ok_or_else(|| Error::not_found("loyalty_programme", number))
 }
 
-/// Every ladder of tiers that a version has ever had.
-pub(crate) fn every_ladder(work: &mut Permit<'_, '_>) -> Result<BTreeSet<LadderId>> {
+/// The ladders of tiers that some version has, and this programme has not.
+pub(crate) fn other_ladders(work: &mut Permit<'_, '_>, programme: &Programme) -> Result<Vec<LadderId>> {
     let versions = versions(work)?;
-    Ok(versions.iter().flat_map(|version| &version.programme.tiers).map(|ladder| ladder.id).collect())
+    let every = versions.iter().flat_map(|version| &version.programme.tiers).map(|ladder| ladder.id);
+    let mut others: Vec<_> = every.filter(|ladder| programme.tiers.iter().all(|one| one.id != *ladder)).collect();
+    others.sort_unstable();
+    others.dedup();
+    Ok(others)
 }
 
 /// Whether every version that was ever saved has this ladder.

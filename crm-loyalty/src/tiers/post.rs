@@ -14,7 +14,7 @@ use crm_core::reexport::Uuid;
 use crm_core::work::{Filter, Permit};
 use crm_core::{Error, Result};
 
-use crate::programme::{always_had, every_ladder};
+use crate::programme::{always_had, other_ladders};
 
 /// What is to be counted. A return is counted below nothing, on the business day of its purchase (S-17).
 #[derive(Debug, Clone, Copy)]
@@ -276,9 +276,7 @@ pub(super) fn elsewhere(
     programme: &Programme,
     account: AccountId,
 ) -> Result<impl Iterator<Item = Standing> + use<>> {
-    let mut ladders = every_ladder(work)?;
-    ladders.retain(|ladder| programme.tiers.iter().all(|one| one.id != *ladder));
-    let keys: Vec<_> = ladders.into_iter().map(|ladder| (account, ladder)).collect();
+    let keys: Vec<_> = other_ladders(work, programme)?.into_iter().map(|ladder| (account, ladder)).collect();
     Ok(work.get_many::<Standing>(&keys)?.into_iter().flatten())
 }
 

@@ -18,7 +18,7 @@ use crm_core::work::{Permit, UnitOfWork};
 use crm_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 
-use super::post::{Note, days_of, first, keys_of, of, of_account, store, tier_at, tiers_at};
+use super::post::{Note, days_of, elsewhere, first, keys_of, of, of_account, store, tier_at, tiers_at};
 use crate::{Club, programme};
 
 /// Permission to see tiers, what is missing to them, and their history.
@@ -421,16 +421,10 @@ pub(crate) fn review_due(work: &mut Permit<'_, '_>, account: AccountId) -> Resul
 
 /// Nothing more is due on ladders that the programme no longer has.
 fn settle_others(work: &mut Permit<'_, '_>, compiled: &Compiled, account: AccountId) -> Result<()> {
-    for ladder in programme::every_ladder(work)? {
-        if compiled.programme.tiers.iter().any(|one| one.id == ladder) {
-            continue;
-        }
-        if let Some(mut standing) = work.find::<Standing>(&(account, ladder))?
-            && standing.due_at <= work.now()
-        {
-            standing.due_at = crm_core::loyalty::ledger::NEVER;
-            work.update(&mut standing)?;
-        }
+    let now = work.now();
+    for mut standing in elsewhere(work, &compiled.programme, account)?.filter(|standing| standing.due_at <= now) {
+        standing.due_at = crm_core::loyalty::ledger::NEVER;
+        work.update(&mut standing)?;
     }
     Ok(())
 }
