@@ -10,6 +10,7 @@ use crm_core::branches::BranchId;
 use crm_core::catalog::{NewProduct, ProductId};
 use crm_core::conformance::{Bench, Factory, FaultyStorage, race};
 use crm_core::customers::{CustomerId, NewCustomer};
+use crm_core::instalments::{NewPayment, Terms};
 use crm_core::kernel::calendar::Span;
 use crm_core::kernel::currency::Currency;
 use crm_core::kernel::money::Money;
@@ -21,7 +22,7 @@ use crm_core::loyalty::gift_cards::{
 };
 use crm_core::loyalty::ledger::AccountState;
 use crm_core::loyalty::programme::Programme;
-use crm_core::purchases::{NewLine, NewPurchase, NewTender, PurchaseId, Receipt};
+use crm_core::purchases::{CASH, NewLine, NewPurchase, NewTender, PurchaseId, Receipt};
 use crm_core::reexport::Uuid;
 use crm_core::returns::{NewReturn, NewReturnLine, Returned};
 use crm_core::work::Storage;
@@ -501,5 +502,28 @@ pub fn are_filled_where_they_belong(factory: Factory<'_>) {
     };
     assert_eq!(fill(sold, "other").unwrap_err().kind(), ErrorKind::NotFound);
     fill(shop.buy(shop.gift, 1, "3").purchase, "own").unwrap();
+    shop.bench.verify();
+}
+
+/// S-12, S-35: what is paid later brings a card to life when nothing is owed any more.
+pub fn are_sold_when_all_is_paid(factory: Factory<'_>) {
+    let shop = Shop::open(factory);
+    let serial = shop.batch("P", 1)[0].0.clone();
+    let owner = shop.bench.customer(NewCustomer::person("Ala")).id;
+    let terms = Terms { first_due: "2025-04-21".parse().unwrap(), count: 2, every: Span::Months(1) };
+    let lines = [NewLine::of(shop.gift, 1)];
+    let new = NewPurchase::of(shop.branch, "1", lines, [NewTender::instalments(zloty(5_000), &terms).unwrap()]);
+    let new = new.by(owner);
+    let sold = shop.bench.run(move |work| work.purchases().record(&new, "1")).unwrap().purchase;
+    let pay = |amount, key: &'static str| {
+        let new = NewPayment { purchase: sold, amount: zloty(amount), method: CASH.to_owned(), occurred_at: None };
+        shop.bench.run(move |work| work.instalments().pay(&new, key)).unwrap();
+    };
+    assert_eq!(rule(shop.activate(&serial, sold, None)), "gift_card.not_paid");
+    pay(4_999, "a");
+    assert_eq!(rule(shop.activate(&serial, sold, None)), "gift_card.not_paid");
+    pay(1, "b");
+    shop.activate(&serial, sold, None).unwrap();
+    assert_eq!(shop.left(&serial), (GiftCardState::Active, 5_000));
     shop.bench.verify();
 }

@@ -90,3 +90,20 @@ pub fn are_listed_by_their_scores(factory: Factory<'_>) {
     let refused = bench.read(move |work| work.loyalty().loyal_customers(&crossed, Limit::default(), None));
     assert_eq!(refused.unwrap_err().to_string(), "bounds: loyal.bounds");
 }
+
+/// C89: what is bought counts without any tiers.
+pub fn are_listed_without_tiers(factory: Factory<'_>) {
+    let shop = super::earning::shop(factory);
+    shop.save(&super::earning::programme([]));
+    shop.buy("1", &[(shop.tea, 2)]);
+    let back = shop.buy("2", &[(shop.tea, 1)]);
+    shop.buy("3", &[(shop.cup, 3)]);
+    shop.bring_back(back, &[(1, 1)], "back");
+    let query = LoyalQuery { from: day(0), through: day(364), bounds: Bounds::default(), at_least: Scores::LOWEST };
+    let found = all(&shop.bench, &Actor::system(), &query, 10);
+    assert_eq!(found.len(), 1);
+    assert_eq!(
+        (found[0].account, found[0].figures.purchases, found[0].figures.amount_minor),
+        (shop.ala.into(), 2, 2_999)
+    );
+}

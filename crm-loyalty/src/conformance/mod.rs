@@ -63,7 +63,7 @@ macro_rules! loyalty_conformance_tests {
                 what_was_earned_is_taken_back, what_was_paid_comes_back,
             }
             ledger_histories { equal_the_model }
-            loyal { are_listed_by_their_scores }
+            loyal { are_listed_by_their_scores, are_listed_without_tiers }
             earning {
                 purchases_earn_and_returns_take_back, who_earns, versions_and_days,
                 what_is_paid_later_is_earned_later, what_is_counted, returns_in_parts_end_alike, what_if,
@@ -105,7 +105,7 @@ macro_rules! loyalty_conformance_tests {
             cards { a_lost_card_takes_nothing_with_it, a_number_has_one_home, families_have_several, race_for_one_card }
             gift_cards {
                 are_sold_and_spent, go_back_with_their_line, go_back_by_another_clock, are_looked_after, are_not_set_aside_without_their_code,
-                are_bought_with_money, are_frozen_after_they_were_shown, are_filled_where_they_belong, fail_all_alike, stop_guessers, need_a_key, race_for_one_card,
+                are_bought_with_money, are_sold_when_all_is_paid, are_frozen_after_they_were_shown, are_filled_where_they_belong, fail_all_alike, stop_guessers, need_a_key, race_for_one_card,
             }
             merged_members { everything_goes_along, counts_go_along, taken_back_is_as_before, refusals_leave_nothing }
         }

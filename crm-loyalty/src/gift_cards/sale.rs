@@ -2,6 +2,7 @@
 
 use crm_core::access::Target;
 use crm_core::customers::{Customer, CustomerId};
+use crm_core::instalments::InstalmentPlan;
 use crm_core::kernel::time::Timestamp;
 use crm_core::loyalty::gift_cards::{GiftCard, GiftCardTerms, GiftSale, GiftStep, SoldGift, gift_card, gift_step};
 use crm_core::loyalty::ledger::{AccountId, AccountKind, EntryKind, LotId, LotSource, NEVER};
@@ -96,8 +97,8 @@ impl Club<'_, '_> {
     ///
     /// # Errors
     /// [`Error::NotFound`] for a purchase or a card out of reach; [`Error::Invalid`] with `gift_card.product` when the line
-    /// sells no gift cards, `gift_card.face` when a piece of it costs something else, `gift_card.not_paid` when the
-    /// purchase is paid later, `gift_card.no_piece` when every piece of the line has its card or came back;
+    /// sells no gift cards, `gift_card.face` when a piece of it costs something else, `gift_card.not_paid` while
+    /// something of the purchase is owed, `gift_card.no_piece` when every piece of the line has its card or came back;
     /// those of [`gift_step`]; [`Error::IdempotencyMismatch`].
     pub fn activate_gift_card(&mut self, new: &Activation, idempotency_key: &str) -> Result<GiftCard> {
         let (mut work, _) = self.0.permit_on::<Purchase>(SELL, new.purchase)?;
@@ -237,7 +238,8 @@ fn paid_piece(work: &mut Permit<'_, '_>, purchase: PurchaseId, line_no: u16) -> 
     if !terms.products.contains(&line.product_id) || purchase.history_only {
         return Err(Error::invalid("line_no", "gift_card.product"));
     }
-    if work.select(tender::purchase_id.eq(purchase.id)).all()?.iter().any(|tender| tender.paid_later) {
+    let later = work.select(tender::purchase_id.eq(purchase.id)).all()?.iter().any(|tender| tender.paid_later);
+    if later && work.find::<InstalmentPlan>(&purchase.id)?.is_none_or(|plan| plan.owed_minor() > 0) {
         return Err(Error::invalid("purchase", "gift_card.not_paid"));
     }
     let found = work.find::<GiftSale>(&(purchase.id, line_no))?;
