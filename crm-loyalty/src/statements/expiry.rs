@@ -36,14 +36,14 @@ pub struct RemindProgress {
 
 impl Club<'_, '_> {
     /// What of an account expires until an instant: a list of dates and amounts, soonest first, what is set aside not
-    /// counted (S-41). Pending ones too.
+    /// counted (S-41). Pending ones too. Of an account that was merged into another, what of that one does (S-44).
     ///
     /// There is an example at [`remind`](Self::remind).
     ///
     /// # Errors
     /// [`NotFound`](crm_core::Error::NotFound) for an account out of reach.
     pub fn upcoming_expiry(&mut self, account: AccountId, until: Timestamp) -> Result<Vec<Expiring>> {
-        let (mut work, account) = self.0.permit_on::<Account>(READ, account)?;
+        let (mut work, account) = self.on_account(READ, account)?;
         let dates = dates(&mut work)?;
         let lots = work.select::<Lot>(lot::account_id.eq(account.id).and(lot::open.eq(true))).all()?;
         Ok(upcoming(&lots, &dates.day, work.now(), until))
