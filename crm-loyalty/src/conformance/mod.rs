@@ -88,8 +88,8 @@ macro_rules! loyalty_conformance_tests {
                 schemes_do_not_pay_out, what_was_spent_is_owed,
             }
             statements {
-                lead_from_opening_to_closing, remind_once_for_each_lot_and_threshold, owe_what_was_outstanding_then,
-                settle_between_branches,
+                lead_from_opening_to_closing, remind_once_for_each_lot_and_threshold, tell_of_what_has_lapsed,
+                owe_what_was_outstanding_then, owe_the_same_before_and_after_a_sweep, settle_between_branches,
             }
             tiers {
                 equal_the_model, are_reached_at_once_and_told_once, are_reviewed_late_or_twice, are_pinned_and_taken_back,

@@ -14,6 +14,7 @@ use crm_core::work::Permit;
 use serde::{Deserialize, Serialize};
 
 use super::READ;
+use crate::ledger::{lapsing, open_lots};
 use crate::members::dates;
 use crate::notice::{Notice, notify};
 use crate::{Club, programme};
@@ -45,7 +46,7 @@ impl Club<'_, '_> {
     pub fn upcoming_expiry(&mut self, account: AccountId, until: Timestamp) -> Result<Vec<Expiring>> {
         let (mut work, account) = self.on_account(READ, account)?;
         let dates = dates(&mut work)?;
-        let lots = work.select::<Lot>(lot::account_id.eq(account.id).and(lot::open.eq(true))).all()?;
+        let lots = open_lots(&mut work, &account)?;
         Ok(upcoming(&lots, &dates.day, work.now(), until))
     }
 
@@ -115,6 +116,9 @@ impl Club<'_, '_> {
         let ending = lot::account_id.is_in(ids.iter().copied()).and(lot::open.eq(true)).and(lot::expires_at.le(until));
         for lot in work.select::<Lot>(ending).all()? {
             lots.entry(lot.account_id).or_default().push(lot);
+        }
+        for (account, settled) in lapsing(&mut work, &page.items)? {
+            lots.insert(account, settled.lots.into_values().filter(|lot| lot.expires_at <= until).collect());
         }
         let mut told = BTreeMap::<AccountId, BTreeSet<(LotId, u16)>>::new();
         for done in work.select::<Reminded>(reminded::account_id.is_in(ids)).all()? {
