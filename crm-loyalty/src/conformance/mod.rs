@@ -76,8 +76,9 @@ macro_rules! loyalty_conformance_tests {
             }
             jobs { what_is_due_is_done_once, runs_at_once_come_to_the_same, a_failure_stops_no_other }
             grants {
-                go_to_each_member_once, go_by_group_by_name_and_to_all, keep_to_the_budget_and_wait_for_late_joiners,
-                are_resumed_where_they_stopped, are_revoked_as_far_as_they_are_unspent, above_a_limit_take_two,
+                go_to_each_member_once, go_by_group_by_name_and_to_all, give_what_the_preview_has_said,
+                keep_to_the_budget_and_wait_for_late_joiners, are_resumed_where_they_stopped,
+                are_revoked_as_far_as_they_are_unspent, are_revoked_where_they_went, above_a_limit_take_two,
                 bonuses_stay_within_limits, bonuses_above_a_threshold_take_two, what_is_given_says_what_for,
             }
             anniversaries {

@@ -5,6 +5,7 @@ use crate::Result;
 use crate::kernel::calendar::Calendar;
 use crate::kernel::input::required_text;
 use crate::kernel::time::CivilDate;
+use crate::loyalty::Asset;
 use crate::loyalty::programme::Finding;
 
 /// A date that comes back every year of its calendar.
@@ -161,7 +162,13 @@ impl AnniversaryTerms {
         let days = too_long.then(|| Finding::fault("anniversaries", "anniversaries.days"));
         let of_gift = |gift: &AnniversaryGift| {
             let no_word = required_text("kind", &gift.kind, 40).ok().as_deref() != Some(gift.kind.as_str());
-            [("anniversaries.kind", no_word), ("anniversaries.amount", gift.amount <= 0)]
+            [
+                ("anniversaries.kind", no_word),
+                ("anniversaries.amount", gift.amount <= 0),
+                // Money of a gift card is spent by its code alone: on the account of a member nobody could.
+                ("anniversaries.asset", matches!(gift.asset, Asset::Gift(_))),
+                ("anniversaries.backwards", gift.validity.is_backwards()),
+            ]
                 .into_iter()
                 .filter(|(_, wrong)| *wrong)
                 .map(|(code, _)| Finding::fault(format!("anniversaries.{}", gift.kind), code))
