@@ -234,6 +234,8 @@ impl Module for Loyalty {
         });
         registry.on::<CustomersMerged>("members", merge::on_merged);
         registry.on::<CustomersUnmerged>("members", merge::on_unmerged);
+        registry.on::<CustomersMerged>("days", anniversaries::on_merged);
+        registry.on::<CustomersUnmerged>("days", anniversaries::on_unmerged);
         registry.on::<CustomersMerged>("referral", |work, event| {
             referral::on_changed(work, event.survivor, &event.columns)
         });

@@ -131,7 +131,7 @@ fn merge(floor: &Floor, survivor: CustomerId, loser: CustomerId, key: &'static s
 pub fn give_what_the_preview_has_said(factory: Factory<'_>) {
     let floor = Floor::new(factory, |programme| programme.enrolment = Enrolment::Explicit);
     let people: Vec<_> = (0..6).map(|at| floor.member(&format!("Person {at}"))).collect();
-    for person in people[..5].to_vec() {
+    for person in people[..5].iter().copied() {
         floor.bench.run(move |work| work.loyalty().enrol(person)).unwrap();
     }
     let (few, everybody) = (group(&floor, &people[4..]), group(&floor, &people));

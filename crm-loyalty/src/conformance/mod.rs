@@ -82,7 +82,8 @@ macro_rules! loyalty_conformance_tests {
                 bonuses_stay_within_limits, bonuses_above_a_threshold_take_two, what_is_given_says_what_for,
             }
             anniversaries {
-                are_celebrated_once_a_year, count_in_their_own_calendar, follow_the_record, race_to_one_celebration,
+                are_celebrated_once_a_year, count_in_their_own_calendar, follow_the_record, go_along_with_a_merge,
+                come_once_a_year_to_who_was_two, come_from_one_of_several_records, race_to_one_celebration,
             }
             referral {
                 share_what_friends_buy, share_what_is_paid, follow_the_terms_of_the_group, caps_are_exact_among_many,
