@@ -37,7 +37,7 @@ use crm_core::loyalty::earning::{EarnCounter, PurchaseSheet};
 use crm_core::loyalty::gift_cards::{GiftBatch, GiftCard, GiftSale, GiftTicket};
 use crm_core::loyalty::grants::event::GRANT_MOVED;
 use crm_core::loyalty::grants::{GrantMember, GroupGrant};
-use crm_core::loyalty::ledger::{Account, Balance, DayUse, Entry, Hold, Lot};
+use crm_core::loyalty::ledger::{Account, AccountId, Balance, DayUse, Entry, Hold, Lot};
 use crm_core::loyalty::merge::MemberMerge;
 use crm_core::loyalty::programme::{ProgrammeState, ProgrammeVersion};
 use crm_core::loyalty::referral::event::{REFERRAL_BARRED, REFERRAL_NOTED};
@@ -49,7 +49,7 @@ use crm_core::module::{Manifest, Module, Permission, Registry};
 use crm_core::purchases::event::PurchaseRecorded;
 use crm_core::returns::event::PurchaseReturned;
 use crm_core::shipping::event::{Shipped, Unshipped};
-use crm_core::work::{Entity, UnitOfWork};
+use crm_core::work::{Entity, Permit, UnitOfWork};
 
 pub use notice::{NOTICES, Notice};
 
@@ -234,6 +234,8 @@ impl Module for Loyalty {
         });
         registry.on::<CustomersMerged>("members", merge::on_merged);
         registry.on::<CustomersUnmerged>("members", merge::on_unmerged);
+        registry.on::<CustomersMerged>("days", anniversaries::on_merged);
+        registry.on::<CustomersUnmerged>("days", anniversaries::on_unmerged);
         registry.on::<CustomersMerged>("referral", |work, event| {
             referral::on_changed(work, event.survivor, &event.columns)
         });
@@ -293,6 +295,22 @@ impl Module for Loyalty {
 /// # }
 /// ```
 pub struct Club<'w, 't>(pub(crate) &'w mut UnitOfWork<'t>);
+
+impl<'t> Club<'_, 't> {
+    /// The way to an account for one operation, as [`permit_on`](UnitOfWork::permit_on); to the one it was merged into, if it
+    /// was (S-44). The actor must reach every account on the way: out of reach is the same as absent.
+    pub(crate) fn on_account(
+        &mut self,
+        permission: &'static str,
+        account: AccountId,
+    ) -> Result<(Permit<'_, 't>, Account)> {
+        let (mut work, mut account) = self.0.permit_on::<Account>(permission, account)?;
+        while let Some(into) = account.merged_into {
+            (_, account) = work.permit_on::<Account>(permission, into)?;
+        }
+        Ok((work, account))
+    }
+}
 
 /// The operations of the club, as an extension of the unit of work.
 pub trait WorkLoyalty<'t> {

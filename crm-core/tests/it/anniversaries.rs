@@ -2,9 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use crm_core::kernel::calendar::Calendar;
+use crm_core::kernel::calendar::{Calendar, Span};
+use crm_core::kernel::currency::Currency;
 use crm_core::kernel::time::{BusinessDay, CivilDate, TimeOfDay, Timestamp, Zone};
-use crm_core::loyalty::anniversaries::{Anniversary, AnniversaryTerms, BIRTH, Day, ShortYear, SpecialDay, due};
+use crm_core::loyalty::Asset;
+use crm_core::loyalty::anniversaries::{
+    Anniversary, AnniversaryGift, AnniversaryTerms, BIRTH, Day, ShortYear, SpecialDay, due,
+};
+use crm_core::loyalty::programme::Validity;
+use crm_core::pricing::Audience;
 use crm_core::work::Version;
 use proptest::prelude::*;
 
@@ -172,6 +178,25 @@ fn down_time_loses_nothing_up_to_the_lateness() {
     assert_eq!(celebrated(14, 14), [2025]);
     assert!(celebrated(15, 14).is_empty());
     assert_eq!(celebrated(366, 366), [2025, 2026], "a whole year of silence, and the next on the day");
+}
+
+/// Money of gift cards could not be spent from the account of a member, and what ends before it begins neither.
+#[test]
+fn what_cannot_be_spent_is_a_fault() {
+    let faults = |asset, days| {
+        let gift = AnniversaryGift {
+            kind: BIRTH.into(),
+            audience: Audience::default(),
+            asset,
+            amount: 100,
+            validity: Validity::For(Span::Days(days)),
+        };
+        let terms = AnniversaryTerms { gifts: vec![gift], ..AnniversaryTerms::default() };
+        terms.faults().into_iter().map(|fault| fault.code).collect::<Vec<_>>()
+    };
+    assert_eq!(faults(Asset::Credit(Currency::PLN), 0), [] as [&str; 0]);
+    assert_eq!(faults(Asset::Gift(Currency::PLN), 0), ["anniversaries.asset"]);
+    assert_eq!(faults(Asset::Points, -1), ["anniversaries.backwards"]);
 }
 
 fn special_day(born: CivilDate, calendar: Calendar, today: CivilDate) -> SpecialDay {

@@ -1,11 +1,12 @@
 //! What a member gets for those they have brought: caps, shares and what returns leave of it (S-34, S-28, S-12).
 
-use crm_core::kernel::calendar::Calendar;
+use crm_core::kernel::calendar::{Calendar, Span};
 use crm_core::kernel::currency::Currency;
 use crm_core::kernel::rate::{Rate, Rounding};
 use crm_core::kernel::time::{CivilDate, Timestamp};
 use crm_core::loyalty::Asset;
 use crm_core::loyalty::ledger::NEVER;
+use crm_core::loyalty::programme::Validity;
 use crm_core::loyalty::referral::{Bought, PeriodCap, Referral, ReferralReward, ReferralTerm, Referrer};
 use crm_core::work::{Json, Version};
 use proptest::prelude::*;
@@ -171,4 +172,6 @@ fn the_fixed_part_goes_with_a_purchase_that_no_longer_qualifies() {
     assert_eq!(term().faults(), []);
     let wrong = ReferralTerm { currency: Currency::EUR, ..term() };
     assert_eq!(wrong.faults()[0].code, "referral.currency", "euros earn no zloty");
+    let wrong = ReferralTerm { validity: Validity::For(Span::Days(-1)), ..term() };
+    assert_eq!(wrong.faults()[0].code, "referral.backwards");
 }

@@ -115,6 +115,12 @@ fn celebrate(
         return Ok(0);
     };
     let found = due(of, day.next_on, day.celebrated_year, today, terms.max_lateness_days)?;
+    if member.is_some_and(|member| member.customer.merged_into_id.is_some()) {
+        // The survivor has such a day of their own (S-44).
+        day.next_on = found.next.on;
+        work.update(day)?;
+        return Ok(0);
+    }
     let of_kind =
         |gift: &&AnniversaryGift| gift.kind == day.kind && member.is_some_and(|member| member.is_of(&gift.audience));
     let gift = terms.gifts.iter().find(of_kind);
@@ -161,7 +167,7 @@ fn give(
     let now = work.now();
     let mut book = Book::open(work, account)?;
     if book.account().state == AccountState::Closed || book.account().id != account {
-        // Closed, or merged: the survivor has days of their own.
+        // Closed; or merged just now.
         book.close(work)?;
         return Ok(None);
     }

@@ -18,11 +18,12 @@ pub const WRITE: &str = "loyalty.days.write";
 /// Permission to see them.
 pub const READ: &str = "loyalty.days.read";
 
-impl Club<'_, '_> {
+impl<'t> Club<'_, 't> {
     /// Tells a day of a customer that comes back every year of its calendar: a wedding, a name day; without a date, that it
     /// is no longer known. A birthday is told by the customer's record; here its calendar can be changed.
     ///
-    /// A year that was celebrated is not celebrated again, whatever is told, and after a change nothing is given for as
+    /// Of a record that leads to another the days of that one are meant (S-44). A year that was celebrated is not celebrated
+    /// again, whatever is told, and after a change nothing is given for as
     /// many days as the programme says (S-39).
     ///
     /// ```
@@ -54,7 +55,7 @@ impl Club<'_, '_> {
         date: Option<CivilDate>,
         calendar: Calendar,
     ) -> Result<SpecialDay> {
-        let (mut work, customer) = self.0.permit_on::<Customer>(WRITE, customer)?;
+        let (mut work, customer) = self.on_customer(WRITE, customer)?;
         let kind = required_text("kind", kind, 40).map_err(|_| Error::invalid("kind", "day.kind"))?;
         if kind == BIRTH && date != customer.birth_date {
             return Err(Error::invalid("date", "day.birth"));
@@ -70,8 +71,17 @@ impl Club<'_, '_> {
     /// # Errors
     /// [`Error::NotFound`] for a customer out of reach.
     pub fn days_of(&mut self, customer: CustomerId) -> Result<Vec<SpecialDay>> {
-        let (mut work, _) = self.0.permit_on::<Customer>(READ, customer)?;
-        work.select(special_day::customer_id.eq(customer)).all()
+        let (mut work, customer) = self.on_customer(READ, customer)?;
+        work.select(special_day::customer_id.eq(customer.id)).all()
+    }
+
+    /// The customer; the one they were merged into, if they were (S-44).
+    fn on_customer(&mut self, permission: &'static str, customer: CustomerId) -> Result<(Permit<'_, 't>, Customer)> {
+        let (mut work, mut customer) = self.0.permit_on::<Customer>(permission, customer)?;
+        while let Some(into) = customer.merged_into_id {
+            (_, customer) = work.permit_on::<Customer>(permission, into)?;
+        }
+        Ok((work, customer))
     }
 }
 
@@ -104,7 +114,7 @@ pub(super) fn terms(work: &mut Permit<'_, '_>) -> Result<AnniversaryTerms> {
 }
 
 /// Writes a day down. Without a calendar it keeps the one it has, or gets the programme's for birthdays.
-fn tell(
+pub(super) fn tell(
     work: &mut Permit<'_, '_>,
     customer: CustomerId,
     kind: &str,

@@ -1,7 +1,7 @@
 //! Days that come back.
 
 use crm_core::conformance::{Factory, race};
-use crm_core::customers::{CustomerId, NewCustomer};
+use crm_core::customers::{CustomerId, Merge, MergedField, NewCustomer};
 use crm_core::kernel::calendar::{Calendar, Span};
 use crm_core::kernel::time::{CivilDate, Timestamp};
 use crm_core::loyalty::anniversaries::{AnniversaryGift, BIRTH, Celebration};
@@ -128,6 +128,132 @@ pub fn follow_the_record(factory: Factory<'_>) {
         floor.bench.clock.set(at(&format!("2025-{month:02}-28T12:00:00Z")));
         assert_eq!(celebrate(&floor), 0, "row 14: one birthday a year");
     }
+    floor.bench.verify();
+}
+
+fn merge(floor: &Floor, survivor: CustomerId, loser: CustomerId, take: &[MergedField], key: &'static str) {
+    let merge = Merge { survivor, loser, take: take.to_vec(), reason: "one".into() };
+    floor.bench.run(move |work| work.customers().merge(&merge, key)).unwrap();
+}
+
+fn unmerge(floor: &Floor, loser: CustomerId, key: &'static str) {
+    floor.bench.run(move |work| work.customers().unmerge(loser, "two", key)).unwrap();
+}
+
+fn wedding(floor: &Floor, customer: CustomerId, date: &str) {
+    let date: Option<CivilDate> = Some(date.parse().unwrap());
+    floor.bench.run(move |work| work.loyalty().tell_day(customer, "wedding", date, Calendar::Gregorian)).unwrap();
+}
+
+/// The days that are known of a customer, by kind.
+fn known(floor: &Floor, customer: CustomerId) -> Vec<(String, String)> {
+    let days = floor.bench.read(move |work| work.loyalty().days_of(customer)).unwrap();
+    days.into_iter().filter_map(|day| Some((day.kind, day.date?.to_string()))).collect()
+}
+
+fn pairs(days: &[(&str, &str)]) -> Vec<(String, String)> {
+    days.iter().map(|(kind, date)| ((*kind).to_owned(), (*date).to_owned())).collect()
+}
+
+/// S-39, S-44: days that only one of two records knows go along when they become one, and are celebrated there alone; when
+/// they are two again each has theirs, and no year comes twice.
+pub fn go_along_with_a_merge(factory: Factory<'_>) {
+    let floor = Floor::new(factory, gifts);
+    let (ala, ola) = (floor.member("Ala"), born(&floor, "Ola", "1990-04-10"));
+    wedding(&floor, ola, "2015-04-20");
+    let both = pairs(&[(BIRTH, "1990-04-10"), ("wedding", "2015-04-20")]);
+    merge(&floor, ala, ola, &[], "m");
+    assert_eq!(known(&floor, ala), both);
+    assert_eq!(known(&floor, ola), both, "the old id means the survivor");
+    for year in [2025, 2026] {
+        floor.bench.clock.set(at(&format!("{year}-04-10T12:00:00Z")));
+        assert_eq!(celebrate(&floor), 1);
+        floor.bench.clock.set(at(&format!("{year}-04-20T12:00:00Z")));
+        assert_eq!(celebrate(&floor), 1);
+        assert_eq!(floor.available(ala, POINTS), 300);
+        let notices = floor.notices();
+        assert_eq!(notices.len(), if year == 2025 { 2 } else { 4 }, "{notices:?}");
+        assert!(notices.iter().all(|notice| notice["customer"] == ala.to_string()));
+    }
+    let done: Vec<Celebration> = floor.bench.read(|work| work.select(everything()).all()).unwrap();
+    assert!(done.len() == 4 && done.iter().all(|done| done.customer_id == ala && done.lot_id.is_some()));
+
+    // On the day of the wedding they are two again, and it was celebrated.
+    unmerge(&floor, ola, "u");
+    assert_eq!((known(&floor, ala), known(&floor, ola)), (pairs(&[]), both.clone()));
+    assert_eq!(celebrate(&floor), 0);
+    floor.bench.clock.set(at("2027-04-20T12:00:00Z"));
+    assert_eq!(celebrate(&floor), 2);
+    assert_eq!([ala, ola].map(|member| floor.available(member, POINTS)), [0, 300]);
+
+    // One again; what is told anew stays with whom it was told of.
+    merge(&floor, ala, ola, &[], "again");
+    wedding(&floor, ola, "2016-08-01");
+    unmerge(&floor, ola, "again");
+    assert_eq!((known(&floor, ala), known(&floor, ola)), (pairs(&[("wedding", "2016-08-01")]), both));
+    floor.bench.clock.set(at("2028-04-20T12:00:00Z"));
+    assert_eq!(celebrate(&floor), 2, "of Ola alone");
+    floor.bench.verify();
+}
+
+/// S-39, S-44: whoever was two is celebrated once a year, by what the record says; what was celebrated of either counts as
+/// long as they are one.
+pub fn come_once_a_year_to_who_was_two(factory: Factory<'_>) {
+    let floor = Floor::new(factory, gifts);
+    let (ala, ola) = (born(&floor, "Ala", "1990-06-01"), born(&floor, "Ola", "1991-03-25"));
+    let on = |day: &str| {
+        floor.bench.clock.set(at(&format!("{day}T12:00:00Z")));
+        celebrate(&floor)
+    };
+    assert_eq!(on("2025-03-25"), 1);
+    merge(&floor, ala, ola, &[], "m");
+    assert_eq!(known(&floor, ala), pairs(&[(BIRTH, "1990-06-01")]));
+    unmerge(&floor, ola, "u");
+    assert_eq!(on("2025-06-01"), 1, "what was celebrated of Ola is hers again");
+    assert_eq!(on("2026-03-25"), 1);
+    merge(&floor, ala, ola, &[], "again");
+    assert_eq!(on("2026-06-01"), 0, "2026 was celebrated");
+    assert_eq!(on("2027-03-25"), 0, "the other record celebrates nothing");
+    assert_eq!(on("2027-06-01"), 1);
+    unmerge(&floor, ola, "again");
+    // The loser's date is taken: it is the record's, until they are two again.
+    merge(&floor, ala, ola, &[MergedField::BirthDate], "take");
+    assert_eq!(known(&floor, ala), pairs(&[(BIRTH, "1991-03-25")]));
+    assert_eq!((on("2028-03-25"), floor.available(ala, POINTS)), (1, 100));
+    unmerge(&floor, ola, "take");
+    assert_eq!(known(&floor, ala), pairs(&[(BIRTH, "1990-06-01")]));
+    assert_eq!(known(&floor, ola), pairs(&[(BIRTH, "1991-03-25")]));
+    floor.bench.verify();
+}
+
+/// S-44: of several records that lead to one the first that knows a day brings it along; when that one stands for itself
+/// again the next does.
+pub fn come_from_one_of_several_records(factory: Factory<'_>) {
+    let floor = Floor::new(factory, gifts);
+    let [ala, ola, ela] = ["Ala", "Ola", "Ela"].map(|name| floor.member(name));
+    wedding(&floor, ola, "2015-04-20");
+    wedding(&floor, ela, "2015-05-20");
+    merge(&floor, ala, ola, &[], "m");
+    merge(&floor, ala, ela, &[], "n");
+    let run = |year: i32| {
+        let mut celebrated = Vec::new();
+        for month in 1..=12 {
+            floor.bench.clock.set(at(&format!("{year}-{month:02}-28T12:00:00Z")));
+            celebrated.extend((0..celebrate(&floor)).map(|_| month));
+        }
+        celebrated
+    };
+    assert_eq!(run(2026), [4]);
+    unmerge(&floor, ola, "u");
+    assert_eq!(run(2027), [4, 5]);
+    assert_eq!(known(&floor, ala), pairs(&[("wedding", "2015-05-20")]));
+    // By way of another.
+    merge(&floor, ola, ala, &[], "o");
+    assert_eq!(run(2028), [4]);
+    unmerge(&floor, ala, "v");
+    unmerge(&floor, ela, "w");
+    assert_eq!(run(2029), [4, 5]);
+    assert_eq!([ala, ola, ela].map(|one| known(&floor, one).len()), [0, 1, 1]);
     floor.bench.verify();
 }
 

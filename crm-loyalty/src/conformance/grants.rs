@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use crm_core::conformance::{Factory, race};
-use crm_core::customers::CustomerId;
+use crm_core::customers::{CustomerId, Merge};
 use crm_core::kernel::calendar::Span;
 use crm_core::loyalty::bonus::{BonusLimit, BonusRequest, BonusState};
 use crm_core::loyalty::grants::{GrantId, GrantMember, GrantState, GroupGrant, MemberState};
-use crm_core::loyalty::ledger::{Entry, EntryKind, LotSource};
-use crm_core::loyalty::programme::{Programme, Validity};
+use crm_core::loyalty::ledger::{AccountState, Entry, EntryKind, LotSource};
+use crm_core::loyalty::programme::{Enrolment, Programme, Validity};
 use crm_core::partners::CustomerGroupId;
 use crm_core::pricing::Audience;
 use crm_core::{Error, ErrorKind, Result};
@@ -121,6 +121,38 @@ pub fn go_by_group_by_name_and_to_all(factory: Factory<'_>) {
     floor.bench.verify();
 }
 
+fn merge(floor: &Floor, survivor: CustomerId, loser: CustomerId, key: &'static str) {
+    let merge = Merge { survivor, loser, take: Vec::new(), reason: "one".into() };
+    floor.bench.run(move |work| work.customers().merge(&merge, key)).unwrap();
+}
+
+/// S-37, S-44: what the preview has said is what is given, by group, by name and to all: to members alone, once to whoever
+/// was two, and to nobody whose account is closed.
+pub fn give_what_the_preview_has_said(factory: Factory<'_>) {
+    let floor = Floor::new(factory, |programme| programme.enrolment = Enrolment::Explicit);
+    let people: Vec<_> = (0..6).map(|at| floor.member(&format!("Person {at}"))).collect();
+    for person in people[..5].iter().copied() {
+        floor.bench.run(move |work| work.loyalty().enrol(person)).unwrap();
+    }
+    let (few, everybody) = (group(&floor, &people[4..]), group(&floor, &people));
+    let closed = people[2];
+    floor.bench.run(move |work| work.loyalty().set_state(closed.into(), AccountState::Closed, "left", "c")).unwrap();
+    merge(&floor, people[0], people[1], "m");
+    let named = Audience { customers: people.clone(), ..Audience::default() };
+    let expected = [(of_group(few), 1), (of_group(everybody), 3), (Audience::default(), 3), (named, 3)];
+    for (at, (audience, members)) in expected.into_iter().enumerate() {
+        let new = NewGrant { budget: Some(1_000), ..new(&format!("Gift {at}"), audience, 50) };
+        let asked = new.clone();
+        let preview = floor.bench.read(move |work| work.loyalty().preview_grant(&asked)).unwrap();
+        assert_eq!((preview.members, preview.units), (members, members * 50), "gift {at}");
+        let id = begin(&floor, &new);
+        let done = run(&floor, id, 1);
+        assert_eq!((done.given, done.given_units), (members, members * 50), "gift {at}");
+    }
+    assert_eq!(floor.available(people[0], credit()), 150);
+    floor.bench.verify();
+}
+
 /// A budget is kept to the unit; whoever joins in time gets it too, once; closed accounts do not.
 pub fn keep_to_the_budget_and_wait_for_late_joiners(factory: Factory<'_>) {
     let floor = Floor::new(factory, |_| {});
@@ -134,6 +166,8 @@ pub fn keep_to_the_budget_and_wait_for_late_joiners(factory: Factory<'_>) {
         })),
         "grant.budget"
     );
+    let backwards = NewGrant { validity: Validity::For(Span::Days(-1)), ..limited.clone() };
+    assert_eq!(rule(floor.bench.run(move |work| work.loyalty().plan_grant(&backwards, "y"))), "grant.backwards");
     let id = begin(&floor, &limited);
     let done = run(&floor, id, 3);
     assert_eq!((done.given, done.given_units), (2, 1_000));
@@ -202,6 +236,36 @@ pub fn are_revoked_as_far_as_they_are_unspent(factory: Factory<'_>) {
     assert_eq!(members_with(&floor, id, MemberState::Dropped), 2);
     assert_eq!(run(&floor, id, 2), done);
     assert_eq!(rule(floor.bench.run(move |work| work.loyalty().revoke_grant(id))), "grant.step");
+    floor.bench.verify();
+}
+
+/// S-37, S-44: what is unspent is taken back where it went with a merge; and what was given to the survivor in somebody's
+/// place, and stayed there when they were two again, stops nothing.
+pub fn are_revoked_where_they_went(factory: Factory<'_>) {
+    let floor = Floor::new(factory, |_| {});
+    let [ala, ola, ela, iza] = ["Ala", "Ola", "Ela", "Iza"].map(|name| floor.member(name));
+    let audience = Audience { customers: vec![ala, ela, iza], ..Audience::default() };
+    let id = begin(&floor, &new("Mistake", audience, 100));
+    run(&floor, id, 10);
+    merge(&floor, ola, ala, "m");
+    merge(&floor, ela, ola, "n");
+    assert_eq!(floor.available(ela, credit()), 200);
+    spend(&floor, iza, 30);
+    floor.bench.run(move |work| work.loyalty().revoke_grant(id)).unwrap();
+    let done = run(&floor, id, 2);
+    assert_eq!((done.state, done.given_units, done.revoked_units), (GrantState::Revoked, 300, 270));
+    assert_eq!([ela, iza].map(|member| floor.available(member, credit())), [0, 0]);
+
+    let [ula, ewa] = ["Ula", "Ewa"].map(|name| floor.member(name));
+    let id = begin(&floor, &new("Other", Audience { customers: vec![ula], ..Audience::default() }, 100));
+    chunk(&floor, id, 10).unwrap();
+    merge(&floor, ewa, ula, "o");
+    run(&floor, id, 10);
+    assert_eq!(floor.available(ewa, credit()), 100);
+    floor.bench.run(move |work| work.customers().unmerge(ula, "two", "o")).unwrap();
+    floor.bench.run(move |work| work.loyalty().revoke_grant(id)).unwrap();
+    assert_eq!(run(&floor, id, 10).state, GrantState::Revoked);
+    assert_eq!(floor.available(ewa, credit()), 100);
     floor.bench.verify();
 }
 
@@ -290,6 +354,8 @@ pub fn bonuses_stay_within_limits(factory: Factory<'_>) {
     assert_eq!(rule(ask(1, NewBonus { amount: 101, ..new.clone() }, "b".into())), "bonus.over_limit");
     assert_eq!(rule(ask(1, NewBonus { reason: " ".into(), ..new.clone() }, "c".into())), "text.required");
     assert_eq!(rule(ask(1, NewBonus { amount: 0, ..new.clone() }, "d".into())), "bonus.amount");
+    let backwards = NewBonus { validity: Validity::For(Span::Days(-1)), ..new.clone() };
+    assert_eq!(rule(ask(1, backwards, "backwards".into())), "bonus.backwards");
     assert_eq!(rule(ask(1, NewBonus { asset: credit(), ..new.clone() }, "e".into())), "bonus.over_limit");
     let stranger = clerk(9, &[bonus::READ]);
     let denied = floor.bench.run_as(&stranger, {

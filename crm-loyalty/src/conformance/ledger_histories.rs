@@ -11,10 +11,11 @@ use crm_core::kernel::time::Timestamp;
 use crm_core::loyalty::Asset;
 use crm_core::loyalty::ledger::rules::Amounts;
 use crm_core::loyalty::ledger::{
-    AccountId, EntryKind, Hold, HoldId, Lot, LotId, LotSource, NEVER, PostingAccount, lot,
+    Account, AccountId, EntryKind, Hold, HoldId, Lot, LotId, LotSource, NEVER, PostingAccount, lot,
 };
+use crm_core::loyalty::statements::{Buckets, Known, Liability};
 use crm_core::purchases::PurchaseId;
-use crm_core::work::Permit;
+use crm_core::work::{Filter, Permit};
 use crm_core::{Error, ErrorKind, Result};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -23,6 +24,7 @@ use super::ledger_model::{Model, Step, What, any_history, round};
 use super::open;
 use crate::WorkLoyalty;
 use crate::ledger::{Book, Cause, ClawBack, Give, NewHold, Policy, Take};
+use crate::statements::LiabilityQuery;
 
 const ASSETS: [Asset; 2] = [Asset::Points, Asset::Credit(Currency::PLN)];
 const HOUR: Duration = Duration::from_secs(3600);
@@ -66,6 +68,39 @@ impl Lived<'_> {
         let account = self.account;
         let balances = self.bench.read(move |work| work.loyalty().balances(account)).unwrap();
         ASSETS.map(|asset| balances.get(&asset).copied().unwrap_or_default())
+    }
+
+    /// What expires and when, soonest first: the hour, the asset and how much.
+    fn upcoming(&self) -> Vec<(i64, usize, i64)> {
+        let (account, begin) = (self.account, self.begin.as_micros());
+        let list = self.bench.read(move |work| work.loyalty().upcoming_expiry(account, Timestamp::MAX)).unwrap();
+        let hour = |at: Timestamp| (at.as_micros() - begin) / 3_600_000_000;
+        let which = |asset| ASSETS.iter().position(|one| *one == asset).unwrap();
+        list.iter().map(|one| (hour(one.expires_at), which(one.asset), one.amount)).collect()
+    }
+
+    /// What the club owes at some hours, as it is known at some others, all accounts together.
+    fn owed(&self, hour: i64) -> Vec<Liability> {
+        let hours = [(hour, hour), (hour / 2, hour), (hour / 2, hour / 2), (hour, hour / 2)];
+        let owed = hours.map(|(as_at, known_at)| {
+            let at = Known { as_at: self.at(as_at), known_at: self.at(known_at) };
+            let query = LiabilityQuery { at, buckets: Buckets::default() };
+            self.bench.read(move |work| work.loyalty().liability(&query)).unwrap()
+        });
+        owed.to_vec()
+    }
+
+    /// What all accounts have.
+    fn had_by_all(&self) -> [i64; 2] {
+        let accounts: Vec<Account> = self.bench.read(|work| work.select(Filter::all()).all()).unwrap();
+        let mut sums = [0; 2];
+        for account in accounts {
+            let balances = self.bench.read(move |work| work.loyalty().balances(account.id)).unwrap();
+            for (sum, asset) in sums.iter_mut().zip(ASSETS) {
+                *sum += balances.get(&asset).map_or(0, |had| had.available + had.pending + had.held);
+            }
+        }
+        sums
     }
 
     /// Whether it was done.
@@ -194,7 +229,7 @@ impl Lived<'_> {
     }
 }
 
-/// T-1, T-2, T-3, T-7, S-06, S-48: whatever happens in whatever order, noticed however late, an account is what a plain model
+/// T-1, T-2, T-3, T-7, S-06, S-41, S-42, S-48: whatever happens in whatever order, noticed however late, an account is what a plain model
 /// says that lives everything through again; so is every instant of its past, and `verify` finds nothing.
 pub fn equal_the_model(factory: Factory<'_>) {
     let bench = open(factory);
@@ -214,9 +249,13 @@ pub fn equal_the_model(factory: Factory<'_>) {
             let (model, expected) = Model::replay(&history[..=n], hour);
             prop_assert_eq!(done, expected[n], "step {}", n);
             prop_assert_eq!(lived.amounts(), model.amounts(), "step {}", n);
+            prop_assert_eq!(lived.upcoming(), model.upcoming(), "step {}", n);
         }
-        // Every lot, once everything that is due is written down.
+        // Every lot, once everything that is due is written down; that changes no answer.
+        let before = (lived.owed(hour), lived.upcoming());
         lived.live(&What::Settle, lived.at(hour));
+        prop_assert_eq!(ASSETS.map(|asset| before.0[0].total(asset)), lived.had_by_all());
+        prop_assert_eq!((lived.owed(hour), lived.upcoming()), before);
         let stored: Vec<_> = lived.stored().iter().map(|lot| (lot.remaining, lot.held, lot.expired)).collect();
         prop_assert_eq!(stored, Model::replay(&history, hour).0.lots());
         // Every hour of the past, as it was known then.

@@ -1,6 +1,8 @@
 //! A plain model of an account (T-2): every unit by itself, and everything that ever happened lived through again, hour by
 //! hour, for each look at it.
 
+use std::collections::BTreeMap;
+
 use crm_core::loyalty::ledger::rules::Amounts;
 use proptest::prelude::*;
 
@@ -122,6 +124,17 @@ impl Model {
             }
         }
         amounts
+    }
+
+    /// What is free and expires: when, of which asset and how much, soonest first (S-41).
+    pub(super) fn upcoming(&self) -> Vec<(i64, usize, i64)> {
+        let mut sums = BTreeMap::new();
+        for lot in self.lots.iter().filter(|lot| lot.expires < i64::MAX) {
+            let free = lot.units.iter().filter(|unit| **unit == Unit::Free).count() as i64;
+            *sums.entry((lot.expires, lot.asset)).or_default() += free;
+        }
+        let left = sums.into_iter().filter(|(_, free)| *free > 0);
+        left.map(|((expires, asset), free)| (expires, asset, free)).collect()
     }
 
     /// The lots, in the order in which they were made.

@@ -82,20 +82,22 @@ macro_rules! loyalty_conformance_tests {
             }
             jobs { what_is_due_is_done_once, runs_at_once_come_to_the_same, a_failure_stops_no_other }
             grants {
-                go_to_each_member_once, go_by_group_by_name_and_to_all, keep_to_the_budget_and_wait_for_late_joiners,
-                are_resumed_where_they_stopped, are_revoked_as_far_as_they_are_unspent, above_a_limit_take_two,
+                go_to_each_member_once, go_by_group_by_name_and_to_all, give_what_the_preview_has_said,
+                keep_to_the_budget_and_wait_for_late_joiners, are_resumed_where_they_stopped,
+                are_revoked_as_far_as_they_are_unspent, are_revoked_where_they_went, above_a_limit_take_two,
                 bonuses_stay_within_limits, bonuses_above_a_threshold_take_two, what_is_given_says_what_for,
             }
             anniversaries {
-                are_celebrated_once_a_year, count_in_their_own_calendar, follow_the_record, race_to_one_celebration,
+                are_celebrated_once_a_year, count_in_their_own_calendar, follow_the_record, go_along_with_a_merge,
+                come_once_a_year_to_who_was_two, come_from_one_of_several_records, race_to_one_celebration,
             }
             referral {
                 share_what_friends_buy, share_what_is_paid, follow_the_terms_of_the_group, caps_are_exact_among_many,
                 schemes_do_not_pay_out, what_was_spent_is_owed,
             }
             statements {
-                lead_from_opening_to_closing, remind_once_for_each_lot_and_threshold, owe_what_was_outstanding_then,
-                settle_between_branches,
+                lead_from_opening_to_closing, remind_once_for_each_lot_and_threshold, tell_of_what_has_lapsed,
+                owe_what_was_outstanding_then, owe_the_same_before_and_after_a_sweep, settle_between_branches,
             }
             tiers {
                 equal_the_model, are_reached_at_once_and_told_once, are_reviewed_late_or_twice, are_pinned_and_taken_back,

@@ -1,9 +1,11 @@
 //! Who an audience is, page by page.
 
+use std::collections::BTreeMap;
+
 use crm_core::customers::CustomerId;
 use crm_core::kernel::page::{Cursor, Limit};
 use crm_core::kernel::time::Timestamp;
-use crm_core::loyalty::ledger::{Account, AccountKind, account};
+use crm_core::loyalty::ledger::{Account, AccountId, AccountKind, account};
 use crm_core::partners::{Membership, membership};
 use crm_core::pricing::Audience;
 use crm_core::work::{Permit, Select};
@@ -11,14 +13,15 @@ use crm_core::{Error, Result};
 
 use crate::members::{Member, dates, members};
 
-/// A page of an audience, and the place after it, if there may be more.
+/// The accounts of a page of an audience, in the order of their ids, and the place after it, if there may be more.
 pub(super) struct AudiencePage {
-    pub(super) members: Vec<Member>,
+    pub(super) accounts: Vec<Account>,
     pub(super) next: Option<String>,
 }
 
 /// The next page of an audience after a place, as of an instant, each member once: by name, by group, or of all accounts,
-/// whichever the audience says most narrowly. Rows are read in the order of an index; memory stays bounded.
+/// whichever the audience says most narrowly. Who is named by several records that lead to one may come on several pages.
+/// Rows are read in the order of an index; memory stays bounded.
 pub(super) fn page(
     work: &mut Permit<'_, '_>,
     audience: &Audience,
@@ -59,7 +62,23 @@ pub(super) fn page(
     let earlier = at_group.map_or(&[][..], |at| audience.customer_groups.get(..at).unwrap_or_default());
     // Whoever is in an earlier group was on its pages.
     members.retain(|member| member.is_of(audience) && !earlier.iter().any(|group| member.is_in(*group)));
-    Ok(AudiencePage { members, next })
+    Ok(AudiencePage { accounts: accounts_of(work, &members, !audience.customers.is_empty())?, next })
+}
+
+/// The accounts of these members, each once. Customers without an account are no members. By the name of one that was
+/// merged its survivor is meant (S-44); in groups and among all accounts the survivor stands itself.
+fn accounts_of(work: &mut Permit<'_, '_>, members: &[Member], are_named: bool) -> Result<Vec<Account>> {
+    let ids: Vec<AccountId> = members.iter().map(|member| member.customer.id.into()).collect();
+    let mut accounts = BTreeMap::new();
+    for mut account in work.get_many::<Account>(&ids)?.into_iter().flatten() {
+        while let Some(into) = account.merged_into.filter(|_| are_named) {
+            account = work.get(into)?;
+        }
+        if account.merged_into.is_none() {
+            accounts.insert(account.id, account);
+        }
+    }
+    Ok(accounts.into_values().collect())
 }
 
 fn cursor(text: Option<&str>) -> Result<Option<Cursor>> {

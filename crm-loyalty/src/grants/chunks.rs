@@ -1,14 +1,12 @@
 //! Carrying gifts out, chunk by chunk: each chunk is one transaction, so that it may be interrupted, run late, twice or by
 //! several at once with the same result (S-37).
 
-use std::collections::BTreeSet;
-
 use crm_core::Result;
 use crm_core::access::Target;
 use crm_core::kernel::page::Limit;
 use crm_core::kernel::time::Timestamp;
 use crm_core::loyalty::grants::{GrantAction, GrantId, GrantMember, GrantState, GroupGrant, MemberState, grant_member};
-use crm_core::loyalty::ledger::{Account, AccountId, AccountState, EntryKind, LotSource};
+use crm_core::loyalty::ledger::{AccountState, EntryKind, LotSource};
 use crm_core::work::{Permit, Version};
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +15,7 @@ use super::service::{RUN, step};
 use crate::Club;
 use crate::ledger::{Book, Cause, Give};
 use crate::members::dates;
+use crate::merge::went_to;
 use crate::notice::{Notice, notify};
 
 /// How far a gift is.
@@ -57,20 +56,14 @@ impl Club<'_, '_> {
 /// Lists the members of one page, those who are not yet.
 fn list(work: &mut Permit<'_, '_>, grant: &mut GroupGrant, limit: Limit) -> Result<usize> {
     let page = audience::page(work, &grant.audience.0, grant.as_of, limit, grant.listed_to.as_deref())?;
-    let named: Vec<AccountId> = page.members.iter().map(|member| member.customer.id.into()).collect();
-    let mut accounts = BTreeSet::new();
-    // Customers without an account are no members; of one that was merged, the survivor is.
-    for account in work.get_many::<Account>(&named)?.into_iter().flatten() {
-        accounts.insert(survivor(work, account)?);
-    }
-    let keys: Vec<_> = accounts.iter().map(|account| (grant.id, *account)).collect();
+    let keys: Vec<_> = page.accounts.iter().map(|account| (grant.id, account.id)).collect();
     let listed = work.get_many::<GrantMember>(&keys)?;
     let mut new: Vec<GrantMember> = Vec::new();
-    for (account, listed) in accounts.iter().zip(listed) {
+    for (account, listed) in page.accounts.iter().zip(listed) {
         if listed.is_none() {
             new.push(GrantMember {
                 grant_id: grant.id,
-                account_id: *account,
+                account_id: account.id,
                 version: Version::FIRST,
                 state: MemberState::Listed,
                 lot_id: None,
@@ -87,14 +80,6 @@ fn list(work: &mut Permit<'_, '_>, grant: &mut GroupGrant, limit: Limit) -> Resu
         work.update(grant)?;
     }
     Ok(new.len())
-}
-
-/// The account that this one was merged into, or itself.
-fn survivor(work: &mut Permit<'_, '_>, mut account: Account) -> Result<AccountId> {
-    while let Some(into) = account.merged_into {
-        account = work.get(into)?;
-    }
-    Ok(account.id)
 }
 
 /// The next members with this state, in the order of their accounts (S-33).
@@ -181,8 +166,10 @@ fn take_back(work: &mut Permit<'_, '_>, grant: &mut GroupGrant, limit: Limit) ->
     for member in &mut given {
         if let Some(lot) = member.lot_id {
             let mut book = Book::open(work, member.account_id)?;
-            // What went to another account with a merge stays there.
-            member.revoked = if book.account().id == member.account_id { book.revoke(work, lot, &cause)? } else { 0 };
+            // What went to another account with a merge is taken back there.
+            let lot = if book.account().id == member.account_id { lot } else { went_to(work, member.account_id, lot)? };
+            let is_there = !book.lots_by_id(work, &[lot])?.is_empty();
+            member.revoked = if is_there { book.revoke(work, lot, &cause)? } else { 0 };
             book.close(work)?;
             grant.revoked_units = grant.revoked_units.saturating_add(member.revoked);
         }

@@ -1,5 +1,7 @@
 //! Planning gifts to groups, agreeing to them, and looking at them.
 
+use std::collections::BTreeSet;
+
 use crm_core::access::Target;
 use crm_core::kernel::input::required_text;
 use crm_core::kernel::page::{Cursor, Limit, Page};
@@ -9,6 +11,7 @@ use crm_core::loyalty::grants::event::GrantMoved;
 use crm_core::loyalty::grants::{
     GrantAction, GrantId, GrantMember, GrantState, GroupGrant, MemberState, grant_member, group_grant,
 };
+use crm_core::loyalty::ledger::{AccountId, AccountState};
 use crm_core::loyalty::programme::Validity;
 use crm_core::pricing::Audience;
 use crm_core::work::{Filter, Json, Permit, Version};
@@ -64,7 +67,7 @@ pub struct GrantPreview {
 }
 
 impl Club<'_, '_> {
-    /// How many members a gift would go to now, and what it would come to. Nothing is written, and memory stays bounded;
+    /// How many members a gift would go to now, each of them once, and what it would come to. Nothing is written, and memory stays bounded;
     /// of a large club it takes a while, so read it with [`Crm::read`](crm_core::Crm::read).
     ///
     /// There is an example at [`plan_grant`](Self::plan_grant).
@@ -75,10 +78,14 @@ impl Club<'_, '_> {
         let mut work = self.0.permit(PLAN, &Target::ANY)?;
         check(&mut work, new)?;
         let (mut members, mut after) = (0_i64, None);
+        let (is_named, mut named) = (!new.audience.customers.is_empty(), BTreeSet::<AccountId>::new());
         loop {
             let now = work.now();
             let page = audience::page(&mut work, &new.audience, now, Limit::new(500)?, after.as_deref())?;
-            members = members.saturating_add(i64::try_from(page.members.len()).unwrap_or(i64::MAX));
+            let open = page.accounts.iter().filter(|account| account.state != AccountState::Closed);
+            // Who is named may be named again by a record that was merged. No more are kept than the gift itself names.
+            let new = open.filter(|account| !is_named || named.insert(account.id)).count();
+            members = members.saturating_add(i64::try_from(new).unwrap_or(i64::MAX));
             match page.next {
                 Some(next) => after = Some(next),
                 None => break,
@@ -130,8 +137,8 @@ impl Club<'_, '_> {
     ///
     /// # Errors
     /// `grant.amount` unless it gives something, `grant.budget` for a budget that is not enough for one,
-    /// `grant.budget_needed` where there must be one, `grant.asset` for money of gift cards;
-    /// [`Error::IdempotencyMismatch`].
+    /// `grant.budget_needed` where there must be one, `grant.asset` for money of gift cards, `grant.backwards` for what would
+    /// end before it is given; [`Error::IdempotencyMismatch`].
     pub fn plan_grant(&mut self, new: &NewGrant, idempotency_key: &str) -> Result<GroupGrant> {
         let mut work = self.0.permit(PLAN, &Target::ANY)?;
         work.once("loyalty.grants.plan", idempotency_key, new, |work| {
@@ -335,6 +342,9 @@ fn check(work: &mut Permit<'_, '_>, new: &NewGrant) -> Result<bool> {
     }
     if matches!(new.asset, Asset::Gift(_)) {
         return Err(Error::invalid("asset", "grant.asset"));
+    }
+    if new.validity.is_backwards() {
+        return Err(Error::invalid("validity", "grant.backwards"));
     }
     if new.budget.is_some_and(|budget| budget < new.amount) {
         return Err(Error::invalid("budget", "grant.budget"));

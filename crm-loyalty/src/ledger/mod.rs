@@ -12,4 +12,4 @@ pub(crate) use book::{Book, Cause, ClawBack, Give, NewHold, Take};
 pub(crate) use invariants::accounts_agree;
 pub use service::{ADJUST, ENROL, MAINTAIN, MANAGE, READ};
 pub(crate) use service::{NewAccount, enrol, on_customer, open_account};
-pub(crate) use standing::standing;
+pub(crate) use standing::{lapsing, open_lots, standing};

@@ -6,7 +6,9 @@ use crm_core::Result;
 use crm_core::kernel::time::{CivilDate, Timestamp};
 use crm_core::loyalty::Asset;
 use crm_core::loyalty::ledger::rules::{self, Amounts, Step};
-use crm_core::loyalty::ledger::{Account, Balance, Entry, Hold, HoldId, HoldState, Lot, LotId, balance, entry, lot};
+use crm_core::loyalty::ledger::{
+    Account, AccountId, Balance, Entry, Hold, HoldId, HoldState, Lot, LotId, balance, entry, lot,
+};
 use crm_core::work::Permit;
 
 /// An account as it is now.
@@ -16,6 +18,16 @@ pub(crate) struct Standing {
     pub(crate) due: Vec<Step>,
     /// The holds that were open when something was written last.
     holds: BTreeMap<HoldId, Hold>,
+}
+
+/// What was open on an account when something was written last, with what is due since.
+#[derive(Default)]
+pub(crate) struct Settled {
+    /// The lots, as they are now.
+    pub(crate) lots: BTreeMap<LotId, Lot>,
+    holds: BTreeMap<HoldId, Hold>,
+    /// What is due and not written down.
+    pub(crate) due: Vec<Step>,
 }
 
 impl Standing {
@@ -46,7 +58,7 @@ pub(crate) fn standing(work: &mut Permit<'_, '_>, account: &Account) -> Result<S
     }
     let mut standing = Standing { amounts, due: Vec::new(), holds: BTreeMap::new() };
     if account.due_at <= work.now() {
-        let (_, holds, due) = settled(work, account)?;
+        let Settled { holds, due, .. } = settled(work, account)?;
         for posting in due.iter().flat_map(|step| &step.postings) {
             standing.amounts.entry(posting.asset).or_default().book(posting)?;
         }
@@ -57,10 +69,33 @@ pub(crate) fn standing(work: &mut Permit<'_, '_>, account: &Account) -> Result<S
 
 /// The open lots now.
 pub(crate) fn open_lots(work: &mut Permit<'_, '_>, account: &Account) -> Result<Vec<Lot>> {
-    let (lots, ..) = settled(work, account)?;
-    let mut lots: Vec<_> = lots.into_values().filter(|lot| lot.open).collect();
+    let mut lots: Vec<_> = settled(work, account)?.lots.into_values().filter(|lot| lot.open).collect();
     lots.sort_by_key(rules::place);
     Ok(lots)
+}
+
+/// What is open on these accounts now, of those on which something that was set aside has lapsed or may have, and what is
+/// due on them and not written down. Nothing of the others: what is due there, lots say themselves by their dates.
+pub(crate) fn lapsing(work: &mut Permit<'_, '_>, accounts: &[Account]) -> Result<BTreeMap<AccountId, Settled>> {
+    let now = work.now();
+    let due = accounts.iter().filter(|account| account.due_at <= now && !account.open_holds.0.is_empty());
+    let due: Vec<&Account> = due.collect();
+    let mut settled = BTreeMap::<AccountId, Settled>::new();
+    if due.is_empty() {
+        return Ok(settled);
+    }
+    let open = lot::account_id.is_in(due.iter().map(|account| account.id)).and(lot::open.eq(true));
+    for lot in work.select::<Lot>(open).all()? {
+        settled.entry(lot.account_id).or_default().lots.insert(lot.id, lot);
+    }
+    let keys = due.iter().flat_map(|account| account.open_holds.0.iter().map(|hold| (account.id, *hold)));
+    for hold in work.get_many::<Hold>(&keys.collect::<Vec<_>>())?.into_iter().flatten() {
+        settled.entry(hold.account_id).or_default().holds.insert(hold.id, hold);
+    }
+    for account in settled.values_mut() {
+        account.due = rules::settle(&mut account.lots, &mut account.holds, now)?;
+    }
+    Ok(settled)
 }
 
 /// What the account held at an instant, by what was known at another (S-48).
@@ -70,21 +105,17 @@ pub(crate) fn held_at(
     at: Timestamp,
     known: Timestamp,
 ) -> Result<BTreeMap<Asset, Amounts>> {
-    let (_, _, due) = settled(work, account)?;
+    let due = settled(work, account)?.due;
     let entries: Vec<Entry> = work.select(entry::account_id.eq(account.id)).all()?;
     rules::held_at(&entries, &due, at, known)
 }
 
-#[expect(clippy::type_complexity, reason = "taken apart at once")]
-fn settled(
-    work: &mut Permit<'_, '_>,
-    account: &Account,
-) -> Result<(BTreeMap<LotId, Lot>, BTreeMap<HoldId, Hold>, Vec<Step>)> {
+fn settled(work: &mut Permit<'_, '_>, account: &Account) -> Result<Settled> {
     let open = work.select(lot::account_id.eq(account.id).and(lot::open.eq(true))).all()?;
     let mut lots: BTreeMap<_, _> = open.into_iter().map(|lot| (lot.id, lot)).collect();
     let keys: Vec<_> = account.open_holds.0.iter().map(|id| (account.id, *id)).collect();
     let holds = work.get_many::<Hold>(&keys)?.into_iter().flatten();
     let mut holds: BTreeMap<_, _> = holds.map(|hold| (hold.id, hold)).collect();
-    let steps = rules::settle(&mut lots, &mut holds, work.now())?;
-    Ok((lots, holds, steps))
+    let due = rules::settle(&mut lots, &mut holds, work.now())?;
+    Ok(Settled { lots, holds, due })
 }

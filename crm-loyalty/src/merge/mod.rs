@@ -5,4 +5,4 @@ mod service;
 
 pub(crate) use invariants::merges_agree;
 pub use service::MERGE;
-pub(crate) use service::{on_merged, on_unmerged};
+pub(crate) use service::{on_merged, on_unmerged, went_to};

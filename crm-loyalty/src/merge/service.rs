@@ -127,6 +127,16 @@ pub(crate) fn on_unmerged(work: &mut UnitOfWork<'_>, event: &CustomersUnmerged) 
     work.delete(&merge)
 }
 
+/// Under which id a lot stands now that was on this account, and has gone to others with it since. One that was given to the
+/// survivor in its place stands there already.
+pub(crate) fn went_to(work: &mut Permit<'_, '_>, mut account: AccountId, mut lot: LotId) -> Result<LotId> {
+    while let Some(merge) = work.find::<MemberMerge>(&account)? {
+        lot = merge.lots.0.iter().find(|moved| moved.lot == lot).map_or(lot, |moved| moved.there);
+        account = merge.survivor_id;
+    }
+    Ok(lot)
+}
+
 fn kept(joined: &tiers::Joined) -> Result<serde_json::Value> {
     serde_json::to_value(joined).map_err(|error| Error::backend("the counters of a merge", error))
 }

@@ -14,6 +14,7 @@ use crm_core::work::Permit;
 use serde::{Deserialize, Serialize};
 
 use super::READ;
+use crate::ledger::{lapsing, open_lots};
 use crate::members::dates;
 use crate::notice::{Notice, notify};
 use crate::{Club, programme};
@@ -36,16 +37,16 @@ pub struct RemindProgress {
 
 impl Club<'_, '_> {
     /// What of an account expires until an instant: a list of dates and amounts, soonest first, what is set aside not
-    /// counted (S-41). Pending ones too.
+    /// counted (S-41). Pending ones too. Of an account that was merged into another, what of that one does (S-44).
     ///
     /// There is an example at [`remind`](Self::remind).
     ///
     /// # Errors
     /// [`NotFound`](crm_core::Error::NotFound) for an account out of reach.
     pub fn upcoming_expiry(&mut self, account: AccountId, until: Timestamp) -> Result<Vec<Expiring>> {
-        let (mut work, account) = self.0.permit_on::<Account>(READ, account)?;
+        let (mut work, account) = self.on_account(READ, account)?;
         let dates = dates(&mut work)?;
-        let lots = work.select::<Lot>(lot::account_id.eq(account.id).and(lot::open.eq(true))).all()?;
+        let lots = open_lots(&mut work, &account)?;
         Ok(upcoming(&lots, &dates.day, work.now(), until))
     }
 
@@ -115,6 +116,9 @@ impl Club<'_, '_> {
         let ending = lot::account_id.is_in(ids.iter().copied()).and(lot::open.eq(true)).and(lot::expires_at.le(until));
         for lot in work.select::<Lot>(ending).all()? {
             lots.entry(lot.account_id).or_default().push(lot);
+        }
+        for (account, settled) in lapsing(&mut work, &page.items)? {
+            lots.insert(account, settled.lots.into_values().filter(|lot| lot.expires_at <= until).collect());
         }
         let mut told = BTreeMap::<AccountId, BTreeSet<(LotId, u16)>>::new();
         for done in work.select::<Reminded>(reminded::account_id.is_in(ids)).all()? {

@@ -6,6 +6,7 @@ use crm_core::access::Target;
 use crm_core::customers::CustomerId;
 use crm_core::kernel::page::{Cursor, Limit};
 use crm_core::kernel::time::Timestamp;
+use crm_core::loyalty::ledger::rules::FALLS_DUE;
 use crm_core::loyalty::ledger::{Account, AccountId, Entry, EntryKind, Lot, LotId, entry, lot};
 use crm_core::loyalty::statements::{Buckets, Known, Liability, Settlement, outstanding, settled};
 use crm_core::partners::{CustomerGroup, CustomerGroupId, Membership, membership};
@@ -14,6 +15,7 @@ use crm_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::Club;
+use crate::ledger::lapsing;
 
 /// Permission to see what the club owes, and what branches owe each other.
 pub const REPORT: &str = "loyalty.reports.read";
@@ -78,13 +80,17 @@ impl Club<'_, '_> {
         each_chunk(&mut work, |work, accounts| {
             let ids: Vec<AccountId> = accounts.iter().map(|account| account.id).collect();
             let groups = groups_of(work, accounts, &ranks, query.at.as_at)?;
-            let known = entry::occurred_at.le(query.at.as_at).and(entry::recorded_at.le(query.at.known_at));
+            let fallen_due = entry::kind.is_in(FALLS_DUE).and(entry::occurred_at.le(query.at.known_at));
+            let known = entry::recorded_at.le(query.at.known_at).or(fallen_due);
+            let known = entry::occurred_at.le(query.at.as_at).and(known);
             let mut entries = by_account(work, &ids, known)?;
             let mut lots = lots_of(work, &ids)?;
+            let lapsing = lapsing(work, accounts)?;
             for account in accounts {
                 let entries = entries.remove(&account.id).unwrap_or_default();
                 let lots = lots.remove(&account.id).unwrap_or_default();
-                let left = outstanding(&entries, &lots, &query.at)?;
+                let due = lapsing.get(&account.id).map_or(&[][..], |settled| &settled.due);
+                let left = outstanding(&entries, due, &lots, &query.at)?;
                 let group = account.customer_id.and_then(|customer| groups.get(&customer).copied());
                 liability.add(&left, &lots, group, &query.buckets)?;
             }

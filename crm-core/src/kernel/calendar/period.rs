@@ -24,6 +24,14 @@ pub enum Span {
     Years(i32),
 }
 
+impl Span {
+    /// Whether it goes backwards.
+    pub const fn is_negative(self) -> bool {
+        let (Self::Days(n) | Self::Weeks(n) | Self::Months(n) | Self::Quarters(n) | Self::Years(n)) = self;
+        n < 0
+    }
+}
+
 /// A period that a calendar divides time into. See [`Calendar::start_of`] and [`Calendar::end_of`].
 ///
 /// In serde it is `"month"` or `{"week":"saturday"}`.

@@ -92,7 +92,8 @@ crate::entity! {
         calendar: Calendar,
         /// When the date was told, or last changed.
         noted_at: Timestamp,
-        /// The day on which it is to be celebrated next: the job looks only at this. The last day there is without a date.
+        /// The day on which it is to be celebrated next: the job looks only at this. The last day there is without a date,
+        /// and while it is celebrated elsewhere: it went along with a merge (S-44).
         next_on: CivilDate,
         /// The day it was last celebrated for.
         celebrated_on: Option<CivilDate>,

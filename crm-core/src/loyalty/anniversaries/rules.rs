@@ -5,6 +5,7 @@ use crate::Result;
 use crate::kernel::calendar::Calendar;
 use crate::kernel::input::required_text;
 use crate::kernel::time::CivilDate;
+use crate::loyalty::Asset;
 use crate::loyalty::programme::Finding;
 
 /// A date that comes back every year of its calendar.
@@ -146,11 +147,42 @@ impl SpecialDay {
         }
         (self.date, self.calendar) = (date, calendar);
         let rest = if known_before { i32::from(terms.changed_days) } else { 0 };
+        self.comes_back(today.add_days(rest)?, terms)
+    }
+
+    /// Is celebrated next on the first anniversary on this day or later. Error: `date.range`.
+    pub fn comes_back(&mut self, from: CivilDate, terms: &AnniversaryTerms) -> Result<()> {
         self.next_on = match self.day(terms.short_year) {
             None => CivilDate::MAX,
-            Some(day) => day.next(today.add_days(rest)?, self.celebrated_year)?.on,
+            Some(day) => day.next(from, self.celebrated_year)?.on,
         };
         Ok(())
+    }
+
+    /// Was celebrated for this day, of a year of a calendar; the latest such day is kept.
+    pub fn celebrated(&mut self, on: CivilDate, calendar: Calendar, year: i32) {
+        if self.celebrated_on.is_none_or(|last| last < on) {
+            // The same day by another name.
+            let year = if calendar == self.calendar { year } else { self.calendar.of(on).year() };
+            (self.celebrated_on, self.celebrated_year) = (Some(on), Some(year));
+        }
+    }
+
+    /// Another record of the same person was celebrated (S-44): that year does not come again here.
+    pub fn celebrated_too(&mut self, other: &Self) {
+        if let (Some(on), Some(year)) = (other.celebrated_on, other.celebrated_year) {
+            self.celebrated(on, other.calendar, year);
+        }
+    }
+
+    /// Goes along with a merge: it is celebrated where it goes, and here no more (S-44).
+    pub fn go_elsewhere(&mut self) {
+        self.next_on = CivilDate::MAX;
+    }
+
+    /// Whether it did: only such a day has a date and does not come.
+    pub fn is_elsewhere(&self) -> bool {
+        self.date.is_some() && self.next_on == CivilDate::MAX
     }
 }
 
@@ -161,11 +193,17 @@ impl AnniversaryTerms {
         let days = too_long.then(|| Finding::fault("anniversaries", "anniversaries.days"));
         let of_gift = |gift: &AnniversaryGift| {
             let no_word = required_text("kind", &gift.kind, 40).ok().as_deref() != Some(gift.kind.as_str());
-            [("anniversaries.kind", no_word), ("anniversaries.amount", gift.amount <= 0)]
-                .into_iter()
-                .filter(|(_, wrong)| *wrong)
-                .map(|(code, _)| Finding::fault(format!("anniversaries.{}", gift.kind), code))
-                .collect::<Vec<_>>()
+            [
+                ("anniversaries.kind", no_word),
+                ("anniversaries.amount", gift.amount <= 0),
+                // Money of a gift card is spent by its code alone: on the account of a member nobody could.
+                ("anniversaries.asset", matches!(gift.asset, Asset::Gift(_))),
+                ("anniversaries.backwards", gift.validity.is_backwards()),
+            ]
+            .into_iter()
+            .filter(|(_, wrong)| *wrong)
+            .map(|(code, _)| Finding::fault(format!("anniversaries.{}", gift.kind), code))
+            .collect::<Vec<_>>()
         };
         days.into_iter().chain(self.gifts.iter().flat_map(of_gift)).collect()
     }

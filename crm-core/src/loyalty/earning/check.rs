@@ -3,7 +3,6 @@
 use super::amounts::rate;
 use super::model::{AtThreshold, Available, Earn, EarnLimit, EarnRule, EarningTerms, Goods, LimitCap, OnReturn};
 use super::plan::currencies;
-use crate::kernel::calendar::Span;
 use crate::kernel::input::required_text;
 use crate::kernel::rate::Rate;
 use crate::loyalty::Asset;
@@ -185,11 +184,7 @@ fn no_cap(limits: &[EarnLimit]) -> bool {
 }
 
 fn backwards(rule: &EarnRule) -> bool {
-    let negative = |span: Span| match span {
-        Span::Days(n) | Span::Weeks(n) | Span::Months(n) | Span::Quarters(n) | Span::Years(n) => n < 0,
-    };
-    matches!(rule.available, Available::After(span) if negative(span))
-        || matches!(rule.valid, Validity::For(span) if negative(span))
+    matches!(rule.available, Available::After(span) if span.is_negative()) || rule.valid.is_backwards()
 }
 
 /// What is worth a second look.
@@ -273,6 +268,7 @@ fn twice(rule: &EarnRule, other: &EarnRule, terms: &EarningTerms) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernel::calendar::Span;
     use crate::kernel::currency::Currency;
     use crate::kernel::money::Money;
     use crate::kernel::time::Zone;

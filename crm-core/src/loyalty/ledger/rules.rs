@@ -237,12 +237,12 @@ pub fn fold<'p>(postings: impl IntoIterator<Item = &'p Posting>) -> Result<BTree
     Ok(sums)
 }
 
+/// What happens by itself when its time comes.
+pub const FALLS_DUE: [EntryKind; 3] = [EntryKind::Mature, EntryKind::Expire, EntryKind::Void];
+
 /// When an entry was known (S-48): what falls due is known at its instant, whenever it is written down.
-fn known_at(kind: EntryKind, occurred_at: Timestamp, recorded_at: Timestamp) -> Timestamp {
-    match kind {
-        EntryKind::Mature | EntryKind::Expire | EntryKind::Void => occurred_at,
-        _ => recorded_at,
-    }
+pub fn known_at(entry: &Entry) -> Timestamp {
+    if FALLS_DUE.contains(&entry.kind) { entry.occurred_at } else { entry.recorded_at }
 }
 
 /// What an account held at an instant, by what was known at another (S-48): of its entries, and of what is due but not
@@ -257,7 +257,7 @@ pub fn held_at<'e>(
     known: Timestamp,
 ) -> Result<BTreeMap<Asset, Amounts>> {
     let entries = entries.into_iter().filter(|entry| entry.occurred_at <= at);
-    let entries = entries.filter(|entry| known_at(entry.kind, entry.occurred_at, entry.recorded_at) <= known);
+    let entries = entries.filter(|entry| known_at(entry) <= known);
     let due = due.iter().filter(|step| step.at <= at && step.at <= known);
     fold(entries.flat_map(|entry| &entry.postings.0).chain(due.flat_map(|step| &step.postings)))
 }

@@ -42,6 +42,18 @@ pub enum Validity {
 }
 
 impl Validity {
+    /// Whether it ends before it begins, whenever that is: nothing is given that way.
+    ///
+    /// ```
+    /// use crm_core::kernel::calendar::Span;
+    /// use crm_core::loyalty::programme::Validity;
+    /// assert!(Validity::For(Span::Days(-1)).is_backwards());
+    /// assert!(!Validity::For(Span::Days(0)).is_backwards(), "through the day itself");
+    /// ```
+    pub fn is_backwards(self) -> bool {
+        matches!(self, Self::For(span) if span.is_negative())
+    }
+
     /// The first instant at which something that is available from an instant on is no longer valid; [`NEVER`] without an
     /// end, and where the end lies beyond all calendars.
     pub fn ends(self, from: Timestamp, dates: &Dates) -> Timestamp {

@@ -128,6 +128,7 @@ impl ReferralTerm {
             ("referral.asset", matches!(self.asset, Asset::Gift(_))),
             ("referral.currency", other_currency),
             ("referral.empty", nothing),
+            ("referral.backwards", self.validity.is_backwards()),
         ]
         .into_iter()
         .filter(|(_, wrong)| *wrong)

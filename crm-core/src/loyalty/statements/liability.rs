@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::super::Asset;
+use super::super::ledger::rules::{self, Step};
 use super::super::ledger::{Entry, EntryKind, Lot, LotId, NEVER, PostingAccount};
 use crate::branches::BranchId;
 use crate::kernel::calendar::Unit;
@@ -20,7 +21,7 @@ use crate::{Error, Result};
 pub struct Known {
     /// What had happened by then.
     pub as_at: Timestamp,
-    /// What had been written down by then.
+    /// What was known by then: what had been written down, and what had fallen due.
     pub known_at: Timestamp,
 }
 
@@ -32,7 +33,12 @@ impl Known {
 
     /// Whether an entry had happened, and was known.
     pub fn has(&self, entry: &Entry) -> bool {
-        entry.occurred_at <= self.as_at && entry.recorded_at <= self.known_at
+        entry.occurred_at <= self.as_at && rules::known_at(entry) <= self.known_at
+    }
+
+    /// The same of what is due and not written down.
+    pub fn has_come(&self, step: &Step) -> bool {
+        step.at <= self.as_at && step.at <= self.known_at
     }
 }
 
@@ -129,15 +135,19 @@ impl From<Buckets> for Vec<Timestamp> {
 /// What is outstanding of each lot of an account at an instant: available, pending and set aside (S-42). Lots whose end had
 /// come are not, whether or not anybody had written it down (S-06); one that was set aside counts until its hold is over.
 ///
-/// `entries` are those of one account, in any order; `lots` those they speak of.
+/// `entries` are those of one account, in any order; `due` is what is due on it and not written down: of an account on which
+/// nothing is set aside it may be left out, for the ends of its lots say the same. `lots` are those they speak of.
 pub fn outstanding<'e>(
     entries: impl IntoIterator<Item = &'e Entry>,
+    due: &[Step],
     lots: &BTreeMap<LotId, Lot>,
     at: &Known,
 ) -> Result<BTreeMap<LotId, i64>> {
     let mut free = BTreeMap::<LotId, i64>::new();
     let mut held = BTreeMap::<LotId, i64>::new();
-    for posting in entries.into_iter().filter(|entry| at.has(entry)).flat_map(|entry| entry.postings.0.iter()) {
+    let written = entries.into_iter().filter(|entry| at.has(entry)).flat_map(|entry| entry.postings.0.iter());
+    let due = due.iter().filter(|step| at.has_come(step)).flat_map(|step| &step.postings);
+    for posting in written.chain(due) {
         let Some(lot) = posting.lot else { continue };
         let sums = match posting.account {
             PostingAccount::Available | PostingAccount::Pending => &mut free,
