@@ -6,6 +6,8 @@ use std::time::Duration;
 use crm_core::conformance::{Bench, Factory};
 use crm_core::customers::{Customer, CustomerId, Merge, NewCustomer};
 use crm_core::kernel::currency::Currency;
+use crm_core::kernel::money::Money;
+use crm_core::kernel::page::Limit;
 use crm_core::loyalty::Asset;
 use crm_core::loyalty::cards::Card;
 use crm_core::loyalty::earning::{Earn, EarnRule, earn_counter};
@@ -14,7 +16,10 @@ use crm_core::loyalty::ledger::{
     Account, AccountId, Balance, Entry, EntryKind, Lot, LotId, LotSource, NEVER, PostingAccount, balance,
 };
 use crm_core::loyalty::merge::MemberMerge;
+use crm_core::loyalty::programme::Programme;
+use crm_core::loyalty::tiers::{LadderId, Need, Pin, PinKind, Standing, TierLadder, TierTerms, Window};
 use crm_core::purchases::{NewLine, NewPurchase, NewTender};
+use crm_core::reexport::Uuid;
 use crm_core::returns::{NewReturn, NewReturnLine};
 use crm_core::work::{Filter, Permit, Version};
 use crm_core::{Error, Result};
@@ -24,6 +29,7 @@ use super::{give, open, save};
 use crate::WorkLoyalty as _;
 use crate::cards::NewCard;
 use crate::ledger::{Book, Cause, ClawBack, Give, Policy, Take};
+use crate::redemption::{NewHolding, Query};
 
 const POINTS: Asset = Asset::Points;
 const CREDIT: Asset = Asset::Credit(Currency::PLN);
@@ -325,4 +331,58 @@ pub fn refusals_leave_nothing(factory: Factory<'_>) {
     assert_eq!(debts.iter().map(|balance| balance.debt).collect::<Vec<_>>(), [70]);
     give(&shop, ala, 1);
     shop.verify();
+}
+
+/// C12: what is asked by the id of the record that has gone is answered of the one that goes on, and what is done by it is done
+/// there; what was written down under it stays to be read.
+pub fn are_reached_by_their_old_ids(factory: Factory<'_>) {
+    let Shop { bench, branch, .. } = &shop(factory);
+    let tier = TierTerms::new(Uuid::from_u128(1).into(), "gold", Need::amount(1_000));
+    let ladder: LadderId = Uuid::from_u128(2).into();
+    let tiers = vec![TierLadder::new(ladder, "club", Window::Lifetime, [tier])];
+    save(bench, Programme { tiers, ..programme([]) });
+    let [ala, old] = ["Ala", "Ala K."].map(|name| bench.customer(NewCustomer::person(name)).id);
+    lot(bench, ala, CREDIT, 300, 0, None);
+    lot(bench, old, CREDIT, 200, 0, None);
+    merge(bench, ala, old, "m").unwrap();
+    let (branch, pln) = (*branch, |minor| Money::new(minor, Currency::PLN));
+    let asked = |id: CustomerId| {
+        bench.read(move |work| {
+            let account = id.into();
+            let query = Query { account, asset: CREDIT, branch, due: pln(1_000), requested: None };
+            let left: i64 = work.loyalty().lots(account)?.iter().map(|lot| lot.remaining).sum();
+            let usable = work.loyalty().usable(&query)?.amount;
+            Ok((work.loyalty().balances(account)?, work.loyalty().tiers(account)?, left, usable))
+        })
+    };
+    assert_eq!(asked(old).unwrap(), asked(ala).unwrap());
+    assert_eq!(asked(old).unwrap().3, 500);
+    let done = bench.run(move |work| {
+        let pin = Pin {
+            tier: Some(Uuid::from_u128(1).into()),
+            kind: PinKind::Exactly,
+            until: None,
+            reason: "a friend".into(),
+        };
+        work.loyalty().pin_tier(old.into(), ladder, pin, "pin")?;
+        let new = NewHolding {
+            account: old.into(),
+            asset: CREDIT,
+            branch,
+            due: pln(1_000),
+            amount: pln(400),
+            minutes: None,
+            card: None,
+        };
+        Ok((
+            work.loyalty().hold(&new, "hold")?.account,
+            work.loyalty().entries(old.into(), Limit::MAX, None)?.items.len(),
+        ))
+    });
+    assert_eq!(done.unwrap(), (ala.into(), 2), "given, and gone");
+    let ((balances, tiers, ..), standings) =
+        (asked(ala).unwrap(), bench.read(|work| work.select(Filter::<Standing>::all()).all()).unwrap());
+    assert_eq!((balances[&CREDIT].held, tiers[0].tier), (400, Some(Uuid::from_u128(1).into())));
+    assert_eq!(standings.iter().map(|standing| standing.account_id).collect::<Vec<_>>(), [AccountId::from(ala)]);
+    bench.verify();
 }

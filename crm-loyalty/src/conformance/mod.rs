@@ -109,7 +109,7 @@ macro_rules! loyalty_conformance_tests {
                 are_sold_and_spent, go_back_with_their_line, go_back_by_another_clock, are_looked_after, are_not_set_aside_without_their_code,
                 are_bought_with_money, are_sold_when_all_is_paid, are_frozen_after_they_were_shown, are_filled_where_they_belong, fail_all_alike, stop_guessers, need_a_key, race_for_one_card,
             }
-            merged_members { everything_goes_along, counts_go_along, taken_back_is_as_before, refusals_leave_nothing }
+            merged_members { everything_goes_along, counts_go_along, taken_back_is_as_before, refusals_leave_nothing, are_reached_by_their_old_ids }
         }
     };
     (@expand $factory:expr; $($module:ident { $($check:ident),* $(,)? })*) => {$(

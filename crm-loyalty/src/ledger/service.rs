@@ -169,7 +169,7 @@ impl Club<'_, '_> {
     /// # Errors
     /// [`Error::NotFound`], also where the actor may not see it.
     pub fn balances(&mut self, account: AccountId) -> Result<BTreeMap<Asset, Amounts>> {
-        let (mut work, account) = self.0.permit_on::<Account>(READ, account)?;
+        let (mut work, account) = self.on_account(READ, account)?;
         Ok(standing(&mut work, &account)?.all().clone())
     }
 
@@ -195,14 +195,15 @@ impl Club<'_, '_> {
         held_at(&mut work, &account, at, known)
     }
 
-    /// The lots of an account of which something is left now, in the order in which they are used (S-04).
+    /// The lots of an account, or of the one it was merged into, of which something is left now, in the order in which they are
+    /// used (S-04).
     ///
     /// There is an example at [`balances`](Self::balances).
     ///
     /// # Errors
     /// [`Error::NotFound`], also where the actor may not see it.
     pub fn lots(&mut self, account: AccountId) -> Result<Vec<Lot>> {
-        let (mut work, account) = self.0.permit_on::<Account>(READ, account)?;
+        let (mut work, account) = self.on_account(READ, account)?;
         open_lots(&mut work, &account)
     }
 

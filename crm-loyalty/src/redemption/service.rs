@@ -87,7 +87,7 @@ impl Club<'_, '_> {
     /// [shown](crate::gift_cards::GiftDesk::show) instead (S-35); `redeem.currency` when the asset is of another currency,
     /// `programme.no_point_value` when points are worth nothing in it; `redeem.frozen`, `redeem.closed`, `redeem.debt`.
     pub fn usable(&mut self, query: &Query) -> Result<Usable> {
-        let (mut work, account) = self.0.permit_on::<Account>(READ, query.account)?;
+        let (mut work, account) = self.on_account(READ, query.account)?;
         let terms = terms(&mut work, query.asset, query.due.currency(), query.branch, account.customer_id)?;
         let now = standing(&mut work, &account)?;
         let amounts = now.amounts(query.asset);
@@ -163,7 +163,7 @@ impl Club<'_, '_> {
     /// `redeem.invoice_cap`, `redeem.daily_cap`, `redeem.cash_part`, `redeem.minimum`; `card.refused` for a card that is not
     /// good (S-36); [`Error::IdempotencyMismatch`].
     pub fn hold(&mut self, new: &NewHolding, idempotency_key: &str) -> Result<Holding> {
-        let (mut work, account) = self.0.permit_on::<Account>(REDEEM, new.account)?;
+        let (mut work, account) = self.on_account(REDEEM, new.account)?;
         let target = Target { customer: account.customer_id, ..Target::branch(new.branch) };
         work.actor().require(REDEEM, &target)?;
         work.once("loyalty.hold", idempotency_key, new, |work| {

@@ -128,7 +128,7 @@ impl Club<'_, '_> {
     /// # Errors
     /// [`Error::NotFound`] for an account that is absent or out of reach.
     pub fn tiers(&mut self, account: AccountId) -> Result<Vec<TierView>> {
-        let (mut work, account) = self.0.permit_on::<Account>(READ, account)?;
+        let (mut work, account) = self.on_account(READ, account)?;
         let now = work.now();
         let Some(compiled) = programme::current(&mut work, now)? else { return Ok(Vec::new()) };
         let day = compiled.programme.dates().day;
@@ -265,13 +265,13 @@ impl Club<'_, '_> {
         mut pin: Pin,
         idempotency_key: &str,
     ) -> Result<()> {
-        let (mut work, _) = self.0.permit_on::<Account>(PIN, account)?;
+        let (mut work, own) = self.on_account(PIN, account)?;
         pin.reason = required_text("reason", &pin.reason, 200)?;
         work.once("loyalty.pin_tier", idempotency_key, &(account, ladder, &pin), |work| {
             if pin.until.is_some_and(|until| until <= work.now()) {
                 return Err(Error::invalid("until", "pin.until"));
             }
-            set_pin(work, account, ladder, Some(pin.clone()))
+            set_pin(work, own.id, ladder, Some(pin.clone()))
         })
     }
 
@@ -282,9 +282,9 @@ impl Club<'_, '_> {
     /// # Errors
     /// As [`pin_tier`](Self::pin_tier); [`Error::Invalid`] with `pin.none` where there is none.
     pub fn unpin_tier(&mut self, account: AccountId, ladder: LadderId, idempotency_key: &str) -> Result<()> {
-        let (mut work, _) = self.0.permit_on::<Account>(PIN, account)?;
+        let (mut work, own) = self.on_account(PIN, account)?;
         let command = "loyalty.unpin_tier";
-        work.once(command, idempotency_key, &(account, ladder), |work| set_pin(work, account, ladder, None))
+        work.once(command, idempotency_key, &(account, ladder), |work| set_pin(work, own.id, ladder, None))
     }
 
     /// Does what is due on the ladders of one account: reviews, the ends of pins, notices; counts on ladders that are new.
@@ -295,7 +295,7 @@ impl Club<'_, '_> {
     /// # Errors
     /// [`Error::NotFound`] for an account that is absent or out of reach.
     pub fn review_tiers(&mut self, account: AccountId) -> Result<usize> {
-        let (mut work, account) = self.0.permit_on::<Account>(REVIEW, account)?;
+        let (mut work, account) = self.on_account(REVIEW, account)?;
         review_due(&mut work, account.id)
     }
 
