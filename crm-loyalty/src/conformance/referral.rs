@@ -669,3 +669,29 @@ pub fn caps_go_together(factory: Factory<'_>) {
         floor.bench.verify();
     }
 }
+
+/// S-49: whatever becomes of what friends have bought, an account that was closed stays as it is.
+pub fn a_closed_account_stays_as_it_is(factory: Factory<'_>) {
+    let floor = Floor::new(factory, with(|term| term.total = Some(2_000)));
+    let ala = floor.member("Ala");
+    let (ola, ela) = (floor.brought("Ola", ala), floor.brought("Ela", ala));
+    let first_due: CivilDate = "2025-04-01".parse().unwrap();
+    let plan = Terms { first_due, count: 2, every: Span::Months(1) };
+    let zloty = |zlotys: i64| Money::new(zlotys * 100, Currency::PLN);
+    let later = NewTender::instalments(zloty(100), &plan).unwrap();
+    let owed = floor.try_buy(ola, "1", 100, vec![later]).unwrap();
+    let paid = floor.buy(ela, "2", 100);
+    let earned = credited(&floor, ala).1;
+    assert_eq!(earned, 500, "what is left of the cap");
+    set_state(&floor, ala, AccountState::Closed);
+    let new = NewPayment { purchase: owed, amount: zloty(50), method: CASH.to_owned(), occurred_at: None };
+    floor.bench.run(move |work| work.instalments().pay(&new, "a")).unwrap();
+    floor.bring_back(paid, 60, "b");
+    floor.bring_back(owed, 100, "c");
+    let total = move |floor: &Floor| {
+        let row = floor.bench.read(move |work| work.find::<Referrer>(&(ala, credit()))).unwrap();
+        row.unwrap().total
+    };
+    assert_eq!((credited(&floor, ala), total(&floor)), ((0, earned, 0), 0), "counted, and not taken");
+    floor.bench.verify();
+}

@@ -3,7 +3,7 @@
 use crm_core::Result;
 use crm_core::customers::CustomerId;
 use crm_core::kernel::time::Timestamp;
-use crm_core::loyalty::ledger::{Account, AccountId, EntryKind, LotSource};
+use crm_core::loyalty::ledger::{Account, AccountId, AccountState, EntryKind, LotSource};
 use crm_core::loyalty::referral::{Referral, ReferralReward};
 use crm_core::reexport::Uuid;
 use crm_core::work::Permit;
@@ -68,7 +68,7 @@ pub(super) fn change(
 }
 
 /// Brings counters and the account to what a reward says (S-28, S-40, S-50). The reward and the referral are written by
-/// the caller.
+/// the caller. On an account that was closed since nothing is given or taken (S-49).
 pub(super) fn settle(
     work: &mut Permit<'_, '_>,
     book: &mut Book,
@@ -95,6 +95,9 @@ pub(super) fn settle(
     if counted != 0 {
         caps::count(work, reward, counted)?;
         reward.counted = kept.units;
+    }
+    if book.account().state == AccountState::Closed {
+        return Ok(());
     }
     let posting = kept.due - reward.posted;
     if posting > 0 {
