@@ -695,3 +695,31 @@ pub fn a_closed_account_stays_as_it_is(factory: Factory<'_>) {
     assert_eq!((credited(&floor, ala), total(&floor)), ((0, earned, 0), 0), "counted, and not taken");
     floor.bench.verify();
 }
+
+/// S-10, S-12: what is paid for after it would have been available is good for as long from then on.
+pub fn what_is_paid_late_is_good_as_long(factory: Factory<'_>) {
+    let month = Validity::For(Span::Months(1));
+    let floor = Floor::new(factory, with(|term| term.validity = month));
+    let ala = floor.member("Ala");
+    let ola = floor.brought("Ola", ala);
+    let first_due: CivilDate = "2025-04-01".parse().unwrap();
+    let plan = Terms { first_due, count: 2, every: Span::Months(1) };
+    let zloty = |zlotys: i64| Money::new(zlotys * 100, Currency::PLN);
+    let later = NewTender::instalments(zloty(200), &plan).unwrap();
+    let sold = floor.try_buy(ola, "1", 200, vec![later]).unwrap();
+    let pay = |zlotys: i64, key: &'static str| {
+        let new = NewPayment { purchase: sold, amount: zloty(zlotys), method: CASH.to_owned(), occurred_at: None };
+        floor.bench.run(move |work| work.instalments().pay(&new, key)).unwrap();
+    };
+    // On 4 April it would have been available; what is paid by then ends with 4 May.
+    pay(100, "a");
+    floor.bench.clock.advance(DAY * 72);
+    assert_eq!(credited(&floor, ala), (0, 0, 0));
+    pay(100, "b");
+    assert_eq!(credited(&floor, ala), (1_500, 0, 0), "given on 1 June");
+    floor.bench.clock.advance(DAY * 30);
+    assert_eq!(credited(&floor, ala), (1_500, 0, 0), "good through 1 July");
+    floor.bench.clock.advance(DAY);
+    assert_eq!(credited(&floor, ala), (0, 0, 0));
+    floor.bench.verify();
+}

@@ -112,7 +112,8 @@ pub(crate) fn on_return(work: &mut UnitOfWork<'_>, event: &PurchaseReturned) -> 
     let target = Target { branch: Some(event.branch), customer: Some(referee), owner: None };
     let mut work = work.permit(REWARD, &target)?;
     let back: BTreeMap<u16, i64> = event.lines.iter().map(|line| (line.line_no, line.after)).collect();
-    reward::change(&mut work, referee, event.purchase.into(), |reward| {
+    let now = work.now();
+    reward::change(&mut work, referee, event.purchase.into(), now, |reward| {
         for line in &mut reward.lines.0 {
             line.returned = back.get(&line.line_no).copied().unwrap_or(line.returned);
         }
@@ -133,7 +134,7 @@ pub(crate) fn on_cleared(work: &mut UnitOfWork<'_>, event: &InstalmentsCleared) 
         }
         return Ok(());
     }
-    reward::change(&mut work, referee, event.purchase.into(), |reward| {
+    reward::change(&mut work, referee, event.purchase.into(), event.occurred_at, |reward| {
         (reward.cleared, reward.payable) = (cleared, payable);
     })
 }
@@ -220,7 +221,7 @@ fn earn(
             referral.first_purchase_id = Some(stored.purchase_id);
         }
     }
-    reward::settle(work, &mut book, Some(&mut referral), &mut stored)?;
+    reward::settle(work, &mut book, Some(&mut referral), &mut stored, happened.at)?;
     book.close(work)?;
     work.insert(&stored)?;
     if referral != before {
@@ -250,6 +251,7 @@ fn stored(
         occurred_at: happened.at,
         available_at,
         expires_at: term.validity.ends(available_at, dates),
+        validity: Some(Json(term.validity)),
         lines: Json(entitled.lines),
         fixed: entitled.fixed,
         min_base: term.min_base,

@@ -224,7 +224,8 @@ pub(super) fn bar(work: &mut Permit<'_, '_>, referee: CustomerId, why: Barred) -
     for record in records(work, referee)? {
         for reward in work.select::<ReferralReward>(referral_reward::referee_id.eq(record)).all()? {
             if !reward.void && current(work, reward.referrer_id)?.id == by {
-                reward::change(work, record, reward.purchase_id, |reward| reward.void = true)?;
+                let now = work.now();
+                reward::change(work, record, reward.purchase_id, now, |reward| reward.void = true)?;
             }
         }
     }

@@ -6,10 +6,11 @@ use crm_core::kernel::time::Timestamp;
 use crm_core::loyalty::ledger::{Account, AccountId, AccountState, EntryKind, LotSource};
 use crm_core::loyalty::referral::{Referral, ReferralReward};
 use crm_core::reexport::Uuid;
-use crm_core::work::Permit;
+use crm_core::work::{Json, Permit};
 
 use super::{caps, link};
 use crate::ledger::{Book, Cause, ClawBack, Give, Policy};
+use crate::members::dates;
 
 /// The rows that a reward moves, locked: accounts in the order of their ids, then the rest kind by kind (S-33). The
 /// member's own purchase opens its account after this, so both are locked here.
@@ -45,11 +46,13 @@ pub(super) fn account_of(work: &mut Permit<'_, '_>, customer: CustomerId) -> Res
     Ok(None)
 }
 
-/// Changes a stored reward, and brings everything to what it says then. Nothing happens without one.
+/// Changes a stored reward because of what happened at an instant, and brings everything to what it says then. Nothing
+/// happens without one.
 pub(super) fn change(
     work: &mut Permit<'_, '_>,
     referee: CustomerId,
     purchase: Uuid,
+    at: Timestamp,
     change: impl FnOnce(&mut ReferralReward),
 ) -> Result<()> {
     let Some(found) = work.find::<ReferralReward>(&(referee, purchase))? else { return Ok(()) };
@@ -58,7 +61,7 @@ pub(super) fn change(
     let mut reward: ReferralReward = work.lock((referee, purchase))?;
     change(&mut reward);
     let mut referral = stored.clone();
-    settle(work, &mut book, referral.as_mut(), &mut reward)?;
+    settle(work, &mut book, referral.as_mut(), &mut reward, at)?;
     book.close(work)?;
     if let Some(referral) = referral.as_mut().filter(|referral| stored.as_ref() != Some(&**referral)) {
         work.update(referral)?;
@@ -74,6 +77,7 @@ pub(super) fn settle(
     book: &mut Book,
     referral: Option<&mut Referral>,
     reward: &mut ReferralReward,
+    at: Timestamp,
 ) -> Result<()> {
     let kept = reward.kept()?;
     let counted = kept.units - reward.counted;
@@ -101,7 +105,7 @@ pub(super) fn settle(
     }
     let posting = kept.due - reward.posted;
     if posting > 0 {
-        give(work, book, reward, posting)?;
+        give(work, book, reward, posting, at)?;
     } else if posting < 0 {
         take_back(work, book, reward, -posting)?;
     }
@@ -109,8 +113,19 @@ pub(super) fn settle(
     Ok(())
 }
 
-fn give(work: &mut Permit<'_, '_>, book: &mut Book, reward: &mut ReferralReward, amount: i64) -> Result<()> {
+/// What is paid for only after it would have been available is good for as long from then on (S-10, S-12).
+fn give(
+    work: &mut Permit<'_, '_>,
+    book: &mut Book,
+    reward: &mut ReferralReward,
+    amount: i64,
+    at: Timestamp,
+) -> Result<()> {
     let now: Timestamp = work.now();
+    let expires_at = match reward.validity {
+        Some(Json(validity)) if at > reward.available_at => validity.ends(at, &dates(work)?),
+        _ => reward.expires_at,
+    };
     let given = book.give(
         work,
         &Give {
@@ -120,7 +135,7 @@ fn give(work: &mut Permit<'_, '_>, book: &mut Book, reward: &mut ReferralReward,
             source: LotSource::Referral,
             occurred_at: reward.occurred_at,
             available_at: reward.available_at.max(now),
-            expires_at: reward.expires_at,
+            expires_at,
             purchase: reward.purchase(),
             branch: reward.branch_id,
             campaign: Some(reward.referee_id.into()),
