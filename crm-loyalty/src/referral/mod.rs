@@ -9,4 +9,5 @@ mod service;
 
 pub(crate) use hooks::{on_changed, on_cleared, on_customer, on_merged, on_purchase, on_return, on_unmerged};
 pub(crate) use invariants::rewards_agree;
+pub(crate) use reward::lock_before;
 pub use service::{READ, REWARD, WRITE};

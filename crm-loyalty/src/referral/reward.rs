@@ -5,6 +5,7 @@ use crm_core::customers::CustomerId;
 use crm_core::kernel::time::Timestamp;
 use crm_core::loyalty::ledger::{Account, AccountId, AccountState, EntryKind, LotSource};
 use crm_core::loyalty::referral::{Referral, ReferralReward};
+use crm_core::purchases::PurchaseId;
 use crm_core::reexport::Uuid;
 use crm_core::work::{Json, Permit};
 
@@ -44,6 +45,24 @@ pub(super) fn account_of(work: &mut Permit<'_, '_>, customer: CustomerId) -> Res
         }
     }
     Ok(None)
+}
+
+/// Locks the account of who has brought a buyer where it comes before the buyer's own (S-33): for whoever opens the buyer's
+/// before the purchase is told, or the return of one.
+pub(crate) fn lock_before(work: &mut Permit<'_, '_>, buyer: CustomerId, of: Option<PurchaseId>) -> Result<()> {
+    let referrer = if let Some(purchase) = of {
+        work.find::<ReferralReward>(&(buyer, purchase.into()))?.map(|reward| reward.referrer_id)
+    } else {
+        let referral = work.find::<Referral>(&buyer)?.filter(|referral| referral.barred.is_none());
+        referral.map(|referral| referral.referrer_id)
+    };
+    let Some(referrer) = referrer else { return Ok(()) };
+    if let Some(first) = account_of(work, referrer)?
+        && account_of(work, buyer)?.is_some_and(|own| first < own)
+    {
+        work.lock::<Account>(first)?;
+    }
+    Ok(())
 }
 
 /// Changes a stored reward because of what happened at an instant, and brings everything to what it says then. Nothing
