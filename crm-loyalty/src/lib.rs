@@ -236,12 +236,8 @@ impl Module for Loyalty {
         registry.on::<CustomersUnmerged>("members", merge::on_unmerged);
         registry.on::<CustomersMerged>("days", anniversaries::on_merged);
         registry.on::<CustomersUnmerged>("days", anniversaries::on_unmerged);
-        registry.on::<CustomersMerged>("referral", |work, event| {
-            referral::on_changed(work, event.survivor, &event.columns)
-        });
-        registry.on::<CustomersUnmerged>("referral", |work, event| {
-            referral::on_changed(work, event.survivor, &event.columns)
-        });
+        registry.on::<CustomersMerged>("referral", referral::on_merged);
+        registry.on::<CustomersUnmerged>("referral", referral::on_unmerged);
         registry.on::<PurchaseReturned>("gift cards", gift_cards::on_return);
         registry.tender(gift_cards::GIFT_CARD, gift_cards::GiftCards);
         registry.invariant("loyalty.grants", grants::lists_agree);

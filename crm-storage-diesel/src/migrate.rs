@@ -113,6 +113,12 @@ pub const SHIPPED: &[ModuleMigrations] = &[
                 sqlite: include_str!("../migrations/sqlite/loyalty_0006_ledger_by_arrival.sql"),
                 postgres: "",
             },
+            Migration {
+                version: 7,
+                name: "validity of rewards",
+                sqlite: include_str!("../migrations/sqlite/loyalty_0007_validity_of_rewards.sql"),
+                postgres: include_str!("../migrations/postgres/loyalty_0007_validity_of_rewards.sql"),
+            },
         ],
     },
 ];

@@ -33,6 +33,7 @@ fn reward(term: &ReferralTerm, lines: &[Bought], first: bool, room: i64) -> Refe
         occurred_at: Timestamp::UNIX_EPOCH,
         available_at: Timestamp::UNIX_EPOCH,
         expires_at: NEVER,
+        validity: None,
         lines: Json(entitled.lines),
         fixed: entitled.fixed,
         min_base: term.min_base,

@@ -93,7 +93,9 @@ macro_rules! loyalty_conformance_tests {
             }
             referral {
                 share_what_friends_buy, share_what_is_paid, follow_the_terms_of_the_group, caps_are_exact_among_many,
-                schemes_do_not_pay_out, what_was_spent_is_owed,
+                schemes_do_not_pay_out, what_was_spent_is_owed, a_merge_opens_no_circle, a_friend_is_brought_once,
+                cards_are_of_people, the_one_who_goes_on_is_asked, caps_go_together, a_closed_account_stays_as_it_is,
+                what_is_paid_late_is_good_as_long,
             }
             statements {
                 lead_from_opening_to_closing, remind_once_for_each_lot_and_threshold, tell_of_what_has_lapsed,

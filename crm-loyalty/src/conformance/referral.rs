@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crm_core::conformance::{Factory, race};
-use crm_core::customers::{CustomerId, Merge, NewCustomer};
+use crm_core::customers::{Customer, CustomerId, Merge, NewCustomer};
 use crm_core::instalments::{NewPayment, Terms};
 use crm_core::kernel::calendar::Span;
 use crm_core::kernel::currency::Currency;
@@ -12,13 +12,16 @@ use crm_core::kernel::rate::Rate;
 use crm_core::kernel::time::CivilDate;
 use crm_core::loyalty::ledger::rules::Amounts;
 use crm_core::loyalty::ledger::{Account, AccountId, AccountState};
-use crm_core::loyalty::programme::Programme;
-use crm_core::loyalty::referral::{Barred, PeriodCap, Referral, ReferralTerm};
-use crm_core::pricing::Audience;
+use crm_core::loyalty::programme::{Programme, Validity};
+use crm_core::loyalty::referral::{Barred, PeriodCap, Referral, ReferralTerm, Referrer};
+use crm_core::loyalty::tiers::{Need, TierLadder, TierTerms, Window};
+use crm_core::pricing::{Audience, TierId};
 use crm_core::purchases::{CASH, NewLine, NewPurchase, NewTender};
+use crm_core::reexport::Uuid;
+use crm_core::work::Version;
 use crm_core::{Error, ErrorKind, Result};
 
-use super::floor::{DAY, Floor, credit, rule};
+use super::floor::{DAY, Floor, credit, everything, rule};
 use crate::WorkLoyalty;
 
 /// Ten złoty for a first purchase of fifty or more, and five percent of each, after two weeks.
@@ -33,7 +36,7 @@ fn friends() -> ReferralTerm {
         share: Rate::percent(5),
         min_base: 5_000,
         delay_days: 14,
-        validity: crm_core::loyalty::programme::Validity::Forever,
+        validity: Validity::Forever,
         purchases: None,
         months: None,
         per_referee: None,
@@ -457,5 +460,266 @@ pub fn what_was_spent_is_owed(factory: Factory<'_>) {
     assert_eq!(credited(&floor, ala), (0, 0, 0), "earnings repay what is owed first");
     let refused: Result<Referral> = floor.bench.run(move |work| work.loyalty().bar_referral(ala));
     assert!(matches!(refused, Err(Error::NotFound { .. })));
+    floor.bench.verify();
+}
+
+fn merge(floor: &Floor, survivor: CustomerId, loser: CustomerId, key: &'static str) -> Result<Customer> {
+    let merge = Merge { survivor, loser, take: Vec::new(), reason: "the same person".into() };
+    floor.bench.run(move |work| work.customers().merge(&merge, key))
+}
+
+fn unmerge(floor: &Floor, loser: CustomerId, key: &'static str) -> Result<Customer> {
+    floor.bench.run(move |work| work.customers().unmerge(loser, "two people", key))
+}
+
+fn bring_by(floor: &Floor, friend: CustomerId, referrer: CustomerId) -> Result<()> {
+    change(floor, friend, move |friend| friend.referrer_id = Some(referrer))
+}
+
+/// What is stored of somebody who was brought, but for its version.
+fn referral_of(floor: &Floor, referee: CustomerId) -> Option<Referral> {
+    let found = floor.bench.read(move |work| work.find::<Referral>(&referee)).unwrap();
+    found.map(|referral| Referral { version: Version::FIRST, ..referral })
+}
+
+/// S-34, S-44: whoever brought somebody under a record that leads elsewhere by now has brought them still.
+pub fn a_merge_opens_no_circle(factory: Factory<'_>) {
+    let floor = Floor::new(factory, terms);
+    let (ala, one) = (floor.member("Ala"), floor.member("Ala too"));
+    let friend = floor.brought("Friend", ala);
+    merge(&floor, one, ala, "m").unwrap();
+    assert_eq!(rule(bring_by(&floor, one, friend)), "referral.circle");
+    assert_eq!(rule(bring_by(&floor, one, ala)), "referral.self");
+    let second = floor.brought("Second", friend);
+    assert_eq!(rule(bring_by(&floor, one, second)), "referral.circle");
+
+    // Each stands alone again only if that closes none: what the other has brought was told of the one.
+    let (first, other) = (floor.member("First"), floor.member("Other"));
+    let (loser, survivor) = (floor.brought("Ela", first), floor.brought("Ela too", other));
+    let theirs = floor.brought("Theirs", loser);
+    merge(&floor, survivor, loser, "n").unwrap();
+    bring_by(&floor, first, theirs).unwrap();
+    assert_eq!(rule(unmerge(&floor, loser, "u")), "referral.circle");
+    change(&floor, first, |first| first.referrer_id = None).unwrap();
+    unmerge(&floor, loser, "v").unwrap();
+    floor.bench.verify();
+}
+
+/// S-34, S-44: a friend with two records is brought once: what was bought and earned under the one goes on under the other,
+/// and comes apart again.
+pub fn a_friend_is_brought_once(factory: Factory<'_>) {
+    let floor = Floor::new(factory, with(|term| (term.purchases, term.per_referee) = (Some(3), Some(2_300))));
+    let (ala, ola) = (floor.member("Ala"), floor.member("Ola"));
+    let friend = floor.register(NewCustomer { referrer: Some(ala), ..phoned("Friend", PHONE) }).unwrap().id;
+    let first = floor.buy(friend, "1", 100);
+    assert_eq!(credited(&floor, ala).1, 1_500);
+    let before = referral_of(&floor, friend);
+    floor.bench.clock.advance(DAY / 24);
+
+    merge(&floor, ola, friend, "m").unwrap();
+    let going_on = Referral { referee_id: ola, ..before.clone().unwrap() };
+    assert_eq!(referral_of(&floor, ola), Some(going_on), "with the phone, which bars nobody");
+    floor.buy(ola, "2", 100);
+    assert_eq!(credited(&floor, ala).1, 2_000, "no first purchase again");
+    floor.buy(ola, "3", 100);
+    assert_eq!(credited(&floor, ala).1, 2_300, "the cap for one friend");
+    floor.buy(ola, "4", 100);
+    let now = referral_of(&floor, ola).unwrap();
+    assert_eq!((now.purchases, now.earned.0[&credit()]), (3, 2_300), "the fourth is one too many");
+    // What comes back of what the old record has bought makes room, and the next is the first.
+    floor.bring_back(first, 100, "back");
+    assert_eq!(credited(&floor, ala).1, 800);
+    floor.buy(ola, "5", 100);
+    assert_eq!(credited(&floor, ala).1, 2_300);
+    floor.bench.verify();
+
+    unmerge(&floor, friend, "u").unwrap();
+    assert_eq!(referral_of(&floor, ola), None);
+    let left = Referral { purchases: 0, first_purchase_id: None, ..before.unwrap() };
+    let now = referral_of(&floor, friend).unwrap();
+    assert_eq!(now.earned.0.get(&credit()).copied().unwrap_or(0), 0);
+    assert_eq!(Referral { earned: left.earned.clone(), ..now }, left);
+    floor.bench.verify();
+
+    // The same where the survivor was brought too, by another, and is given to the one later.
+    let floor = Floor::new(factory, terms);
+    let (ala, ela) = (floor.member("Ala"), floor.member("Ela"));
+    let friend = floor.brought("Friend", ala);
+    let other = floor.brought("Friend too", ela);
+    floor.buy(friend, "1", 100);
+    floor.bench.clock.advance(DAY);
+    let before = (referral_of(&floor, friend), referral_of(&floor, other));
+    merge(&floor, other, friend, "m").unwrap();
+    unmerge(&floor, friend, "u").unwrap();
+    assert_eq!((referral_of(&floor, friend), referral_of(&floor, other)), before);
+    merge(&floor, other, friend, "n").unwrap();
+    floor.buy(other, "2", 100);
+    assert_eq!(credited(&floor, ela).1, 500, "the person has bought before");
+    bring_by(&floor, other, ala).unwrap();
+    floor.buy(other, "3", 100);
+    assert_eq!(credited(&floor, ala).1, 2_000);
+    let now = referral_of(&floor, other).unwrap();
+    assert_eq!((now.since, now.earned.0[&credit()]), (before.0.unwrap().since, 2_000));
+    floor.bench.verify();
+}
+
+/// Two records of a friend that pay with one card are one friend, and a card of the one is the other's.
+pub fn cards_are_of_people(factory: Factory<'_>) {
+    let floor = Floor::new(factory, terms);
+    let (ala, ola) = (floor.member("Ala"), floor.member("Ola"));
+    let friend = floor.brought("Friend", ala);
+    card(&floor, friend, CARD);
+    floor.buy(friend, "1", 100);
+    merge(&floor, ola, friend, "m").unwrap();
+    card(&floor, ola, CARD);
+    assert_eq!(barred(&floor, ola), None);
+    floor.buy(ola, "2", 100);
+    assert_eq!(credited(&floor, ala).1, 2_000);
+    card(&floor, ala, CARD);
+    assert_eq!(barred(&floor, ola), Some(Barred::Payment));
+    assert_eq!(credited(&floor, ala), (0, 0, 0), "for both records");
+    floor.bench.verify();
+}
+
+/// S-34, S-44: of a member who has become one with another, the record that goes on says whether they are in good standing,
+/// of which groups and tiers they are, and who they are.
+pub fn the_one_who_goes_on_is_asked(factory: Factory<'_>) {
+    let floor = Floor::new(factory, terms);
+    let (ala, one) = (floor.member("Ala"), floor.member("Ala too"));
+    let friend = floor.brought("Friend", ala);
+    let gold = floor
+        .bench
+        .run(move |work| {
+            let gold = work.partners().create_customer_group("Gold", 1)?.id;
+            work.partners().join(one, gold)?;
+            Ok(gold)
+        })
+        .unwrap();
+    let tier = TierId::from(Uuid::from_u128(7));
+    let programme = |audience: Audience| {
+        let better = ReferralTerm { name: "Better".into(), audience, share: Rate::percent(10), ..friends() };
+        move |programme: &mut Programme| {
+            let tiers = [TierTerms::new(tier, "Silver", Need::amount(10_000))];
+            programme.tiers = vec![TierLadder::new(Uuid::from_u128(1).into(), "Ladder", Window::Lifetime, tiers)];
+            programme.referral.terms = vec![better, friends()];
+        }
+    };
+    let of_gold = Audience { customer_groups: vec![gold], ..Audience::default() };
+    floor.programme(programme(of_gold));
+    merge(&floor, one, ala, "m").unwrap();
+    floor.buy(friend, "1", 100);
+    assert_eq!(credited(&floor, one).1, 2_000, "ten percent");
+    floor.bench.clock.advance(DAY);
+    floor.programme(programme(Audience { tiers: vec![tier], ..Audience::default() }));
+    floor.buy(friend, "2", 100);
+    assert_eq!(credited(&floor, one).1, 2_500, "not yet of the tier");
+    floor.buy(one, "3", 200);
+    floor.buy(friend, "4", 100);
+    assert_eq!(credited(&floor, one).1, 3_500);
+    set_state(&floor, one, AccountState::Frozen);
+    floor.buy(friend, "5", 100);
+    assert_eq!(credited(&floor, one).1, 3_500, "frozen");
+    set_state(&floor, one, AccountState::Active);
+    floor.bench.verify();
+
+    ala_with_phone(&floor, one);
+    change(&floor, friend, |friend| friend.phone = Some(crm_core::kernel::phone::Phone::parse(PHONE, None).unwrap()))
+        .unwrap();
+    floor.buy(friend, "6", 100);
+    assert_eq!((barred(&floor, friend), credited(&floor, one).1), (Some(Barred::Phone), 0));
+    floor.bench.verify();
+}
+
+/// S-34, S-44: what two members have earned counts towards the caps of the one, and apart again.
+pub fn caps_go_together(factory: Factory<'_>) {
+    let month = PeriodCap {
+        most: 2_900,
+        unit: crm_core::kernel::calendar::Unit::Month,
+        calendar: crm_core::kernel::calendar::Calendar::Gregorian,
+    };
+    for change in [
+        |term: &mut ReferralTerm, _| term.total = Some(2_900),
+        |term: &mut ReferralTerm, month| {
+            term.per_period = Some(month);
+        },
+    ] {
+        let floor = Floor::new(factory, with(|term| change(term, month)));
+        let [ala, one] = ["Ala", "Ala too"].map(|name| floor.member(name));
+        let [friend, other] = [floor.brought("Friend", ala), floor.brought("Other", one)];
+        let rows = || {
+            let rows: Vec<Referrer> = floor.bench.read(|work| work.select(everything()).all()).unwrap();
+            let rows = rows.into_iter().map(|row| (row.customer_id, (row.total, row.in_period)));
+            rows.collect::<std::collections::BTreeMap<_, _>>()
+        };
+        let sold = floor.buy(friend, "1", 60);
+        floor.buy(other, "2", 60);
+        let before = rows();
+        assert_eq!((before[&ala], before[&one]), ((1_300, 1_300), (1_300, 1_300)));
+        merge(&floor, one, ala, "m").unwrap();
+        assert_eq!(rows()[&one], (2_600, 2_600));
+        floor.bench.verify();
+        unmerge(&floor, ala, "u").unwrap();
+        assert_eq!(rows(), before);
+
+        merge(&floor, one, ala, "again").unwrap();
+        floor.buy(friend, "3", 200);
+        assert_eq!(credited(&floor, one).1, 2_900, "what is left of the cap of both");
+        floor.bring_back(sold, 60, "back");
+        assert_eq!(credited(&floor, one).1, 1_600);
+        floor.bench.verify();
+    }
+}
+
+/// S-49: whatever becomes of what friends have bought, an account that was closed stays as it is.
+pub fn a_closed_account_stays_as_it_is(factory: Factory<'_>) {
+    let floor = Floor::new(factory, with(|term| term.total = Some(2_000)));
+    let ala = floor.member("Ala");
+    let (ola, ela) = (floor.brought("Ola", ala), floor.brought("Ela", ala));
+    let first_due: CivilDate = "2025-04-01".parse().unwrap();
+    let plan = Terms { first_due, count: 2, every: Span::Months(1) };
+    let zloty = |zlotys: i64| Money::new(zlotys * 100, Currency::PLN);
+    let later = NewTender::instalments(zloty(100), &plan).unwrap();
+    let owed = floor.try_buy(ola, "1", 100, vec![later]).unwrap();
+    let paid = floor.buy(ela, "2", 100);
+    let earned = credited(&floor, ala).1;
+    assert_eq!(earned, 500, "what is left of the cap");
+    set_state(&floor, ala, AccountState::Closed);
+    let new = NewPayment { purchase: owed, amount: zloty(50), method: CASH.to_owned(), occurred_at: None };
+    floor.bench.run(move |work| work.instalments().pay(&new, "a")).unwrap();
+    floor.bring_back(paid, 60, "b");
+    floor.bring_back(owed, 100, "c");
+    let total = move |floor: &Floor| {
+        let row = floor.bench.read(move |work| work.find::<Referrer>(&(ala, credit()))).unwrap();
+        row.unwrap().total
+    };
+    assert_eq!((credited(&floor, ala), total(&floor)), ((0, earned, 0), 0), "counted, and not taken");
+    floor.bench.verify();
+}
+
+/// S-10, S-12: what is paid for after it would have been available is good for as long from then on.
+pub fn what_is_paid_late_is_good_as_long(factory: Factory<'_>) {
+    let month = Validity::For(Span::Months(1));
+    let floor = Floor::new(factory, with(|term| term.validity = month));
+    let ala = floor.member("Ala");
+    let ola = floor.brought("Ola", ala);
+    let first_due: CivilDate = "2025-04-01".parse().unwrap();
+    let plan = Terms { first_due, count: 2, every: Span::Months(1) };
+    let zloty = |zlotys: i64| Money::new(zlotys * 100, Currency::PLN);
+    let later = NewTender::instalments(zloty(200), &plan).unwrap();
+    let sold = floor.try_buy(ola, "1", 200, vec![later]).unwrap();
+    let pay = |zlotys: i64, key: &'static str| {
+        let new = NewPayment { purchase: sold, amount: zloty(zlotys), method: CASH.to_owned(), occurred_at: None };
+        floor.bench.run(move |work| work.instalments().pay(&new, key)).unwrap();
+    };
+    // On 4 April it would have been available; what is paid by then ends with 4 May.
+    pay(100, "a");
+    floor.bench.clock.advance(DAY * 72);
+    assert_eq!(credited(&floor, ala), (0, 0, 0));
+    pay(100, "b");
+    assert_eq!(credited(&floor, ala), (1_500, 0, 0), "given on 1 June");
+    floor.bench.clock.advance(DAY * 30);
+    assert_eq!(credited(&floor, ala), (1_500, 0, 0), "good through 1 July");
+    floor.bench.clock.advance(DAY);
+    assert_eq!(credited(&floor, ala), (0, 0, 0));
     floor.bench.verify();
 }

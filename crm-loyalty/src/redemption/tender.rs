@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::service::{Asking, REDEEM, redeem, refuse_less};
 use super::terms::{restored_until, terms};
 use crate::ledger::{Book, Cause};
-use crate::{ahead, gift_cards, programme, tiers};
+use crate::{ahead, gift_cards, programme, referral, tiers};
 
 /// The tender that pays with the customer's credit.
 pub const CREDIT: &str = "credit";
@@ -67,6 +67,7 @@ impl TenderMethod for Redeeming {
             None => Details::default(),
         };
         ahead::of_purchase(&mut work, customer, purchase.branch_id, purchase.currency);
+        referral::lock_before(&mut work, customer, None)?;
         let mut book = Book::open(&mut work, customer.into())?;
         if let Some(programme) = programme::current(&mut work, purchase.occurred_at)? {
             tiers::expect(&mut work, &programme.programme, book.account().id, purchase.business_date);
@@ -99,6 +100,7 @@ impl TenderMethod for Redeeming {
         let target = Target { customer: Some(customer), ..Target::branch(purchase.branch_id) };
         let mut work = work.permit(REDEEM, &target)?;
         let not_before = restored_until(&mut work)?;
+        referral::lock_before(&mut work, customer, Some(purchase.id))?;
         let mut book = Book::open(&mut work, customer.into())?;
         let hold = paid_with(&mut work, customer.into(), book.account().id, hold.into())?;
         let refund_minor = refund.amount.minor();

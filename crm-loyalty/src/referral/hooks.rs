@@ -7,11 +7,12 @@ use std::time::Duration;
 use crm_core::Result;
 use crm_core::access::Target;
 use crm_core::branches::BranchId;
+use crm_core::customers::event::{CustomersMerged, CustomersUnmerged};
 use crm_core::customers::{Customer, CustomerId};
 use crm_core::instalments::event::{Cause as ClearedBy, InstalmentsCleared};
 use crm_core::kernel::time::{CivilDate, Timestamp};
 use crm_core::loyalty::earning::base_lines;
-use crm_core::loyalty::ledger::{Account, AccountId, AccountState};
+use crm_core::loyalty::ledger::{Account, AccountState};
 use crm_core::loyalty::programme::{Compiled, Dates};
 use crm_core::loyalty::referral::{Bought, Entitlement, Person, Referral, ReferralReward, ReferralTerm, Referrer};
 use crm_core::purchases::event::PurchaseRecorded;
@@ -19,9 +20,9 @@ use crm_core::reexport::Uuid;
 use crm_core::returns::event::PurchaseReturned;
 use crm_core::work::{Json, Permit, UnitOfWork, Version};
 
-use super::link;
 use super::reward::{self, Rewarding};
 use super::service::REWARD;
+use super::{caps, link};
 use crate::members::members;
 use crate::{ahead, programme};
 
@@ -53,6 +54,26 @@ pub(crate) fn on_changed(work: &mut UnitOfWork<'_>, customer: CustomerId, column
         Some(_) => Ok(()),
         None => link::forget(&mut work, customer.id),
     }
+}
+
+/// Two customers became one: what they have brought, and how they were, counts together (S-44).
+pub(crate) fn on_merged(work: &mut UnitOfWork<'_>, event: &CustomersMerged) -> Result<()> {
+    let mut permit = work.permit(REWARD, &Target::customer(event.survivor))?;
+    caps::join(&mut permit, event.survivor, event.loser)?;
+    link::recount(&mut permit, event.survivor)?;
+    on_changed(work, event.survivor, &event.columns)
+}
+
+/// They are two after all: each has brought, and was brought, as before.
+///
+/// # Errors
+/// `referral.circle` when one of them would have brought themselves by now.
+pub(crate) fn on_unmerged(work: &mut UnitOfWork<'_>, event: &CustomersUnmerged) -> Result<()> {
+    let mut permit = work.permit(REWARD, &Target::customer(event.survivor))?;
+    link::stands_alone(&mut permit, event.loser)?;
+    caps::part(&mut permit, event.survivor, event.loser)?;
+    link::recount(&mut permit, event.survivor)?;
+    on_changed(work, event.survivor, &event.columns)
 }
 
 /// Somebody has bought: who brought them gets their part (S-34). Before the buyer's own account is opened, so that
@@ -91,7 +112,8 @@ pub(crate) fn on_return(work: &mut UnitOfWork<'_>, event: &PurchaseReturned) -> 
     let target = Target { branch: Some(event.branch), customer: Some(referee), owner: None };
     let mut work = work.permit(REWARD, &target)?;
     let back: BTreeMap<u16, i64> = event.lines.iter().map(|line| (line.line_no, line.after)).collect();
-    reward::change(&mut work, referee, event.purchase.into(), |reward| {
+    let now = work.now();
+    reward::change(&mut work, referee, event.purchase.into(), now, |reward| {
         for line in &mut reward.lines.0 {
             line.returned = back.get(&line.line_no).copied().unwrap_or(line.returned);
         }
@@ -112,7 +134,7 @@ pub(crate) fn on_cleared(work: &mut UnitOfWork<'_>, event: &InstalmentsCleared) 
         }
         return Ok(());
     }
-    reward::change(&mut work, referee, event.purchase.into(), |reward| {
+    reward::change(&mut work, referee, event.purchase.into(), event.occurred_at, |reward| {
         (reward.cleared, reward.payable) = (cleared, payable);
     })
 }
@@ -147,16 +169,17 @@ fn earn(
     if referral.barred.is_some() || terms.is_empty() {
         return Ok(());
     }
-    // Whoever brings must be a member in good standing.
-    let account = AccountId::from(referral.referrer_id);
-    let active = work.find::<Account>(&account)?.is_some_and(|account| account.state == AccountState::Active);
+    // Whoever brings must be a member in good standing, as the record that goes on says (S-44).
+    work.expect::<Account>(&[referral.referrer_id.into()]);
+    let by = link::current(work, referral.referrer_id)?.id;
+    let active = work.find::<Account>(&by.into())?.is_some_and(|account| account.state == AccountState::Active);
     if !active {
         return Ok(());
     }
     let dates = programme.programme.dates();
     let on = dates.day.date_of(happened.at);
     let audiences: Vec<_> = terms.iter().map(|term| &term.audience).collect();
-    let Some(member) = members(work, &[referral.referrer_id], &audiences, happened.at, on)?.pop() else {
+    let Some(member) = members(work, &[by], &audiences, happened.at, on)?.pop() else {
         return Ok(());
     };
     let Some(term) = terms.iter().find(|term| member.is_of(&term.audience)) else { return Ok(()) };
@@ -167,16 +190,19 @@ fn earn(
     if happened.purchase.is_some_and(|event| event.total.currency() != term.currency) {
         return Ok(());
     }
-    let Rewarding { mut book, mut referral } = reward::open(work, referral)?;
-    // Since they have become one, they bring themselves.
-    if reward::is_of(work, &book, referee.id)? {
+    let Rewarding { mut book, referral } = reward::open(work, referee.id, by)?;
+    let Some(mut referral) = referral else { return book.close(work) };
+    // As it was locked; and since the two have become one, they bring themselves.
+    let active = book.account().state == AccountState::Active;
+    if !active || reward::account_of(work, referee.id)? == Some(book.account().id) {
         return book.close(work);
     }
+    let by = book.account().customer_id.unwrap_or(by);
     let before = referral.clone();
     let since = dates.day.date_of(referral.since);
     let today = dates.day.date_of(work.now());
     let period = term.period(today);
-    let earned = work.find::<Referrer>(&(referral.referrer_id, term.asset))?;
+    let earned = work.find::<Referrer>(&(by, term.asset))?;
     let room = term.room(&referral, earned.as_ref(), period);
     let entitled = match happened.purchase {
         None => term.for_registration(room),
@@ -188,14 +214,14 @@ fn earn(
     if !entitled.qualified && entitled.fixed == 0 {
         return book.close(work);
     }
-    let mut stored = stored(&referral, term, entitled, happened, period, &dates)?;
+    let mut stored = stored((referee.id, by), term, entitled, happened, period, &dates)?;
     if stored.qualified {
         referral.purchases = referral.purchases.saturating_add(1);
         if referral.first_purchase_id.is_none() {
             referral.first_purchase_id = Some(stored.purchase_id);
         }
     }
-    reward::settle(work, &mut book, Some(&mut referral), &mut stored)?;
+    reward::settle(work, &mut book, Some(&mut referral), &mut stored, happened.at)?;
     book.close(work)?;
     work.insert(&stored)?;
     if referral != before {
@@ -206,7 +232,7 @@ fn earn(
 
 /// A reward as it is stored: nothing of it is given yet.
 fn stored(
-    referral: &Referral,
+    (referee_id, referrer_id): (CustomerId, CustomerId),
     term: &ReferralTerm,
     entitled: Entitlement,
     happened: &Happened<'_>,
@@ -215,16 +241,17 @@ fn stored(
 ) -> Result<ReferralReward> {
     let available_at = happened.at.checked_add(DAY * u32::from(term.delay_days))?;
     Ok(ReferralReward {
-        referee_id: referral.referee_id,
+        referee_id,
         purchase_id: happened.purchase.map_or(Uuid::nil(), |event| event.purchase.into()),
         version: Version::FIRST,
-        referrer_id: referral.referrer_id,
+        referrer_id,
         asset: term.asset,
         term: term.name.clone(),
         branch_id: happened.branch,
         occurred_at: happened.at,
         available_at,
         expires_at: term.validity.ends(available_at, dates),
+        validity: Some(Json(term.validity)),
         lines: Json(entitled.lines),
         fixed: entitled.fixed,
         min_base: term.min_base,

@@ -1,8 +1,10 @@
 //! Who brought whom: noting it, and barring it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crm_core::customers::{Customer, CustomerId, SearchField, SearchKey, search_key};
+use crm_core::customers::{Customer, CustomerId, SearchField, SearchKey, customer, search_key};
+use crm_core::kernel::time::Timestamp;
+use crm_core::loyalty::Asset;
 use crm_core::loyalty::referral::event::{ReferralBarred, ReferralNoted};
 use crm_core::loyalty::referral::{
     Barred, Person, Referral, ReferralReward, closes_a_circle, referral, referral_reward,
@@ -13,6 +15,52 @@ use crm_core::work::{Json, Permit, Version};
 use crm_core::{Error, Result};
 
 use super::reward;
+
+/// The record that goes on, of one that may lead there (S-44).
+pub(super) fn current(work: &mut Permit<'_, '_>, id: CustomerId) -> Result<Customer> {
+    let mut customer: Customer = work.get(id)?;
+    while let Some(next) = customer.merged_into_id {
+        customer = work.get(next)?;
+    }
+    Ok(customer)
+}
+
+/// A customer's record, and those that lead to it.
+fn records(work: &mut Permit<'_, '_>, id: CustomerId) -> Result<Vec<CustomerId>> {
+    let mut records = vec![id];
+    let mut at = 0;
+    while let Some(next) = records.get(at).copied() {
+        let earlier = work.select::<Customer>(customer::merged_into_id.eq(next)).all()?;
+        records.extend(earlier.into_iter().map(|earlier| earlier.id));
+        at += 1;
+    }
+    Ok(records)
+}
+
+/// Who has brought a customer, as they are today, and since when.
+fn brought(work: &mut Permit<'_, '_>, referee: CustomerId) -> Result<Option<(CustomerId, Timestamp)>> {
+    let Some(referral) = work.find::<Referral>(&referee)? else { return Ok(None) };
+    Ok(Some((current(work, referral.referrer_id)?.id, referral.since)))
+}
+
+fn refuse_circle(work: &mut Permit<'_, '_>, referee: CustomerId, by: CustomerId) -> Result<()> {
+    if closes_a_circle(referee, by, |id| Ok(brought(work, id)?.map(|(by, _)| by)))? {
+        return Err(Error::invalid("referrer", "referral.circle"));
+    }
+    Ok(())
+}
+
+/// Refuses to let a record stand for itself again that would have brought itself by now, through those whom either of the
+/// two has brought (T-13).
+///
+/// # Errors
+/// `referral.circle`
+pub(super) fn stands_alone(work: &mut Permit<'_, '_>, customer: CustomerId) -> Result<()> {
+    match brought(work, customer)? {
+        Some((by, _)) => refuse_circle(work, customer, by),
+        None => Ok(()),
+    }
+}
 
 /// Notes that a customer was brought by somebody. `registered` says whether it is their registration: otherwise a
 /// purchase they have made before was their first.
@@ -26,41 +74,35 @@ pub(super) fn note(
     before: Option<CustomerId>,
     registered: bool,
 ) -> Result<Referral> {
-    if referee.id == referrer {
+    // Who has brought whom is asked of people, whatever records they had.
+    let by = current(work, referrer)?;
+    if by.id == referee.id {
         return Err(Error::invalid("referrer", "referral.self"));
     }
-    let brought_by = |id| Ok(work.find::<Referral>(&id)?.map(|referral| referral.referrer_id));
-    if closes_a_circle(referee.id, referrer, brought_by)? {
-        return Err(Error::invalid("referrer", "referral.circle"));
-    }
-    let by: Customer = work.get(referrer)?;
+    refuse_circle(work, referee.id, by.id)?;
     let barred = match Person::of(referee).same_as(Person::of(&by)) {
         Some(why) => Some(why),
-        None => brought_again(work, referee, referrer)?.then_some(Barred::Again),
+        None => brought_again(work, referee.id, by.id)?.then_some(Barred::Again),
     };
-    let bought =
-        !registered && work.select(purchase::customer_id.eq(referee.id)).first()?.is_some_and(|_: Purchase| true);
-    let first_purchase_id = bought.then(Uuid::nil);
-    let noted = Referral {
+    let stored = work.find::<Referral>(&referee.id)?;
+    let mut noted = Referral {
         referee_id: referee.id,
-        version: Version::FIRST,
+        version: stored.as_ref().map_or(Version::FIRST, |stored| stored.version),
         referrer_id: referrer,
         since: work.now(),
         barred,
         purchases: 0,
-        first_purchase_id,
+        first_purchase_id: stored.as_ref().and_then(|stored| stored.first_purchase_id),
         earned: Json::default(),
     };
-    let noted = if let Some(stored) = work.find::<Referral>(&referee.id)? {
-        // What was done for the one before stays as it is; what they have bought counts on.
-        let first_purchase_id = stored.first_purchase_id.or(first_purchase_id);
-        let mut changed = Referral { version: stored.version, purchases: stored.purchases, first_purchase_id, ..noted };
-        work.update(&mut changed)?;
-        changed
+    if !registered {
+        go_on(work, &mut noted, by.id)?;
+    }
+    if stored.is_some() {
+        work.update(&mut noted)?;
     } else {
         work.insert(&noted)?;
-        noted
-    };
+    }
     work.emit(&ReferralNoted { referee: referee.id, referrer: Some(referrer), before })?;
     if let Some(why) = noted.barred {
         work.emit(&ReferralBarred { referee: referee.id, referrer, why })?;
@@ -68,19 +110,96 @@ pub(super) fn note(
     Ok(noted)
 }
 
-/// Whether this member has brought somebody with the same phone, mailbox or number before.
-fn brought_again(work: &mut Permit<'_, '_>, referee: &Customer, referrer: CustomerId) -> Result<bool> {
-    let own = work.select::<SearchKey>(search_key::customer_id.eq(referee.id)).all()?;
+/// What was done for the one before stays as it is; what they have bought counts on. Where the same member has brought
+/// them under another record of theirs, that goes on: they are not brought twice (S-44).
+fn go_on(work: &mut Permit<'_, '_>, noted: &mut Referral, by: CustomerId) -> Result<()> {
+    for record in records(work, noted.referee_id)? {
+        if let Some(known) = work.find::<Referral>(&record)?
+            && current(work, known.referrer_id)?.id == by
+        {
+            noted.since = noted.since.min(known.since);
+            noted.barred = noted.barred.or(known.barred);
+        }
+    }
+    count_anew(work, noted)?;
+    if noted.first_purchase_id.is_none() {
+        let bought = work.select::<Purchase>(purchase::customer_id.eq(noted.referee_id)).first()?;
+        noted.first_purchase_id = bought.map(|_| Uuid::nil());
+    }
+    Ok(())
+}
+
+/// Counts what somebody who was brought has bought, and earned the one who brought them, over all their records: what two
+/// of them had goes together when they become one, and apart again (S-44).
+fn count_anew(work: &mut Permit<'_, '_>, referral: &mut Referral) -> Result<()> {
+    let by = current(work, referral.referrer_id)?.id;
+    let records = records(work, referral.referee_id)?;
+    let (mut earned, mut qualified, mut firsts) = (BTreeMap::<Asset, i64>::new(), Vec::new(), Vec::new());
+    let bought = work.select::<Purchase>(purchase::customer_id.eq(referral.referee_id)).first()?.is_some();
+    firsts.extend(referral.first_purchase_id.filter(|first| bought || !first.is_nil()));
+    let mut bought_before = false;
+    for record in records {
+        for reward in work.select::<ReferralReward>(referral_reward::referee_id.eq(record)).all()? {
+            if reward.qualified {
+                qualified.push(reward.purchase_id);
+            }
+            if reward.counted != 0 && current(work, reward.referrer_id)?.id == by {
+                let sum = earned.entry(reward.asset).or_default();
+                *sum = sum.saturating_add(reward.counted);
+            }
+        }
+        if record != referral.referee_id {
+            firsts.extend(work.find::<Referral>(&record)?.and_then(|known| known.first_purchase_id));
+        }
+        let before = purchase::customer_id.eq(record).and(purchase::occurred_at.lt(referral.since));
+        bought_before |= work.select::<Purchase>(before).first()?.is_some();
+    }
+    firsts.retain(|first| first.is_nil() || qualified.contains(first));
+    referral.first_purchase_id = firsts.first().copied().or(bought_before.then(Uuid::nil));
+    referral.purchases = i64::try_from(qualified.len()).unwrap_or(i64::MAX);
+    referral.earned = Json(earned);
+    Ok(())
+}
+
+/// The same for what is stored of a customer, if anybody has brought them.
+pub(super) fn recount(work: &mut Permit<'_, '_>, referee: CustomerId) -> Result<()> {
+    if work.find::<Referral>(&referee)?.is_none() {
+        return Ok(());
+    }
+    let mut referral: Referral = work.lock(referee)?;
+    let before = referral.clone();
+    count_anew(work, &mut referral)?;
+    if referral == before { Ok(()) } else { work.update(&mut referral) }
+}
+
+/// The same for the records that one leads to: what was counted for it has changed.
+pub(super) fn recount_above(work: &mut Permit<'_, '_>, referee: CustomerId) -> Result<()> {
+    let mut next = work.get::<Customer>(referee)?.merged_into_id;
+    while let Some(survivor) = next {
+        recount(work, survivor)?;
+        next = work.get::<Customer>(survivor)?.merged_into_id;
+    }
+    Ok(())
+}
+
+/// Whether this member has brought somebody else with the same phone, mailbox or number before.
+fn brought_again(work: &mut Permit<'_, '_>, referee: CustomerId, referrer: CustomerId) -> Result<bool> {
+    let own = work.select::<SearchKey>(search_key::customer_id.eq(referee)).all()?;
     let telling = [SearchField::Phone, SearchField::Email];
     let mut others = BTreeSet::new();
     for key in own.into_iter().filter(|key| telling.contains(&key.field)) {
         let same = search_key::field.eq(key.field).and(search_key::token.eq(key.token));
         let found = work.select::<SearchKey>(same).all()?;
-        others.extend(found.into_iter().map(|key| key.customer_id).filter(|id| *id != referee.id));
+        others.extend(found.into_iter().map(|key| key.customer_id).filter(|id| *id != referee));
     }
     let others: Vec<CustomerId> = others.into_iter().collect();
-    let referrals = work.get_many::<Referral>(&others)?;
-    Ok(referrals.into_iter().flatten().any(|other| other.referrer_id == referrer))
+    for other in work.get_many::<Referral>(&others)?.into_iter().flatten() {
+        // Earlier records of the same person are nobody else.
+        if current(work, other.referrer_id)?.id == referrer && current(work, other.referee_id)?.id != referee {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Nobody has brought a customer any more: what was given stays given.
@@ -100,9 +219,15 @@ pub(super) fn bar(work: &mut Permit<'_, '_>, referee: CustomerId, why: Barred) -
         return Ok(());
     }
     let referrer = found.referrer_id;
-    let rewards = work.select::<ReferralReward>(referral_reward::referee_id.eq(referee)).all()?;
-    for reward in rewards.into_iter().filter(|reward| !reward.void && reward.referrer_id == referrer) {
-        reward::change(work, referee, reward.purchase_id, |reward| reward.void = true)?;
+    let by = current(work, referrer)?.id;
+    // Also what was given while they had another record.
+    for record in records(work, referee)? {
+        for reward in work.select::<ReferralReward>(referral_reward::referee_id.eq(record)).all()? {
+            if !reward.void && current(work, reward.referrer_id)?.id == by {
+                let now = work.now();
+                reward::change(work, record, reward.purchase_id, now, |reward| reward.void = true)?;
+            }
+        }
     }
     let mut referral: Referral = work.lock(referee)?;
     referral.barred = Some(why);
@@ -110,24 +235,26 @@ pub(super) fn bar(work: &mut Permit<'_, '_>, referee: CustomerId, why: Barred) -
     work.emit(&ReferralBarred { referee, referrer, why }).map(drop)
 }
 
-/// Bars those who pay with one card: one who has brought the other, and all but the first whom one member has brought.
+/// Bars those who pay with one card: one who has brought the other, and all but the first whom one member has brought. Two
+/// records of one customer are one.
 pub(super) fn bar_by_payment(work: &mut Permit<'_, '_>, customer: CustomerId, others: &[CustomerId]) -> Result<()> {
-    let own = work.find::<Referral>(&customer)?;
+    let customer = current(work, customer)?.id;
+    let own = brought(work, customer)?;
     for other in others {
-        let theirs = work.find::<Referral>(other)?;
-        let by = |referral: &Option<Referral>| referral.as_ref().map(|referral| referral.referrer_id);
-        if by(&own) == Some(*other) {
+        let other = current(work, *other)?.id;
+        if other == customer {
+            continue;
+        }
+        let theirs = brought(work, other)?;
+        let by = |brought: &Option<(CustomerId, Timestamp)>| brought.as_ref().map(|(by, _)| *by);
+        if by(&own) == Some(other) {
             bar(work, customer, Barred::Payment)?;
         }
         if by(&theirs) == Some(customer) {
-            bar(work, *other, Barred::Payment)?;
+            bar(work, other, Barred::Payment)?;
         }
         if by(&own).is_some() && by(&own) == by(&theirs) {
-            let later = if own.as_ref().map(|own| own.since) >= theirs.as_ref().map(|theirs| theirs.since) {
-                customer
-            } else {
-                *other
-            };
+            let later = if own.map(|(_, since)| since) >= theirs.map(|(_, since)| since) { customer } else { other };
             bar(work, later, Barred::Again)?;
         }
     }

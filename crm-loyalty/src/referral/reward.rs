@@ -1,98 +1,109 @@
 //! Rewards: what is stored of them, and bringing the account to what they say.
 
+use crm_core::Result;
 use crm_core::customers::CustomerId;
 use crm_core::kernel::time::Timestamp;
-use crm_core::loyalty::ledger::{Account, AccountId, EntryKind, LotSource};
-use crm_core::loyalty::referral::{Referral, ReferralReward, Referrer};
+use crm_core::loyalty::ledger::{Account, AccountId, AccountState, EntryKind, LotSource};
+use crm_core::loyalty::referral::{Referral, ReferralReward};
+use crm_core::purchases::PurchaseId;
 use crm_core::reexport::Uuid;
-use crm_core::work::{Permit, Version};
-use crm_core::{Error, Result};
+use crm_core::work::{Json, Permit};
 
+use super::{caps, link};
 use crate::ledger::{Book, Cause, ClawBack, Give, Policy};
+use crate::members::dates;
 
 /// The rows that a reward moves, locked: accounts in the order of their ids, then the rest kind by kind (S-33). The
 /// member's own purchase opens its account after this, so both are locked here.
 pub(super) struct Rewarding {
     pub(super) book: Book,
-    pub(super) referral: Referral,
+    /// Nothing where nobody has brought them any more; the account it went to still has it.
+    pub(super) referral: Option<Referral>,
 }
 
-/// Locks what a reward of a referral moves.
-pub(super) fn open(work: &mut Permit<'_, '_>, referral: &Referral) -> Result<Rewarding> {
-    let referee = AccountId::from(referral.referee_id);
-    let referrer = AccountId::from(referral.referrer_id);
-    if referee < referrer && work.find::<Account>(&referee)?.is_some() {
-        work.lock::<Account>(referee)?;
+/// Locks what a reward moves that somebody gets, or got, for whom they have brought.
+pub(super) fn open(work: &mut Permit<'_, '_>, referee: CustomerId, referrer: CustomerId) -> Result<Rewarding> {
+    let (own, by) = (account_of(work, referee)?, account_of(work, referrer)?);
+    if let Some(own) = own.filter(|own| by.is_some_and(|by| *own < by)) {
+        work.lock::<Account>(own)?;
     }
-    let book = Book::open(work, referrer)?;
-    let referral = work.lock(referral.referee_id)?;
+    let book = Book::open(work, referrer.into())?;
+    let referral = match work.find::<Referral>(&referee)? {
+        Some(_) => Some(work.lock(referee)?),
+        None => None,
+    };
     Ok(Rewarding { book, referral })
 }
 
-/// Whether an open account is a customer's, now that records may have become one.
-pub(super) fn is_of(work: &mut Permit<'_, '_>, book: &Book, customer: CustomerId) -> Result<bool> {
-    let mut next = work.find::<Account>(&AccountId::from(customer))?;
-    while let Some(account) = next {
-        if account.id == book.account().id {
-            return Ok(true);
+/// The account of a customer, or the one it was merged into; nothing for who is no member.
+pub(super) fn account_of(work: &mut Permit<'_, '_>, customer: CustomerId) -> Result<Option<AccountId>> {
+    let mut id = AccountId::from(customer);
+    while let Some(account) = work.find::<Account>(&id)? {
+        match account.merged_into {
+            Some(survivor) => id = survivor,
+            None => return Ok(Some(id)),
         }
-        next = match account.merged_into {
-            Some(into) => work.find(&into)?,
-            None => None,
-        };
     }
-    Ok(false)
+    Ok(None)
 }
 
-/// What a member has earned of an asset, if anything.
-pub(super) fn referrer_row(work: &mut Permit<'_, '_>, reward: &ReferralReward) -> Result<Option<Referrer>> {
-    work.find::<Referrer>(&(reward.referrer_id, reward.asset))
+/// Locks the account of who has brought a buyer where it comes before the buyer's own (S-33): for whoever opens the buyer's
+/// before the purchase is told, or the return of one.
+pub(crate) fn lock_before(work: &mut Permit<'_, '_>, buyer: CustomerId, of: Option<PurchaseId>) -> Result<()> {
+    let referrer = if let Some(purchase) = of {
+        work.find::<ReferralReward>(&(buyer, purchase.into()))?.map(|reward| reward.referrer_id)
+    } else {
+        let referral = work.find::<Referral>(&buyer)?.filter(|referral| referral.barred.is_none());
+        referral.map(|referral| referral.referrer_id)
+    };
+    let Some(referrer) = referrer else { return Ok(()) };
+    if let Some(first) = account_of(work, referrer)?
+        && account_of(work, buyer)?.is_some_and(|own| first < own)
+    {
+        work.lock::<Account>(first)?;
+    }
+    Ok(())
 }
 
-/// Changes a stored reward, and brings everything to what it says then. Nothing happens without one.
+/// Changes a stored reward because of what happened at an instant, and brings everything to what it says then. Nothing
+/// happens without one.
 pub(super) fn change(
     work: &mut Permit<'_, '_>,
     referee: CustomerId,
     purchase: Uuid,
+    at: Timestamp,
     change: impl FnOnce(&mut ReferralReward),
 ) -> Result<()> {
     let Some(found) = work.find::<ReferralReward>(&(referee, purchase))? else { return Ok(()) };
-    let Some(referral) = work.find::<Referral>(&referee)? else {
-        // Nobody has brought them any more; the account it went to still has it.
-        let mut book = Book::open(work, found.referrer_id.into())?;
-        let mut reward: ReferralReward = work.lock((referee, purchase))?;
-        change(&mut reward);
-        settle(work, &mut book, None, &mut reward)?;
-        book.close(work)?;
-        return work.update(&mut reward);
-    };
     // The referrer may have changed: what was given is taken from whom it was given to.
-    let of_reward = Referral { referrer_id: found.referrer_id, ..referral.clone() };
-    let Rewarding { mut book, referral: stored } = open(work, &of_reward)?;
+    let Rewarding { mut book, referral: stored } = open(work, referee, found.referrer_id)?;
     let mut reward: ReferralReward = work.lock((referee, purchase))?;
     change(&mut reward);
-    let before = stored.clone();
-    let mut stored = stored;
-    settle(work, &mut book, Some(&mut stored), &mut reward)?;
+    let mut referral = stored.clone();
+    settle(work, &mut book, referral.as_mut(), &mut reward, at)?;
     book.close(work)?;
-    if stored != before {
-        work.update(&mut stored)?;
+    if let Some(referral) = referral.as_mut().filter(|referral| stored.as_ref() != Some(&**referral)) {
+        work.update(referral)?;
     }
-    work.update(&mut reward)
+    work.update(&mut reward)?;
+    link::recount_above(work, referee)
 }
 
 /// Brings counters and the account to what a reward says (S-28, S-40, S-50). The reward and the referral are written by
-/// the caller.
+/// the caller. On an account that was closed since nothing is given or taken (S-49).
 pub(super) fn settle(
     work: &mut Permit<'_, '_>,
     book: &mut Book,
     referral: Option<&mut Referral>,
     reward: &mut ReferralReward,
+    at: Timestamp,
 ) -> Result<()> {
     let kept = reward.kept()?;
     let counted = kept.units - reward.counted;
-    let of_same = referral.filter(|referral| referral.referrer_id == reward.referrer_id);
-    if let Some(referral) = of_same {
+    if let Some(referral) = referral
+        && (referral.referrer_id == reward.referrer_id
+            || account_of(work, referral.referrer_id)? == Some(book.account().id))
+    {
         let earned = referral.earned.0.entry(reward.asset).or_default();
         *earned = earned.saturating_add(counted).max(0);
         if reward.qualified && !reward.still_qualifies(&kept) {
@@ -105,12 +116,15 @@ pub(super) fn settle(
         }
     }
     if counted != 0 {
-        count(work, reward, counted)?;
+        caps::count(work, reward, counted)?;
         reward.counted = kept.units;
+    }
+    if book.account().state == AccountState::Closed {
+        return Ok(());
     }
     let posting = kept.due - reward.posted;
     if posting > 0 {
-        give(work, book, reward, posting)?;
+        give(work, book, reward, posting, at)?;
     } else if posting < 0 {
         take_back(work, book, reward, -posting)?;
     }
@@ -118,32 +132,19 @@ pub(super) fn settle(
     Ok(())
 }
 
-/// Counts towards the member's caps; what belongs to a period that is over changes the total alone.
-fn count(work: &mut Permit<'_, '_>, reward: &ReferralReward, more: i64) -> Result<()> {
-    let overflow = || Error::invalid("amount", "loyalty.overflow");
-    match referrer_row(work, reward)? {
-        Some(mut row) => {
-            row.total = row.total.checked_add(more).ok_or_else(overflow)?.max(0);
-            if row.period < reward.period && more > 0 {
-                (row.period, row.in_period) = (reward.period, more);
-            } else if row.period == reward.period {
-                row.in_period = row.in_period.checked_add(more).ok_or_else(overflow)?.max(0);
-            }
-            work.update(&mut row)
-        }
-        None => work.insert(&Referrer {
-            customer_id: reward.referrer_id,
-            asset: reward.asset,
-            version: Version::FIRST,
-            total: more.max(0),
-            period: reward.period,
-            in_period: more.max(0),
-        }),
-    }
-}
-
-fn give(work: &mut Permit<'_, '_>, book: &mut Book, reward: &mut ReferralReward, amount: i64) -> Result<()> {
+/// What is paid for only after it would have been available is good for as long from then on (S-10, S-12).
+fn give(
+    work: &mut Permit<'_, '_>,
+    book: &mut Book,
+    reward: &mut ReferralReward,
+    amount: i64,
+    at: Timestamp,
+) -> Result<()> {
     let now: Timestamp = work.now();
+    let expires_at = match reward.validity {
+        Some(Json(validity)) if at > reward.available_at => validity.ends(at, &dates(work)?),
+        _ => reward.expires_at,
+    };
     let given = book.give(
         work,
         &Give {
@@ -153,7 +154,7 @@ fn give(work: &mut Permit<'_, '_>, book: &mut Book, reward: &mut ReferralReward,
             source: LotSource::Referral,
             occurred_at: reward.occurred_at,
             available_at: reward.available_at.max(now),
-            expires_at: reward.expires_at,
+            expires_at,
             purchase: reward.purchase(),
             branch: reward.branch_id,
             campaign: Some(reward.referee_id.into()),

@@ -36,6 +36,8 @@ const RELEASED: &[(&str, u32, Dialect, &str)] = &[
     ("loyalty", 5, Dialect::Postgres, "c94039337fe2141821890b45e43cc80368366ec139d18e960dc36cedaf0a59a5"),
     ("loyalty", 6, Dialect::Sqlite, "2a7b06beb5647fc5d6859bc47a8a107a8ac1d1a1cc83278533094fd8f7f6322c"),
     ("loyalty", 6, Dialect::Postgres, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
+    ("loyalty", 7, Dialect::Sqlite, "79eab3a080c2c2ce7c5f5029e8d826090ad1837405add51a2cb97bf45569abc0"),
+    ("loyalty", 7, Dialect::Postgres, "bcc4af4ec518e41ec4ccb377000b3451bd66f41df98792277a20b3712838036a"),
 ];
 
 #[test]

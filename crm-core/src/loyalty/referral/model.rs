@@ -195,8 +195,11 @@ crate::entity! {
         occurred_at: Timestamp,
         /// From when on it can be redeemed.
         available_at: Timestamp,
-        /// Until when it can.
+        /// Until when it can, if it is paid for by then.
         expires_at: Timestamp,
+        /// How long it is good for from when it is available: what is paid for later is given with an end of its own. Not
+        /// known of what was stored before this was kept.
+        validity: Option<Json<Validity>>,
         /// The lines of the purchase with their shares.
         lines: Json<Vec<ReferredLine>>,
         /// What is given for a first purchase, as long as enough of it is kept, or for the registration.

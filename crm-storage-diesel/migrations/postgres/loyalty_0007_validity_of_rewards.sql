@@ -1,0 +1,1 @@
+ALTER TABLE crm_loyalty_referral_rewards ADD COLUMN validity jsonb;
