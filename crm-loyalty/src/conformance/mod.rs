@@ -73,6 +73,7 @@ macro_rules! loyalty_conformance_tests {
             redemption {
                 terms_are_told_and_kept, points_pay_by_their_value, holds_are_captured_voided_or_lapse,
                 accounts_are_frozen_and_closed, payments_come_back, returns_in_parts_end_alike, nothing_is_spent_twice, caps_are_exact,
+                a_hold_ends_once, caps_are_exact_across_zones,
             }
             jobs { what_is_due_is_done_once, runs_at_once_come_to_the_same, a_failure_stops_no_other }
             grants {
