@@ -36,6 +36,7 @@ pub mod loyal;
 pub mod merged_members;
 pub mod operations;
 pub mod redemption;
+pub mod redemption_options;
 pub mod referral;
 mod shop;
 pub mod statements;
@@ -74,6 +75,10 @@ macro_rules! loyalty_conformance_tests {
                 terms_are_told_and_kept, points_pay_by_their_value, holds_are_captured_voided_or_lapse,
                 accounts_are_frozen_and_closed, payments_come_back, returns_in_parts_end_alike, nothing_is_spent_twice, caps_are_exact,
                 a_hold_ends_once, caps_are_exact_across_zones,
+            }
+            redemption_options {
+                caps_bind_when_a_hold_is_captured, who_owes_redeems_nothing, what_comes_back_lives_a_while,
+                limits_follow_groups_and_tiers, a_lost_card_pays_nothing, a_hold_makes_no_card_good, a_purchase_never_pays_for_itself,
             }
             jobs { what_is_due_is_done_once, runs_at_once_come_to_the_same, a_failure_stops_no_other }
             grants {
