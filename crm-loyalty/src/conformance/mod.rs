@@ -24,6 +24,7 @@ pub mod anniversaries;
 pub mod cards;
 pub mod club_access;
 pub mod earning;
+pub mod earning_days;
 pub mod earning_options;
 mod floor;
 pub mod gift_cards;
@@ -71,6 +72,10 @@ macro_rules! loyalty_conformance_tests {
                 what_is_shipped_is_earned_as_it_leaves, a_purchase_is_split_at_a_tier, a_purchase_is_whole_otherwise,
                 history_counts_for_tiers, payments_move_no_tier,
             }
+            earning_days {
+                a_day_ends_at_the_cut_off, a_named_day_is_of_its_own_calendar, limits_begin_anew_with_their_period,
+                categories_reach_down_their_trees,
+            }
             redemption {
                 terms_are_told_and_kept, points_pay_by_their_value, holds_are_captured_voided_or_lapse,
                 accounts_are_frozen_and_closed, payments_come_back, returns_in_parts_end_alike, nothing_is_spent_twice, caps_are_exact,
@@ -84,7 +89,7 @@ macro_rules! loyalty_conformance_tests {
             grants {
                 go_to_each_member_once, go_by_group_by_name_and_to_all, keep_to_the_budget_and_wait_for_late_joiners,
                 are_resumed_where_they_stopped, are_revoked_as_far_as_they_are_unspent, above_a_limit_take_two,
-                bonuses_stay_within_limits, bonuses_above_a_threshold_take_two, what_is_given_says_what_for,
+                bonuses_stay_within_limits, bonus_limits_go_by_role, bonuses_above_a_threshold_take_two, what_is_given_says_what_for,
             }
             anniversaries {
                 are_celebrated_once_a_year, count_in_their_own_calendar, follow_the_record, race_to_one_celebration,
@@ -103,7 +108,8 @@ macro_rules! loyalty_conformance_tests {
             }
             cards { a_lost_card_takes_nothing_with_it, a_number_has_one_home, families_have_several, race_for_one_card }
             gift_cards {
-                are_sold_and_spent, go_back_with_their_line, go_back_by_another_clock, are_looked_after, are_not_set_aside_without_their_code,
+                are_sold_and_spent, pay_once_where_the_programme_says_so, are_filled_up_to_the_most,
+                begin_with_no_more_than_the_most, go_back_with_their_line, go_back_by_another_clock, are_looked_after, are_not_set_aside_without_their_code,
                 fail_all_alike, stop_guessers, need_a_key, race_for_one_card,
             }
             merged_members { everything_goes_along, counts_go_along, taken_back_is_as_before, refusals_leave_nothing }
