@@ -7,7 +7,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use crm_core::Crm;
+use crm_core::{Crm, Result};
 use crm_storage_diesel::DieselStorage;
 
 use crate::shop::Shop;
@@ -26,7 +26,7 @@ struct Trade<W> {
     /// Opens the store, and the shop in it if it is new.
     open: fn(&str) -> (Crm, W),
     /// Sells something, once under each receipt number.
-    sell: fn(&Crm, &W, &str),
+    sell: fn(&Crm, &W, &str) -> Result<()>,
     /// What another sale would change.
     counts: fn(&Crm, &W) -> Vec<i64>,
     /// Fails unless all of it is whole.
@@ -37,9 +37,7 @@ struct Trade<W> {
 const PLAIN: Trade<Shop> = Trade {
     child: "crash::child",
     open: |url| shop::open(DieselStorage::open(url).unwrap(), 1_000_000),
-    sell: |crm, shop, receipt_no| {
-        shop::sell_invoiced(crm, shop, receipt_no).unwrap();
-    },
+    sell: |crm, shop, receipt_no| shop::sell_invoiced(crm, shop, receipt_no).map(|_| ()),
     counts: |crm, shop| vec![shop::left(crm, shop)],
     assert_whole: shop::assert_whole,
 };
@@ -61,8 +59,11 @@ impl<W: Clone + Send + 'static> Trade<W> {
                 thread::spawn(move || {
                     for n in 0.. {
                         let receipt_no = format!("{round}-{till}-{n}");
-                        sell(&crm, &shop, &receipt_no);
-                        processes::say(&receipt_no);
+                        match sell(&crm, &shop, &receipt_no) {
+                            Ok(()) => processes::say(&receipt_no),
+                            // The server is gone: so is this process, soon.
+                            Err(error) => return assert!(error.is_retryable(), "{receipt_no}: {error:?}"),
+                        }
                     }
                 })
             })
@@ -80,17 +81,19 @@ impl<W: Clone + Send + 'static> Trade<W> {
             let mut child = processes::spawn(self.child, &[url, &round.to_string()]);
             let lines = child.lines();
             let (sender, receiver) = mpsc::channel();
+            let some = (round * 5 % 16) as usize;
             let reader = thread::spawn(move || {
                 let mut said = Vec::new();
                 for line in lines {
-                    if said.is_empty() {
+                    if said.len() == some {
                         let _ = sender.send(());
                     }
                     said.push(line);
                 }
                 said
             });
-            // Once it sells, it lives for 1 to 100 ms more: the step is coprime with the span, so no moment repeats soon.
+            // Once it has sold some, it lives for 1 to 100 ms more: the step is coprime with the span, so no moment repeats
+            // soon.
             receiver.recv_timeout(Duration::from_secs(60)).expect("the child sells");
             thread::sleep(Duration::from_millis(u64::from(round * 37 % 100 + 1)));
             end(&mut child);
@@ -105,7 +108,7 @@ impl<W: Clone + Send + 'static> Trade<W> {
             // What was in flight can be repeated under its key, and is done once.
             if let Some(last) = said.last() {
                 let before = (self.counts)(&crm, &shop);
-                (self.sell)(&crm, &shop, last);
+                (self.sell)(&crm, &shop, last).unwrap();
                 assert_eq!((self.counts)(&crm, &shop), before, "{last} was sold twice");
             }
             crm.blocking().close().unwrap();
