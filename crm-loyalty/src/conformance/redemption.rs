@@ -364,7 +364,9 @@ pub fn a_hold_ends_once(factory: Factory<'_>) {
     let cap = 100_000;
     let shop = Shop::of(&bench, limits(CREDIT, Limits { per_day: Some(cap), ..Limits::default() }), false);
     // Each hold is of several lots.
-    (0..30).for_each(|_| shop.give(CREDIT, 170));
+    for _ in 0..30 {
+        shop.give(CREDIT, 170);
+    }
     let mut spent = 0;
     for round in 0..4 {
         let name = |n: usize| format!("{round} {n}");

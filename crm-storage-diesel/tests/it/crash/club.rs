@@ -74,7 +74,7 @@ fn sell(crm: &Crm, club: &Club, receipt_no: &str) -> Result<()> {
     let n: usize = receipt_no.rsplit('-').next().unwrap().parse().unwrap();
     let (member, shop) = (club.members[n % MEMBERS], club.shop.clone());
     let amount = Money::new(PAID, Currency::PLN);
-    let tender = if n % 2 == 0 {
+    let tender = if n.is_multiple_of(2) {
         credit(amount)
     } else {
         let due = Money::new(3_003, Currency::PLN);
