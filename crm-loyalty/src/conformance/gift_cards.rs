@@ -20,7 +20,7 @@ use crm_core::loyalty::Asset;
 use crm_core::loyalty::gift_cards::{
     AttemptLimits, ExpiredGifts, GiftCard, GiftCardState, GiftCardTerms, GiftCode, GiftTicketId,
 };
-use crm_core::loyalty::ledger::AccountState;
+use crm_core::loyalty::ledger::{AccountState, Entry, EntryKind, entry};
 use crm_core::loyalty::programme::Programme;
 use crm_core::purchases::{CASH, NewLine, NewPurchase, NewTender, PurchaseId, Receipt};
 use crm_core::reexport::Uuid;
@@ -185,6 +185,71 @@ pub fn are_sold_and_spent(factory: Factory<'_>) {
     assert_eq!((filled.id, shop.left(&serial)), (card.id, (GiftCardState::Active, 7_000)));
     assert_eq!(shop.take_back(refill, 1, "refill").unwrap().total, zloty(5_000));
     assert_eq!(shop.left(&serial), (GiftCardState::Active, 2_000));
+    shop.bench.verify();
+}
+
+/// S-35: where a card pays once, what is left after that is gone, for every ticket there is; what is returned of the purchase
+/// comes back.
+pub fn pay_once_where_the_programme_says_so(factory: Factory<'_>) {
+    let shop = Shop::open(factory);
+    shop.save(GiftCardTerms { single_use: true, reloadable: false, ..shop.terms.clone() });
+    let (card, code) = shop.sold("F");
+    let [first, second] = [shop.show(&code).unwrap().ticket, shop.show(&code).unwrap().ticket];
+    let sold = shop.pay(shop.tea, 3, "1", by_card(first, 2_000)).unwrap().purchase;
+    assert_eq!(shop.left(&card.serial), (GiftCardState::Exhausted, 0));
+    let account = card.account_id.unwrap();
+    let kinds = || {
+        let entries: Vec<Entry> =
+            shop.bench.read(move |work| work.select(entry::account_id.eq(account)).all()).unwrap();
+        entries.into_iter().map(|entry| (entry.kind, entry.purchase_id)).collect::<Vec<_>>()
+    };
+    assert_eq!(kinds()[1..], [(EntryKind::Redeem, Some(sold)), (EntryKind::Expire, Some(sold))]);
+    assert_eq!(rule(shop.pay(shop.tea, 1, "2", by_card(second, 1))), "gift_card.refused");
+    assert_eq!(rule(shop.show(&code)), "gift_card.refused");
+    shop.bench.verify();
+    shop.take_back(sold, 3, "back").unwrap();
+    assert_eq!(shop.left(&card.serial), (GiftCardState::Active, 2_000));
+    // All of it at once leaves nothing to forfeit.
+    let last = shop.show(&code).unwrap().ticket;
+    shop.pay(shop.tea, 2, "3", by_card(last, 2_000)).unwrap();
+    assert_eq!((shop.left(&card.serial), kinds().len()), ((GiftCardState::Exhausted, 0), 5));
+    shop.bench.verify();
+}
+
+/// S-35: no more is put on a card than may be on it, to the unit; what was refused has used up no piece.
+pub fn are_filled_up_to_the_most(factory: Factory<'_>) {
+    let shop = Shop::open(factory);
+    shop.save(GiftCardTerms { most_minor: Some(14_999), ..shop.terms.clone() });
+    let (card, code) = shop.sold("M");
+    let pieces = shop.buy(shop.gift, 3, "pieces").purchase;
+    let fill = |key: &'static str| {
+        let new = Activation { serial: card.serial.clone(), purchase: pieces, line_no: 1, owner: None };
+        shop.bench.run(move |work| work.loyalty().reload_gift_card(&new, key))
+    };
+    fill("1").unwrap();
+    assert_eq!(rule(fill("2")), "gift_card.most");
+    assert_eq!(shop.left(&card.serial), (GiftCardState::Active, 10_000));
+    let ticket = shop.show(&code).unwrap().ticket;
+    shop.pay(shop.tea, 1, "tea", by_card(ticket, 1)).unwrap();
+    fill("3").unwrap();
+    assert_eq!(shop.left(&card.serial), (GiftCardState::Active, 14_999));
+    assert_eq!(rule(fill("4")), "gift_card.most");
+    let ticket = shop.show(&code).unwrap().ticket;
+    shop.pay(shop.tea, 5, "more tea", by_card(ticket, 5_000)).unwrap();
+    fill("5").unwrap();
+    assert_eq!(rule(fill("6")), "gift_card.no_piece", "three were paid for, and three are on it");
+    shop.bench.verify();
+}
+
+/// S-35: nor does a card come to life with more on it than may be.
+pub fn begin_with_no_more_than_the_most(factory: Factory<'_>) {
+    let shop = Shop::open(factory);
+    let (serial, _) = shop.batch("N", 1).remove(0);
+    let piece = shop.buy(shop.gift, 1, "piece").purchase;
+    shop.save(GiftCardTerms { most_minor: Some(4_999), ..shop.terms.clone() });
+    assert_eq!(rule(shop.activate(&serial, piece, None)), "gift_card.most");
+    shop.save(GiftCardTerms { most_minor: Some(5_000), ..shop.terms.clone() });
+    assert_eq!(shop.activate(&serial, piece, None).unwrap().state, GiftCardState::Active);
     shop.bench.verify();
 }
 

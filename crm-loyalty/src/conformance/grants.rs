@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crm_core::access::{Extent, Grant, Holder, NewRole, Principal};
 use crm_core::conformance::{Factory, race};
 use crm_core::customers::{CustomerId, Merge};
 use crm_core::kernel::calendar::Span;
@@ -375,6 +376,58 @@ pub fn bonuses_stay_within_limits(factory: Factory<'_>) {
     ask(1, new, "h".into()).unwrap();
     assert_eq!(floor.available(ala, POINTS), 350);
     floor.bench.verify();
+}
+
+/// C74, S-26, S-63: who holds roles with limits has those instead of the standard one, of several the highest of each, from
+/// when the roles are held until they are not.
+pub fn bonus_limits_go_by_role(factory: Factory<'_>) {
+    let floor = Floor::new(factory, |_| {});
+    let bench = &floor.bench;
+    let ala = floor.member("Ala");
+    let giver = bench.run(|work| work.access().create_user("Ewa")).unwrap().id;
+    let role = |name: &'static str| {
+        bench
+            .run(move |work| {
+                let new = NewRole::named(name, [Grant::permit(bonus::GIVE, Extent::All)]);
+                work.access().create_role(new)
+            })
+            .unwrap()
+            .id
+    };
+    let [clerks, heads, plain] = ["Clerks", "Heads", "Others"].map(role);
+    let hold = |role| bench.run(move |work| work.access().assign(role, Holder::User(giver), [])).unwrap();
+    floor.programme(|programme| {
+        let limit = |each, per_day| [(POINTS, BonusLimit { each, per_day })].into();
+        programme.bonus.standard = limit(1_000, None);
+        programme.bonus.roles = [(clerks, limit(100, Some(150))), (heads, limit(60, Some(300)))].into();
+    });
+    let keys = std::cell::Cell::new(0);
+    let give = |amount: i64| {
+        keys.set(keys.get() + 1);
+        let (new, key) = (bonus(&floor, ala, amount), keys.get().to_string());
+        let actor = bench.crm.blocking().actor(&Principal::User(giver))?;
+        bench.run_as(&actor, move |work| work.loyalty().give_bonus(&new, &key)).map(drop)
+    };
+    hold(plain);
+    give(1_000).unwrap();
+    assert_eq!(rule(give(1_001)), "bonus.over_limit");
+    floor.bench.clock.advance(DAY);
+    hold(clerks);
+    assert_eq!(rule(give(101)), "bonus.over_limit", "a role's limit, though it is lower");
+    give(100).unwrap();
+    assert_eq!(rule(give(51)), "bonus.over_day");
+    let head = hold(heads);
+    assert_eq!(rule(give(101)), "bonus.over_limit");
+    give(100).unwrap();
+    give(100).unwrap();
+    assert_eq!(rule(give(1)), "bonus.over_day", "300 a day, by the other role");
+    floor.bench.clock.advance(DAY);
+    bench.run(move |work| work.access().withdraw(&head)).unwrap();
+    give(100).unwrap();
+    assert_eq!(rule(give(51)), "bonus.over_day");
+    give(50).unwrap();
+    assert_eq!(floor.available(ala, POINTS), 1_000 + 300 + 150);
+    bench.verify();
 }
 
 /// Row 64: above the threshold somebody else agrees to the exact amount: of many at once one gives, once; what has changed

@@ -24,6 +24,7 @@ pub mod anniversaries;
 pub mod cards;
 pub mod club_access;
 pub mod earning;
+pub mod earning_days;
 pub mod earning_options;
 mod floor;
 pub mod full_returns;
@@ -37,6 +38,7 @@ pub mod loyal;
 pub mod merged_members;
 pub mod operations;
 pub mod redemption;
+pub mod redemption_options;
 pub mod referral;
 pub mod seed_scenario;
 mod shop;
@@ -73,19 +75,30 @@ macro_rules! loyalty_conformance_tests {
                 history_counts_for_tiers, payments_move_no_tier, what_if_tells_by_tier_and_group,
             }
             full_returns {
-                leave_no_trace, in_parts_end_as_at_once, give_back_less_than_a_point, are_counted_where_ladders_come_and_go, count_in_one_currency, of_closed_accounts_are_taken,
+                leave_no_trace, in_parts_end_as_at_once, give_back_less_than_a_point,
+                are_counted_where_ladders_come_and_go, count_in_one_currency, of_closed_accounts_are_taken,
                 free_what_their_rule_has_used,
+            }
+            earning_days {
+                a_day_ends_at_the_cut_off, a_named_day_is_of_its_own_calendar, limits_begin_anew_with_their_period,
+                categories_reach_down_their_trees,
             }
             redemption {
                 terms_are_told_and_kept, points_pay_by_their_value, holds_are_captured_voided_or_lapse,
                 accounts_are_frozen_and_closed, payments_come_back, returns_in_parts_end_alike, nothing_is_spent_twice, caps_are_exact,
+                a_hold_ends_once, caps_are_exact_across_zones,
+            }
+            redemption_options {
+                caps_bind_when_a_hold_is_captured, who_owes_redeems_nothing, what_comes_back_lives_a_while,
+                limits_follow_groups_and_tiers, a_lost_card_pays_nothing, a_hold_makes_no_card_good, a_purchase_never_pays_for_itself,
             }
             jobs { what_is_due_is_done_once, runs_at_once_come_to_the_same, a_failure_stops_no_other }
             grants {
                 go_to_each_member_once, go_by_group_by_name_and_to_all, give_what_the_preview_has_said,
                 keep_to_the_budget_and_wait_for_late_joiners, are_resumed_where_they_stopped,
                 are_revoked_as_far_as_they_are_unspent, are_revoked_where_they_went, above_a_limit_take_two,
-                bonuses_stay_within_limits, bonuses_above_a_threshold_take_two, what_is_given_says_what_for,
+                bonuses_stay_within_limits, bonus_limits_go_by_role, bonuses_above_a_threshold_take_two,
+                what_is_given_says_what_for,
             }
             anniversaries {
                 are_celebrated_once_a_year, count_in_their_own_calendar, follow_the_record, go_along_with_a_merge,
@@ -103,15 +116,22 @@ macro_rules! loyalty_conformance_tests {
             }
             tiers {
                 equal_the_model, are_reached_at_once_and_told_once, are_reviewed_late_or_twice, are_pinned_and_taken_back,
-                are_joined_and_parted, are_counted_in_the_calendar_in_force, a_pin_that_was_over_does_not_date_back_what_a_merge_gives, are_known_to_prices,
+                are_joined_and_parted, are_counted_in_the_calendar_in_force,
+                a_pin_that_was_over_does_not_date_back_what_a_merge_gives, are_known_to_prices,
             }
             seed_scenario { is_lived_through }
             cards { a_lost_card_takes_nothing_with_it, a_number_has_one_home, families_have_several, race_for_one_card }
             gift_cards {
-                are_sold_and_spent, go_back_with_their_line, go_back_by_another_clock, are_looked_after, are_not_set_aside_without_their_code,
-                are_bought_with_money, are_sold_when_all_is_paid, are_frozen_after_they_were_shown, are_filled_where_they_belong, fail_all_alike, stop_guessers, need_a_key, race_for_one_card,
+                are_sold_and_spent, pay_once_where_the_programme_says_so, are_filled_up_to_the_most,
+                begin_with_no_more_than_the_most, go_back_with_their_line, go_back_by_another_clock, are_looked_after,
+                are_not_set_aside_without_their_code, are_bought_with_money, are_sold_when_all_is_paid,
+                are_frozen_after_they_were_shown, are_filled_where_they_belong, fail_all_alike, stop_guessers, need_a_key,
+                race_for_one_card,
             }
-            merged_members { everything_goes_along, counts_go_along, taken_back_is_as_before, refusals_leave_nothing, are_reached_by_their_old_ids }
+            merged_members {
+                everything_goes_along, counts_go_along, taken_back_is_as_before, refusals_leave_nothing,
+                are_reached_by_their_old_ids,
+            }
         }
     };
     (@expand $factory:expr; $($module:ident { $($check:ident),* $(,)? })*) => {$(

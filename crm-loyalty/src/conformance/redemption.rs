@@ -1,17 +1,22 @@
 //! Paying with credit and points: caps, holds, tenders, and what comes back.
 
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use crm_core::access::Actor;
+use crm_core::branches::{BranchId, NewBranch};
 use crm_core::catalog::ProductId;
 use crm_core::conformance::{Bench, Factory, race};
 use crm_core::customers::NewCustomer;
 use crm_core::kernel::currency::Currency;
 use crm_core::kernel::money::Money;
 use crm_core::kernel::rate::Rate;
-use crm_core::kernel::time::Zone;
+use crm_core::kernel::time::{TimeOfDay, Timestamp, Zone};
 use crm_core::loyalty::Asset;
 use crm_core::loyalty::ledger::rules::Amounts;
-use crm_core::loyalty::ledger::{AccountId, AccountState, HoldId};
+use crm_core::loyalty::ledger::{AccountId, AccountState, DayUse, HoldId, HoldState, day_use};
 use crm_core::loyalty::programme::{PointValue, Programme};
 use crm_core::loyalty::redemption::{Bound, Limits, LimitsFor, RedemptionTerms, Usable};
 use crm_core::pricing::Audience;
@@ -23,25 +28,26 @@ use proptest::test_runner::{Config, TestRunner};
 
 use super::open;
 use crate::WorkLoyalty;
+use crate::jobs::{RunDue, run_due_blocking};
 use crate::programme::NewVersion;
 use crate::redemption::{Holding, NewHolding, Query, credit, points, with_hold};
 
-const CREDIT: Asset = Asset::Credit(Currency::PLN);
+pub(super) const CREDIT: Asset = Asset::Credit(Currency::PLN);
 
 /// A branch, goods at 100.00, and a member.
-struct Shop<'b> {
-    bench: &'b Bench,
-    branch: crm_core::branches::BranchId,
-    goods: ProductId,
-    account: AccountId,
+pub(super) struct Shop<'b> {
+    pub(super) bench: &'b Bench,
+    pub(super) branch: BranchId,
+    pub(super) goods: ProductId,
+    pub(super) account: AccountId,
 }
 
-fn zloty(grosz: i64) -> Money {
+pub(super) fn zloty(grosz: i64) -> Money {
     Money::new(grosz, Currency::PLN)
 }
 
 /// The rule that was broken.
-fn rule<T: std::fmt::Debug>(result: Result<T>) -> &'static str {
+pub(super) fn rule<T: std::fmt::Debug>(result: Result<T>) -> &'static str {
     match result.unwrap_err() {
         Error::Invalid { rule, .. } => rule,
         other => panic!("{other}"),
@@ -49,7 +55,7 @@ fn rule<T: std::fmt::Debug>(result: Result<T>) -> &'static str {
 }
 
 impl<'b> Shop<'b> {
-    fn of(bench: &'b Bench, terms: RedemptionTerms, earns: bool) -> Self {
+    pub(super) fn of(bench: &'b Bench, terms: RedemptionTerms, earns: bool) -> Self {
         let branch = bench.branch("club").id;
         let goods = bench.goods("tea", 10_000).id;
         bench.run(move |work| work.catalog().receive(goods, branch, 1_000)).unwrap();
@@ -70,7 +76,7 @@ impl<'b> Shop<'b> {
         Self { bench, branch, goods, account }
     }
 
-    fn give(&self, asset: Asset, amount: i64) {
+    pub(super) fn give(&self, asset: Asset, amount: i64) {
         let account = self.account;
         let done = self.bench.run(move |work| {
             let key: uuid::Uuid = work.new_id();
@@ -79,18 +85,18 @@ impl<'b> Shop<'b> {
         done.unwrap();
     }
 
-    fn amounts(&self, asset: Asset) -> Amounts {
+    pub(super) fn amounts(&self, asset: Asset) -> Amounts {
         let account = self.account;
         let balances = self.bench.read(move |work| work.loyalty().balances(account)).unwrap();
         balances.get(&asset).copied().unwrap_or_default()
     }
 
-    fn usable(&self, asset: Asset, due: i64, requested: Option<i64>) -> Usable {
+    pub(super) fn usable(&self, asset: Asset, due: i64, requested: Option<i64>) -> Usable {
         let query = Query { account: self.account, asset, branch: self.branch, due: zloty(due), requested };
         self.bench.read(move |work| work.loyalty().usable(&query)).unwrap()
     }
 
-    fn hold(&self, asset: Asset, due: i64, amount: i64, key: &str) -> Result<Holding> {
+    pub(super) fn hold(&self, asset: Asset, due: i64, amount: i64, key: &str) -> Result<Holding> {
         let new = NewHolding {
             account: self.account,
             asset,
@@ -104,13 +110,13 @@ impl<'b> Shop<'b> {
         self.bench.run(move |work| work.loyalty().hold(&new, &key))
     }
 
-    fn void(&self, hold: HoldId) -> Result<()> {
+    pub(super) fn void(&self, hold: HoldId) -> Result<()> {
         let account = self.account;
         self.bench.run(move |work| work.loyalty().void_hold(account, hold, &format!("void {hold}")))
     }
 
     /// Buys so many pieces.
-    fn buy(&self, receipt: &str, pieces: i64, mut tenders: Vec<NewTender>) -> Result<PurchaseId> {
+    pub(super) fn buy(&self, receipt: &str, pieces: i64, mut tenders: Vec<NewTender>) -> Result<PurchaseId> {
         tenders.push(NewTender::cash_rest());
         let new = NewPurchase::of(self.branch, receipt, [NewLine::of(self.goods, pieces)], tenders)
             .by(uuid::Uuid::from(self.account).into());
@@ -118,13 +124,13 @@ impl<'b> Shop<'b> {
         Ok(self.bench.run(move |work| work.purchases().record(&new, &receipt))?.purchase)
     }
 
-    fn take_back(&self, purchase: PurchaseId, pieces: i64, key: &str) {
+    pub(super) fn take_back(&self, purchase: PurchaseId, pieces: i64, key: &str) {
         let (new, key) = (NewReturn::of(purchase, [NewReturnLine::of(1, pieces)]), key.to_owned());
         self.bench.run(move |work| work.returns().record(&new, &key)).unwrap();
     }
 }
 
-fn limits(asset: Asset, limits: Limits) -> RedemptionTerms {
+pub(super) fn limits(asset: Asset, limits: Limits) -> RedemptionTerms {
     let limits = LimitsFor { asset, audience: Audience::default(), limits };
     RedemptionTerms { limits: vec![limits], ..RedemptionTerms::default() }
 }
@@ -348,4 +354,141 @@ pub fn caps_are_exact(factory: Factory<'_>) {
     assert_eq!((ended[0].won.len(), ended[0].lost.len()), (5, 3));
     assert!(ended[0].lost.iter().all(|lost| matches!(lost, Error::Invalid { rule: "redeem.daily_cap", .. })));
     shop.bench.verify();
+}
+
+/// S-08, row 3: each of many holds is paid with at one till and freed at another, while the clock comes to its end and the
+/// sweep runs. One of the three happens to it, whoever was later is told, and nothing is lost.
+pub fn a_hold_ends_once(factory: Factory<'_>) {
+    const HOLDS: usize = 5;
+    let bench = open(factory);
+    let cap = 100_000;
+    let shop = Shop::of(&bench, limits(CREDIT, Limits { per_day: Some(cap), ..Limits::default() }), false);
+    // Each hold is of several lots.
+    for _ in 0..30 {
+        shop.give(CREDIT, 170);
+    }
+    let mut spent = 0;
+    for round in 0..4 {
+        let name = |n: usize| format!("{round} {n}");
+        let holds: Vec<_> = (0..HOLDS).map(|n| shop.hold(CREDIT, 10_000, 300, &name(n)).unwrap()).collect();
+        assert_eq!(shop.amounts(CREDIT).held, 300 * HOLDS as i64);
+        let over = AtomicUsize::new(0);
+        // The last one sweeps: in each round when more of the others are through.
+        let ended = race(2 * HOLDS + 1, 1, |turn| {
+            let n = turn.worker / 2;
+            let Some(hold) = holds.get(n) else {
+                while over.load(Ordering::SeqCst) < 3 * round {
+                    std::thread::yield_now();
+                }
+                bench.clock.set(holds[0].lapses_at);
+                let swept =
+                    run_due_blocking(&bench.crm, &Actor::system(), &RunDue::default(), |_| ControlFlow::Continue(()))?;
+                assert_eq!(swept.failures, []);
+                return Ok(None);
+            };
+            let done = if turn.worker % 2 == 0 {
+                let tender = with_hold(credit(zloty(200)), hold.hold);
+                shop.buy(&name(n), 1, vec![tender]).map(|_| Some((n, HoldState::Captured)))
+            } else {
+                shop.void(hold.hold).map(|()| Some((n, HoldState::Voided)))
+            };
+            over.fetch_add(1, Ordering::SeqCst);
+            done
+        });
+        for lost in &ended[0].lost {
+            assert!(matches!(lost, Error::Invalid { rule: "redeem.hold_over", .. }), "{lost}");
+        }
+        let (account, won) = (shop.account, ended[0].won.iter().flatten());
+        for (n, hold) in holds.iter().map(|hold| hold.hold).enumerate() {
+            let state = bench.read(move |work| work.loyalty().held(account, hold)).unwrap().state;
+            let winners: Vec<_> = won.clone().filter(|(of, _)| *of == n).map(|(_, how)| *how).collect();
+            let told = if state == HoldState::Lapsed { vec![] } else { vec![state] };
+            assert_eq!(winners, told, "one outcome, and its winner was told so");
+            spent += if state == HoldState::Captured { 200 } else { 0 };
+        }
+        assert_eq!(shop.amounts(CREDIT), Amounts { available: 30 * 170 - spent, ..Amounts::default() });
+        let lots = bench.read(move |work| work.loyalty().lots(account)).unwrap();
+        assert_eq!(lots.iter().map(|lot| lot.remaining).sum::<i64>(), 30 * 170 - spent);
+        let day = shop.usable(CREDIT, 1_000_000, None).terms;
+        assert!(day.contains(&(Bound::PerDay, cap - spent)), "what was freed does not count for the day: {day:?}");
+        bench.verify();
+    }
+}
+
+/// T-8, N-1, S-22: branches in two zones share the cap of the programme's day, which begins at 04:00 in Warsaw. A microsecond
+/// before it ends they have together what is left of it, and at that instant there is room again; what was set aside
+/// before counts for its own day.
+pub fn caps_are_exact_across_zones(factory: Factory<'_>) {
+    let bench = open(factory);
+    let terms = limits(CREDIT, Limits { per_day: Some(500), ..Limits::default() });
+    let warsaw = Shop::of(&bench, terms.clone(), false);
+    let zone = Zone::new("Europe/Warsaw").unwrap();
+    let cutoff = TimeOfDay::new(4, 0).unwrap();
+    super::save(&bench, Programme { redemption: terms, cutoff, ..Programme::new("Club", zone) });
+    let goods = warsaw.goods;
+    let opened = bench.run(move |work| {
+        let branch = work.branches().create(NewBranch::named("Tehran", "Asia/Tehran", "PLN"))?.id;
+        work.catalog().receive(goods, branch, 1_000)?;
+        Ok(branch)
+    });
+    let tehran = Shop { branch: opened.unwrap(), ..warsaw };
+    warsaw.give(CREDIT, 10_000);
+    warsaw.buy("noon", 1, vec![credit(zloty(100))]).unwrap();
+    // Half of the tills pay, the others set aside.
+    let tills = |name: &str, workers| {
+        let ended = race(workers, 1, |turn| {
+            let shop = [&warsaw, &tehran][turn.worker % 2];
+            let name = format!("{name} {}", turn.worker);
+            if turn.worker % 4 < 2 {
+                shop.buy(&name, 1, vec![credit(zloty(100))]).map(drop)
+            } else {
+                shop.hold(CREDIT, 10_000, 100, &name).map(drop)
+            }
+        });
+        let told = |lost: &Error| matches!(lost, Error::Invalid { rule: "redeem.daily_cap", .. });
+        assert!(ended[0].lost.iter().all(told), "{ended:?}");
+        ended[0].won.len()
+    };
+    let account = warsaw.account;
+    let used = || {
+        let days: Vec<DayUse> = bench.read(move |work| work.select(day_use::account_id.eq(account)).all()).unwrap();
+        days.into_iter().map(|day| (day.business_date.to_string(), day.used)).collect::<BTreeMap<_, _>>()
+    };
+    let [first, second, third] = ["2025-03-21", "2025-03-22", "2025-03-23"].map(ToOwned::to_owned);
+    let (next, last) = ("2025-03-22T04:00:00+01:00", "2025-03-23T04:00:00+01:00");
+    let [next, last]: [Timestamp; 2] = [next, last].map(|time| time.parse().unwrap());
+
+    // In Tehran another day has begun long ago.
+    bench.clock.set(next.checked_add_micros(-1).unwrap());
+    let eve = tehran.hold(CREDIT, 10_000, 100, "eve").unwrap();
+    assert_eq!(tills("before", 8), 3, "with what was paid at noon, and the eve's");
+    assert_eq!(used(), [(first.clone(), 500)].into());
+    for shop in [&warsaw, &tehran] {
+        let usable = shop.usable(CREDIT, 10_000, None);
+        assert_eq!((usable.bound, usable.worth), (Bound::PerDay, zloty(0)));
+    }
+    bench.clock.set(next);
+    assert_eq!(tills("at", 8), 5);
+    warsaw.buy("eve", 1, vec![with_hold(credit(zloty(100)), eve.hold)]).unwrap();
+    assert_eq!(used(), [(first, 500), (second.clone(), 500)].into());
+    bench.verify();
+
+    // The day ends while they race: each has its own cap, and nothing counts for both.
+    bench.clock.set(last.checked_add_micros(-1).unwrap());
+    bench.run(move |work| work.loyalty().settle(account)).unwrap();
+    let before = used()[&second];
+    let ended = race(13, 1, |turn| {
+        if turn.worker == 6 {
+            bench.clock.set(last);
+            return Ok(0);
+        }
+        let shop = [&warsaw, &tehran][turn.worker % 2];
+        shop.buy(&format!("over {}", turn.worker), 1, vec![credit(zloty(100))]).map(|_| 100)
+    });
+    assert!(ended[0].lost.iter().all(|lost| matches!(lost, Error::Invalid { rule: "redeem.daily_cap", .. })));
+    let used = used();
+    let [old, new] = [&second, &third].map(|day| used.get(day).copied().unwrap_or(0));
+    assert!(old <= 500 && new <= 500, "{used:?}");
+    assert_eq!(old - before + new, ended[0].won.iter().sum::<i64>());
+    bench.verify();
 }

@@ -98,7 +98,7 @@ impl Club<'_, '_> {
     /// # Errors
     /// [`Error::NotFound`] for a purchase or a card out of reach; [`Error::Invalid`] with `gift_card.product` when the line
     /// sells no gift cards, `gift_card.face` when a piece of it costs something else, `gift_card.not_paid` while
-    /// something of the purchase is owed, `gift_card.no_piece` when every piece of the line has its card or came back;
+    /// something of the purchase is owed, `gift_card.most` when more would be on it than may be, `gift_card.no_piece` when every piece of the line has its card or came back;
     /// those of [`gift_step`]; [`Error::IdempotencyMismatch`].
     pub fn activate_gift_card(&mut self, new: &Activation, idempotency_key: &str) -> Result<GiftCard> {
         let (mut work, _) = self.0.permit_on::<Purchase>(SELL, new.purchase)?;
@@ -116,6 +116,9 @@ impl Club<'_, '_> {
             let now = work.now();
             card.state = gift_step(&card, GiftStep::Activate, now)?;
             let (terms, programme) = terms(work)?;
+            if terms.most_minor.is_some_and(|most| card.face_minor > most) {
+                return Err(Error::invalid("serial", "gift_card.most"));
+            }
             let account: AccountId = work.new_id();
             let (kind, branch) = (AccountKind::GiftCard, card.branch_id);
             open_account(work, NewAccount { id: account, kind, customer: new.owner, branch })?;

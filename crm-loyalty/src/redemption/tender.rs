@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::service::{Asking, REDEEM, redeem, refuse_less};
 use super::terms::{restored_until, terms};
 use crate::ledger::{Book, Cause};
-use crate::{ahead, gift_cards, programme, referral, tiers};
+use crate::{ahead, cards, gift_cards, programme, referral, tiers};
 
 /// The tender that pays with the customer's credit.
 pub const CREDIT: &str = "credit";
@@ -73,6 +73,9 @@ impl TenderMethod for Redeeming {
             tiers::expect(&mut work, &programme.programme, book.account().id, purchase.business_date);
         }
         let hold = if let Some(hold) = details.hold {
+            if let Some(card) = details.card {
+                cards::may_spend(&mut work, card.into(), book.account().id)?;
+            }
             self.capture(&mut work, &mut book, payment, hold)?;
             hold
         } else {

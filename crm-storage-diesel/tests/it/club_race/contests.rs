@@ -7,7 +7,7 @@ use crm_core::kernel::page::Limit;
 use crm_core::loyalty::Asset;
 use crm_core::loyalty::gift_cards::GiftCardState;
 use crm_core::loyalty::grants::GrantState;
-use crm_core::loyalty::ledger::{AccountId, AccountState};
+use crm_core::loyalty::ledger::{AccountId, AccountState, HoldState};
 use crm_core::pricing::{Cart, QuoteRequest};
 use crm_core::purchases::{ByQuote, NewLine, NewPurchase, NewTender, Recorded};
 use crm_core::returns::{NewReturn, NewReturnLine};
@@ -16,7 +16,7 @@ use crm_core::{Crm, Error, Result};
 use crm_loyalty::WorkLoyalty;
 use crm_loyalty::bonus;
 use crm_loyalty::gift_cards::{Activation, GIFT_CARD, GiftTender};
-use crm_loyalty::redemption::{NewHolding, credit, points};
+use crm_loyalty::redemption::{NewHolding, credit, points, with_hold};
 
 use super::world::{CREDIT, Ids, World, clerk, zloty};
 use super::{ALL, PROCESSES};
@@ -118,6 +118,30 @@ pub const CONTESTS: &[Contest] = &[
         wins: ENOUGH,
         refusals: &["redeem.not_enough"],
         check: |world| assert_eq!(world.has(world.ids.credit, CREDIT), (0, 0)),
+    },
+    // S-08, row 3: one till pays with what was set aside, two others free it. It ends once, and in one way.
+    Contest {
+        name: "a hold that is paid with and freed",
+        attempt: |crm, ids, n| {
+            let (account, hold) = (ids.saver.into(), ids.held[n % PAIRS]);
+            if n < PAIRS {
+                let tender = with_hold(credit(zloty(200)), hold);
+                return buy(crm, ids, "held", (Some(ids.saver), Some(tender)), n);
+            }
+            run(crm, &Actor::system(), move |work| work.loyalty().void_hold(account, hold, &format!("void {n}")))
+        },
+        wins: PAIRS,
+        refusals: &["redeem.hold_over"],
+        check: |world| {
+            let (account, holds) = (world.ids.saver.into(), world.ids.held.clone());
+            let states = world.read(move |work| {
+                holds.iter().map(|hold| Ok(work.loyalty().held(account, *hold)?.state)).collect::<Result<Vec<_>>>()
+            });
+            let paid = states.iter().filter(|state| **state == HoldState::Captured).count();
+            assert_eq!(paid + states.iter().filter(|state| **state == HoldState::Voided).count(), PAIRS);
+            let left = 300 * PAIRS - 200 * paid;
+            assert_eq!(world.has(world.ids.saver, CREDIT), (i64::try_from(left).unwrap(), 0));
+        },
     },
     Contest {
         name: "points",

@@ -15,6 +15,7 @@ use crm_core::loyalty::bonus::{BonusLimit, BonusRequest, BonusTerms};
 use crm_core::loyalty::earning::{Earn, EarnLimit, EarnRule, EarningTerms, LimitCap};
 use crm_core::loyalty::gift_cards::{GiftCardTerms, GiftTicketId};
 use crm_core::loyalty::grants::GrantId;
+use crm_core::loyalty::ledger::HoldId;
 use crm_core::loyalty::programme::{PointValue, Programme, Validity};
 use crm_core::loyalty::redemption::{Limits, LimitsFor, RedemptionTerms};
 use crm_core::loyalty::referral::{ReferralTerm, ReferralTerms};
@@ -27,6 +28,7 @@ use crm_loyalty::bonus::{self, NewBonus};
 use crm_loyalty::gift_cards::{Activation, CrmGiftDesk, NewBatch, ShowGift};
 use crm_loyalty::grants::NewGrant;
 use crm_loyalty::programme::NewVersion;
+use crm_loyalty::redemption::NewHolding;
 use crm_loyalty::{Loyalty, WorkLoyalty};
 use crm_storage_diesel::DieselStorage;
 use serde::{Deserialize, Serialize};
@@ -75,6 +77,9 @@ pub struct Ids {
     pub brought_back: Vec<PurchaseId>,
     /// Accounts with nothing on them.
     pub closing: Vec<CustomerId>,
+    /// Somebody, and what they have set aside: all they have.
+    pub saver: CustomerId,
+    pub held: Vec<HoldId>,
 }
 
 impl Ids {
@@ -149,6 +154,7 @@ fn set_up(work: &mut Permit<'_, '_>) -> Result<(Ids, String)> {
     };
     let mut some = || person(work, None);
     let [credit, points, capped, third, referrer, champion] = [some()?, some()?, some()?, some()?, some()?, some()?];
+    let saver = some()?;
     let budget = [some()?, some()?, some()?];
     work.loyalty().save_programme(NewVersion::now(programme(gift, capped, &budget, third)))?;
     let referee = person(work, Some(referrer))?;
@@ -159,6 +165,14 @@ fn set_up(work: &mut Permit<'_, '_>) -> Result<(Ids, String)> {
     {
         work.loyalty().adjust(customer.into(), asset, amount, "welcome", &customer.to_string())?;
     }
+    let held = (0..PAIRS).map(|n| {
+        let (account, amount, key) = (saver.into(), zloty(300), format!("saver {n}"));
+        work.loyalty().adjust(account, CREDIT, 300, "welcome", &key)?;
+        let due = zloty(1_000);
+        let new = NewHolding { account, asset: CREDIT, branch, due, amount, minutes: Some(600), card: None };
+        Ok::<_, Error>(work.loyalty().hold(&new, &key)?.hold)
+    });
+    let held = held.collect::<Result<Vec<_>>>()?;
     let off = RuleTerms::new(
         "limited",
         Stage::Campaign,
@@ -226,6 +240,8 @@ fn set_up(work: &mut Permit<'_, '_>) -> Result<(Ids, String)> {
         grant,
         brought_back,
         closing,
+        saver,
+        held,
     };
     Ok((ids, code))
 }
