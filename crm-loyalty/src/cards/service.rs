@@ -302,18 +302,9 @@ impl Club<'_, '_> {
     /// [`Error::NotFound`] for a customer out of reach.
     pub fn cards_of(&mut self, customer: CustomerId) -> Result<Vec<Card>> {
         let (mut work, customer) = self.0.permit_on::<Customer>(READ, customer)?;
-        let Some(account) = account_of(&mut work, customer.id)? else { return Ok(Vec::new()) };
+        let Some(account) = ledger::account_of(&mut work, customer.id)? else { return Ok(Vec::new()) };
         work.select(card::account_id.eq(account.id)).all()
     }
-}
-
-/// The account that a member has now.
-fn account_of(work: &mut Permit<'_, '_>, customer: CustomerId) -> Result<Option<Account>> {
-    let mut account = work.find::<Account>(&customer.into())?;
-    while let Some(survivor) = account.as_ref().and_then(|account| account.merged_into) {
-        account = work.find(&survivor)?;
-    }
-    Ok(account)
 }
 
 /// The account of a member, locked: its cards are changed by one at a time.

@@ -97,7 +97,9 @@ impl Club<'_, '_> {
     ///
     /// # Errors
     /// [`Error::Setup`] without a key; [`Error::Invalid`] with `gift_batch.size`, `gift_batch.face`, `gift_batch.currency`
-    /// when it is not that of the branch, `code.format` for the name; [`Error::AlreadyExists`] for a name that was used.
+    /// when it is not that of the branch, `code.format` for the name; [`Error::AlreadyExists`] for a name that was used. After
+    /// [`Error::OutcomeUnknown`] make another batch, of another name: codes are shown once, and cards that were not released
+    /// are worth nothing.
     pub fn make_gift_batch(&mut self, new: &NewBatch) -> Result<MadeBatch> {
         let target = new.branch.map_or(Target::ANY, Target::branch);
         let mut work = self.0.permit(ISSUE, &target)?;

@@ -81,6 +81,15 @@ pub(crate) fn enrol(work: &mut Permit<'_, '_>, customer: CustomerId) -> Result<A
     open_account(work, NewAccount { id, kind, customer: Some(customer.id), branch })
 }
 
+/// The account that a customer has now: the one that their own was merged into, if it was.
+pub(crate) fn account_of(work: &mut Permit<'_, '_>, customer: CustomerId) -> Result<Option<Account>> {
+    let mut account = work.find::<Account>(&customer.into())?;
+    while let Some(survivor) = account.as_ref().and_then(|account| account.merged_into) {
+        account = work.find(&survivor)?;
+    }
+    Ok(account)
+}
+
 /// A customer who is created is a member, unless the programme wants them to be enrolled.
 pub(crate) fn on_customer(work: &mut UnitOfWork<'_>, customer: CustomerId) -> Result<()> {
     let mut work = work.permit(ENROL, &Target::customer(customer))?;

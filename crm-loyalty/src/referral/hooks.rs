@@ -194,7 +194,7 @@ fn earn(
     let Some(mut referral) = referral else { return book.close(work) };
     // As it was locked; and since the two have become one, they bring themselves.
     let active = book.account().state == AccountState::Active;
-    if !active || reward::account_of(work, referee.id)? == Some(book.account().id) {
+    if !active || reward::account_id(work, referee.id)? == Some(book.account().id) {
         return book.close(work);
     }
     let by = book.account().customer_id.unwrap_or(by);

@@ -10,8 +10,13 @@ use crm_core::reexport::Uuid;
 use crm_core::work::{Json, Permit};
 
 use super::{caps, link};
-use crate::ledger::{Book, Cause, ClawBack, Give, Policy};
+use crate::ledger::{Book, Cause, ClawBack, Give, Policy, account_of};
 use crate::members::dates;
+
+/// The account that a customer has now; nothing for who is no member.
+pub(super) fn account_id(work: &mut Permit<'_, '_>, customer: CustomerId) -> Result<Option<AccountId>> {
+    Ok(account_of(work, customer)?.map(|account| account.id))
+}
 
 /// The rows that a reward moves, locked: accounts in the order of their ids, then the rest kind by kind (S-33). The
 /// member's own purchase opens its account after this, so both are locked here.
@@ -23,7 +28,7 @@ pub(super) struct Rewarding {
 
 /// Locks what a reward moves that somebody gets, or got, for whom they have brought.
 pub(super) fn open(work: &mut Permit<'_, '_>, referee: CustomerId, referrer: CustomerId) -> Result<Rewarding> {
-    let (own, by) = (account_of(work, referee)?, account_of(work, referrer)?);
+    let (own, by) = (account_id(work, referee)?, account_id(work, referrer)?);
     if let Some(own) = own.filter(|own| by.is_some_and(|by| *own < by)) {
         work.lock::<Account>(own)?;
     }
@@ -33,18 +38,6 @@ pub(super) fn open(work: &mut Permit<'_, '_>, referee: CustomerId, referrer: Cus
         None => None,
     };
     Ok(Rewarding { book, referral })
-}
-
-/// The account of a customer, or the one it was merged into; nothing for who is no member.
-pub(super) fn account_of(work: &mut Permit<'_, '_>, customer: CustomerId) -> Result<Option<AccountId>> {
-    let mut id = AccountId::from(customer);
-    while let Some(account) = work.find::<Account>(&id)? {
-        match account.merged_into {
-            Some(survivor) => id = survivor,
-            None => return Ok(Some(id)),
-        }
-    }
-    Ok(None)
 }
 
 /// Locks the account of who has brought a buyer where it comes before the buyer's own (S-33): for whoever opens the buyer's
@@ -57,8 +50,8 @@ pub(crate) fn lock_before(work: &mut Permit<'_, '_>, buyer: CustomerId, of: Opti
         referral.map(|referral| referral.referrer_id)
     };
     let Some(referrer) = referrer else { return Ok(()) };
-    if let Some(first) = account_of(work, referrer)?
-        && account_of(work, buyer)?.is_some_and(|own| first < own)
+    if let Some(first) = account_id(work, referrer)?
+        && account_id(work, buyer)?.is_some_and(|own| first < own)
     {
         work.lock::<Account>(first)?;
     }
@@ -102,7 +95,7 @@ pub(super) fn settle(
     let counted = kept.units - reward.counted;
     if let Some(referral) = referral
         && (referral.referrer_id == reward.referrer_id
-            || account_of(work, referral.referrer_id)? == Some(book.account().id))
+            || account_id(work, referral.referrer_id)? == Some(book.account().id))
     {
         let earned = referral.earned.0.entry(reward.asset).or_default();
         *earned = earned.saturating_add(counted).max(0);

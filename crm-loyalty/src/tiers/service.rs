@@ -19,6 +19,7 @@ use crm_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 
 use super::post::{Note, days_of, elsewhere, first, keys_of, of, of_account, store, tier_at, tiers_at};
+use crate::ledger::account_of;
 use crate::{Club, programme};
 
 /// Permission to see tiers, what is missing to them, and their history.
@@ -436,11 +437,7 @@ pub(crate) fn complete(work: &mut UnitOfWork<'_>, customer: CustomerId, context:
     if compiled.programme.tiers.is_empty() {
         return Ok(());
     }
-    let mut found = work.find::<Account>(&AccountId::from(customer))?;
-    while let Some(survivor) = found.as_ref().and_then(|account| account.merged_into) {
-        found = work.find::<Account>(&survivor)?;
-    }
-    if let Some(account) = found {
+    if let Some(account) = account_of(&mut work, customer)? {
         context.tiers.extend(tiers_at(&mut work, &compiled.programme, account.id, context.at)?);
     }
     Ok(())

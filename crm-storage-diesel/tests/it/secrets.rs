@@ -96,18 +96,19 @@ fn no_gift_code_is_on_the_disk() {
     let crm = Crm::builder(DieselStorage::open(url).unwrap()).module(loyalty).build_blocking().unwrap();
     let blocking = crm.blocking();
     let system = Actor::system();
-    let (branch, gift, made) = blocking
+    let (branch, gift, tea, made) = blocking
         .run(&system, "make", |work| {
             let branch = work.branches().create(NewBranch::named("canary", "Europe/Warsaw", "PLN"))?.id;
             let face = Money::new(5_000, Currency::PLN);
             let gift = work.catalog().create_product(NewProduct::service("gift", "gift", face))?.id;
+            let tea = work.catalog().create_product(NewProduct::service("tea", "tea", face))?.id;
             let gift_cards = GiftCardTerms { products: vec![gift], ..GiftCardTerms::default() };
             let programme = Programme { gift_cards, ..Programme::new("Club", Zone::UTC) };
             work.loyalty().save_programme(NewVersion::now(programme))?;
             let new = NewBatch { name: "CANARY".into(), branch: None, face, size: 3 };
             let made = work.loyalty().make_gift_batch(&new)?;
             work.loyalty().release_gift_batch(made.batch.id)?;
-            Ok::<_, Error>((branch, gift, made))
+            Ok::<_, Error>((branch, gift, tea, made))
         })
         .unwrap();
     let codes: Vec<String> = made.cards().map(|card| card.code.expose()).collect();
@@ -130,7 +131,7 @@ fn no_gift_code_is_on_the_disk() {
         .run(&system, "spend", move |work| {
             let by_card =
                 NewTender::of(GIFT_CARD, Money::new(5_000, Currency::PLN)).with_details(&GiftTender { ticket })?;
-            let new = NewPurchase::of(branch, "2", [NewLine::of(gift, 1)], [by_card]);
+            let new = NewPurchase::of(branch, "2", [NewLine::of(tea, 1)], [by_card]);
             work.purchases().record(&new, "2")
         })
         .unwrap();

@@ -34,7 +34,7 @@ pub struct RedemptionTerms {
     /// What is given back by a return can be used at least so long, whatever its end was (S-29); no longer than before, if
     /// left out.
     pub grace: Option<Span>,
-    /// Whether who owes redeems nothing (S-30).
+    /// Whether who owes something of an asset redeems nothing of it (S-30).
     pub debt_blocks: bool,
 }
 
