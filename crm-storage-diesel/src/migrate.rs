@@ -72,6 +72,12 @@ pub const SHIPPED: &[ModuleMigrations] = &[
                 sqlite: include_str!("../migrations/sqlite/0002_commands_by_arrival.sql"),
                 postgres: "",
             },
+            Migration {
+                version: 3,
+                name: "preferences",
+                sqlite: include_str!("../migrations/sqlite/0003_preferences.sql"),
+                postgres: include_str!("../migrations/postgres/0003_preferences.sql"),
+            },
         ],
     },
     ModuleMigrations {

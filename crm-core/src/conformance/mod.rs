@@ -42,6 +42,7 @@ pub mod operations;
 pub mod partners;
 pub mod policy;
 pub mod port;
+pub mod preferences;
 pub mod pricing;
 pub mod purchases;
 pub mod queries;
@@ -129,6 +130,7 @@ macro_rules! conformance_tests {
             }
             settings { the_nearest_level_wins, refuse_nonsense, first_ones_race }
             partners { have_contracts_that_end, groups_are_joined_and_left }
+            preferences { are_kept_by_source, find_customers, are_joined_and_taken_back, refuse_nonsense }
             pricing {
                 rules_have_versions, faults_are_refused_and_findings_told, quotes_follow_the_store, partners_get_their_terms,
                 a_price_is_confirmed, previews_tell_what_partners_pay, nobody_prices_without_a_grant,

@@ -22,6 +22,7 @@ use crate::kernel::time::CivilDate;
 use crate::module::{self, OutboxId};
 use crate::offers::{self, Acceptance, NewOffer, OfferId, OfferState};
 use crate::partners::{self, Contract, CustomerGroupId};
+use crate::preferences::{self, NewPreference, PreferenceSource};
 use crate::pricing::{
     self, Adjustment, Assortment, Cart, Context, Detail, Discount, DiscountLimit, DiscountLimits, NewRule, Off,
     PolicySettings, PriceRuleId, QuoteRequest, RuleTerms, Stage, TaxMode,
@@ -121,6 +122,7 @@ impl World {
         let [group, own_group] =
             [0, 1].map(|n| bench.run(move |work| work.partners().create_customer_group("Access", n)).unwrap().id);
         bench.run(move |work| work.partners().join(customer, own_group)).unwrap();
+        bench.run(move |work| work.preferences().set(customer, &taste("green"))).unwrap();
         for level in [Level::Customer(customer), Level::Everybody] {
             bench.run(move |work| work.settings().set(&LANGUAGE, level, &Language::Pl)).unwrap();
         }
@@ -222,6 +224,11 @@ impl matrix::World for World {
         let offered = [self.draft, self.sent].map(|offer| offer.to_string());
         customers.into_iter().chain(others).chain(sold).chain(followed).chain(offered).collect()
     }
+}
+
+/// What somebody likes to drink.
+fn taste(tea: &str) -> NewPreference {
+    NewPreference::of(PreferenceSource::Stated, "tea", tea)
 }
 
 /// Something off everything.
@@ -423,6 +430,21 @@ pub const OPERATIONS: &[Operation] = &[
     reads("partners.groups_of", &[partners::READ], |work, world| {
         work.partners().groups_of(world.customer.id, CivilDate::MIN)?;
         Ok(vec![world.customer.target()])
+    }),
+    writes("preferences.set", &[preferences::WRITE], |work, world| {
+        work.preferences().set(world.customer.id, &taste("black"))?;
+        Ok(vec![world.customer.target()])
+    }),
+    writes("preferences.forget", &[preferences::WRITE], |work, world| {
+        work.preferences().forget(world.customer.id, "tea", PreferenceSource::Stated)?;
+        Ok(vec![world.customer.target()])
+    }),
+    reads("preferences.of", &[preferences::READ], |work, world| {
+        work.preferences().of(world.customer.id)?;
+        Ok(vec![world.customer.target()])
+    }),
+    reads("preferences.with", &[preferences::READ], |work, _| {
+        Ok(belonging(&work.preferences().with("tea", "green", Limit::default(), None)?.items))
     }),
     writes("pricing.save_rule", &[pricing::WRITE], |work, world| {
         work.pricing().save_rule(discount(Some(world.rule))).map(anybodys)

@@ -25,6 +25,7 @@ use crm_core::loyalty::grants::{GrantId, MemberState};
 use crm_core::loyalty::ledger::account;
 use crm_core::offers::{NewOffer, OfferState};
 use crm_core::partners::Contract;
+use crm_core::preferences::{NewPreference, PreferenceSource};
 use crm_core::pricing::{Adjustment, Assortment, Context, NewRule, PriceRuleId, RuleTerms, Stage, TaxMode};
 use crm_core::purchases::event::PURCHASE_RECORDED;
 use crm_core::purchases::{NewLine, NewPurchase, NewTender, PurchaseId};
@@ -338,6 +339,8 @@ fn fill(work: &mut UnitOfWork<'_>, shop: &shop::Shop) -> Result<Sample> {
             let friend = sample.as_ref().map_or(shop.customer, |sample: &Sample| sample.customer);
             work.customers().relate(customer.id, "friend", friend)?;
             belong(&mut work, customer.id)?;
+            let says = |key: &str| NewPreference::of(PreferenceSource::Stated, key, ["black", "green"][n % 2]);
+            ["tea", "hat"].iter().try_for_each(|key| work.preferences().set(customer.id, &says(key)).map(drop))?;
             work.loyalty().issue_card(&NewCard::active(customer.id), &format!("card {n}"))?;
             for gift in 1..5 {
                 let key = format!("{n} {gift}");
@@ -526,6 +529,12 @@ const LISTS: &[List] = &[
             work.partners().groups_of(sample.customer, CivilDate::MIN).map(|_| ())
         })
     },
+    list("preferences of a customer", &["crm_preferences_pk"], |work, sample| {
+        work.preferences().of(sample.customer).map(|_| ())
+    }),
+    list("customers with a preference", &["crm_preferences_value_idx", "crm_preferences_pk"], |work, _| {
+        two_pages(|limit, after| work.preferences().with("tea", "black", limit, after))
+    }),
     List {
         sorted: Some("a rule has few versions"),
         ..list("versions of a price rule", &["crm_price_rules_pk"], |work, sample| {

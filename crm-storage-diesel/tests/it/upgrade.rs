@@ -24,6 +24,8 @@ const RELEASED: &[(&str, u32, Dialect, &str)] = &[
     ("core", 1, Dialect::Postgres, "ef1db62df8e867f75fedb92f50dbbb733f4d86e5f0bd6c3a0254a30f4b76bb02"),
     ("core", 2, Dialect::Sqlite, "74f2f1c01c40ce0424f8546e3641524551454747a1b79f83ba211a8dd54f3954"),
     ("core", 2, Dialect::Postgres, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
+    ("core", 3, Dialect::Sqlite, "5ab8d4330906da20fc0d3238e6f9601632accde57bd9a7061d846960047b5605"),
+    ("core", 3, Dialect::Postgres, "7f8740ade15228b593d2794576e5858ce6893fb302aadf47e58d3849451e6782"),
     ("loyalty", 1, Dialect::Sqlite, "594d051dbcda9a9c215608f900a25eb47742186b250b14c09bcdc0ce781e3264"),
     ("loyalty", 1, Dialect::Postgres, "a04e57202b8a2737c0f3d4831bcc5a323f95db01eba7d0540d7edf0c3eb73663"),
     ("loyalty", 2, Dialect::Sqlite, "35d6978bb7362b2a28db3312618ddd0907847129b83f2f4c6e0c1c5472e23e8c"),
