@@ -29,6 +29,7 @@ const PERMISSIONS: &[Permission] = &[
     permission(catalog::STOCK, "receive and correct stock"),
     permission(partners::WRITE, "make partners, groups and their members"),
     permission(partners::READ, "see partners, groups and their members"),
+    permission(partners::REFRESH, "bring groups by rule up to date"),
     permission(preferences::WRITE, "set and forget what customers like"),
     permission(preferences::READ, "see what customers like, and find them by it"),
     permission(pricing::WRITE, "save and retire price rules, tax rates and the policy's settings"),
@@ -155,6 +156,7 @@ impl Module for Core {
                 partners::event::PARTNER_CHANGED,
                 partners::event::GROUP_CREATED,
                 partners::event::GROUP_CHANGED,
+                partners::event::GROUP_RULED,
                 preferences::event::PREFERENCE_CHANGED,
                 settings::event::SETTING_CHANGED,
                 pricing::event::RULE_SAVED,
@@ -201,6 +203,7 @@ impl Module for Core {
         registry.invariant("instalments.sums", instalments::plans_agree);
         registry.invariant("customers.search_keys", customers::search_keys_agree);
         registry.invariant("customers.merges", customers::merges_agree);
+        registry.invariant("partners.rules", partners::rules_hold);
         registry.invariant("preferences.values", preferences::well_formed);
         registry.invariant("quotas.balances", quotas::balances_agree);
         Ok(())

@@ -74,9 +74,9 @@ pub const SHIPPED: &[ModuleMigrations] = &[
             },
             Migration {
                 version: 3,
-                name: "preferences",
-                sqlite: include_str!("../migrations/sqlite/0003_preferences.sql"),
-                postgres: include_str!("../migrations/postgres/0003_preferences.sql"),
+                name: "preferences and group rules",
+                sqlite: include_str!("../migrations/sqlite/0003_preferences_and_group_rules.sql"),
+                postgres: include_str!("../migrations/postgres/0003_preferences_and_group_rules.sql"),
             },
         ],
     },

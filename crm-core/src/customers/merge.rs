@@ -8,7 +8,7 @@ use super::rules::{joined, search_keys, taken_back};
 use super::service::Customers;
 use crate::kernel::input::required_text;
 use crate::module::Violation;
-use crate::partners::{CustomerGroupId, Membership, Partner, membership};
+use crate::partners::{CustomerGroup, CustomerGroupId, Membership, Partner, membership};
 use crate::preferences;
 use crate::work::{Entity, Filter, Json, Permit, Within, changed_columns};
 use crate::{Error, Result};
@@ -215,9 +215,14 @@ fn check_referrer(work: &mut Permit<'_, '_>, one: &Customer, loser: CustomerId) 
     Err(Error::invalid("referrer", "merge.referral_circle"))
 }
 
+/// Groups by hand; who belongs to one by rule is decided when it is brought up to date.
 fn join_groups(work: &mut Permit<'_, '_>, survivor: &Customer, loser: &Customer) -> Result<Vec<CustomerGroupId>> {
     let mut joined = Vec::new();
-    for member in work.select(membership::customer_id.eq(loser.id)).all()? {
+    let members = work.select(membership::customer_id.eq(loser.id)).all()?;
+    let groups: Vec<_> = members.iter().map(|member| member.group_id).collect();
+    let groups = work.get_many::<CustomerGroup>(&groups)?;
+    let by_hand = |group: Option<CustomerGroup>| group.is_none_or(|group| group.rule.is_none());
+    for member in members.into_iter().zip(groups).filter_map(|(member, group)| by_hand(group).then_some(member)) {
         let key = (survivor.id, member.group_id);
         if work.find::<Membership>(&key)?.is_none() {
             work.insert(&Membership { customer_id: survivor.id, ..member.clone() })?;

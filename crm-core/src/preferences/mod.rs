@@ -8,5 +8,6 @@ mod service;
 
 pub use model::{Preference, PreferenceSource, preference};
 pub use rules::{Held, Resolved, resolve};
+pub(crate) use rules::{check_key, checked_value};
 pub use service::{NewPreference, Preferences, READ, WRITE, well_formed};
 pub(crate) use service::{copy, take_back};

@@ -74,7 +74,10 @@ macro_rules! loyalty_conformance_tests {
                 terms_are_told_and_kept, points_pay_by_their_value, holds_are_captured_voided_or_lapse,
                 accounts_are_frozen_and_closed, payments_come_back, returns_in_parts_end_alike, nothing_is_spent_twice, caps_are_exact,
             }
-            jobs { what_is_due_is_done_once, runs_at_once_come_to_the_same, a_failure_stops_no_other }
+            jobs {
+                what_is_due_is_done_once, groups_come_before_gifts, runs_at_once_come_to_the_same,
+                a_failure_stops_no_other,
+            }
             grants {
                 go_to_each_member_once, go_by_group_by_name_and_to_all, keep_to_the_budget_and_wait_for_late_joiners,
                 are_resumed_where_they_stopped, are_revoked_as_far_as_they_are_unspent, above_a_limit_take_two,

@@ -24,7 +24,7 @@ use crm_core::loyalty::bonus::BonusState;
 use crm_core::loyalty::grants::{GrantId, MemberState};
 use crm_core::loyalty::ledger::account;
 use crm_core::offers::{NewOffer, OfferState};
-use crm_core::partners::Contract;
+use crm_core::partners::{Contract, GroupRule};
 use crm_core::preferences::{NewPreference, PreferenceSource};
 use crm_core::pricing::{Adjustment, Assortment, Context, NewRule, PriceRuleId, RuleTerms, Stage, TaxMode};
 use crm_core::purchases::event::PURCHASE_RECORDED;
@@ -535,6 +535,28 @@ const LISTS: &[List] = &[
     list("customers with a preference", &["crm_preferences_value_idx", "crm_preferences_pk"], |work, _| {
         two_pages(|limit, after| work.preferences().with("tea", "black", limit, after))
     }),
+    List {
+        whole: true,
+        sorted: Some("a step reads what it needs of a page of customers, and sorts what it found of them"),
+        ..list(
+            "what a step of a group by rule asks",
+            &[
+                "crm_customers_pk",
+                "crm_preferences_pk",
+                "crm_preferences_value_idx",
+                MERGED,
+                "crm_journal_customer_idx",
+                "crm_journal_kind_idx",
+            ],
+            |work, _| {
+                let tea = GroupRule::Prefers { key: "tea".to_owned(), value: "black".to_owned() };
+                let idle = GroupRule::NotBoughtFor(Span::Days(1));
+                let group = work.partners().create_rule_group("list", 0, GroupRule::Any(vec![tea, idle]))?.id;
+                let first = work.partners().refresh_group(group, Limit::new(12)?, None)?;
+                work.partners().refresh_group(group, Limit::new(12)?, first.next.as_deref()).map(|_| ())
+            },
+        )
+    },
     List {
         sorted: Some("a rule has few versions"),
         ..list("versions of a price rule", &["crm_price_rules_pk"], |work, sample| {

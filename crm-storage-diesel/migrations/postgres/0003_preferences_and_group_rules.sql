@@ -12,3 +12,7 @@ CREATE TABLE crm_preferences (
 CREATE INDEX crm_preferences_value_idx ON crm_preferences (key, value, customer_id, source);
 
 ALTER TABLE crm_customer_merges ADD COLUMN preferences jsonb;
+
+ALTER TABLE crm_customer_groups ADD COLUMN rule jsonb;
+
+ALTER TABLE crm_customer_groups ADD COLUMN refreshed_at timestamptz;
