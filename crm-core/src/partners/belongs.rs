@@ -291,7 +291,7 @@ mod tests {
             GroupRule::All(parts) => parts.iter().filter(|part| plainly(part, of)).count() == parts.len(),
             GroupRule::Any(parts) => parts.iter().filter(|part| plainly(part, of)).count() > 0,
             GroupRule::Not(part) => !plainly(part, of),
-            GroupRule::Stage(stages) => stages.iter().any(|stage| *stage == customer.stage),
+            GroupRule::Stage(stages) => stages.contains(&customer.stage),
             GroupRule::Branch(branches) => branches.iter().any(|branch| Some(*branch) == customer.branch_id),
             GroupRule::Prefers { value, .. } => tea.is_some_and(|tea| tea == value),
             GroupRule::Partner => *partner,

@@ -532,9 +532,12 @@ const LISTS: &[List] = &[
     list("preferences of a customer", &["crm_preferences_pk"], |work, sample| {
         work.preferences().of(sample.customer).map(|_| ())
     }),
-    list("customers with a preference", &["crm_preferences_value_idx", "crm_preferences_pk"], |work, _| {
-        two_pages(|limit, after| work.preferences().with("tea", "black", limit, after))
-    }),
+    List {
+        sorted: Some("what else is known of the customers of one page"),
+        ..list("customers with a preference", &["crm_preferences_value_idx", "crm_preferences_pk"], |work, _| {
+            two_pages(|limit, after| work.preferences().with("tea", "black", limit, after))
+        })
+    },
     List {
         whole: true,
         sorted: Some("a step reads what it needs of a page of customers, and sorts what it found of them"),
