@@ -285,6 +285,7 @@ impl ClubTill {
             uses: Vec::new(),
             counters: Vec::new(),
             paid: Paid { cleared: total_minor, due: total_minor },
+            foreign: false,
             owed: Vec::new(),
         };
         let counted = Counted {

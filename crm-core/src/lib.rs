@@ -21,6 +21,7 @@ pub mod module;
 mod nouns;
 pub mod offers;
 pub mod partners;
+pub mod preferences;
 pub mod pricing;
 pub mod purchases;
 pub mod quotas;

@@ -4,8 +4,8 @@ use crate::module::{DELIVER, Manifest, Module, OutboxMessage, Permission, Regist
 use crate::purchases::AtTheTill;
 use crate::work::{CommandRecord, Entity};
 use crate::{
-    Result, access, accounts, branches, catalog, customers, instalments, invoices, journal, offers, partners, pricing,
-    purchases, quotas, returns, settings, shipping,
+    Result, access, accounts, branches, catalog, customers, instalments, invoices, journal, offers, partners,
+    preferences, pricing, purchases, quotas, returns, settings, shipping,
 };
 
 pub(crate) struct Core;
@@ -29,6 +29,9 @@ const PERMISSIONS: &[Permission] = &[
     permission(catalog::STOCK, "receive and correct stock"),
     permission(partners::WRITE, "make partners, groups and their members"),
     permission(partners::READ, "see partners, groups and their members"),
+    permission(partners::REFRESH, "bring groups by rule up to date"),
+    permission(preferences::WRITE, "set and forget what customers like"),
+    permission(preferences::READ, "see what customers like, and find them by it"),
     permission(pricing::WRITE, "save and retire price rules, tax rates and the policy's settings"),
     permission(pricing::READ, "see price rules, and ask for prices"),
     permission(pricing::DISCOUNT, "take something off by hand, up to one's limit"),
@@ -82,6 +85,7 @@ impl Module for Core {
                 customers::SearchKey::SCHEMA,
                 customers::Relation::SCHEMA,
                 customers::CustomerMerge::SCHEMA,
+                preferences::Preference::SCHEMA,
                 catalog::Category::SCHEMA,
                 catalog::CategoryTreeState::SCHEMA,
                 catalog::CategoryMove::SCHEMA,
@@ -152,6 +156,8 @@ impl Module for Core {
                 partners::event::PARTNER_CHANGED,
                 partners::event::GROUP_CREATED,
                 partners::event::GROUP_CHANGED,
+                partners::event::GROUP_RULED,
+                preferences::event::PREFERENCE_CHANGED,
                 settings::event::SETTING_CHANGED,
                 pricing::event::RULE_SAVED,
                 pricing::event::SETTINGS_CHANGED,
@@ -197,6 +203,8 @@ impl Module for Core {
         registry.invariant("instalments.sums", instalments::plans_agree);
         registry.invariant("customers.search_keys", customers::search_keys_agree);
         registry.invariant("customers.merges", customers::merges_agree);
+        registry.invariant("partners.rules", partners::rules_hold);
+        registry.invariant("preferences.values", preferences::well_formed);
         registry.invariant("quotas.balances", quotas::balances_agree);
         Ok(())
     }

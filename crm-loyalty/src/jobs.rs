@@ -56,8 +56,10 @@ pub(crate) struct Step {
     pub(crate) next: Option<String>,
 }
 
-/// All jobs of the club, in the order in which they run: lots come and go before anything is told of them.
+/// All jobs of the club, in the order in which they run: groups by rule first, for what is given depends on them; lots come
+/// and go before anything is told of them.
 const JOBS: &[Job] = &[
+    Job { name: "groups", how: How::Steps(refresh_groups) },
     Job { name: "accounts", how: How::Each { due: accounts_due, run: settle_accounts } },
     Job { name: "tiers", how: How::Each { due: tiers_due, run: review_tiers } },
     Job { name: "days", how: How::Steps(celebrate) },
@@ -84,7 +86,7 @@ pub struct JobProgress {
     pub units: u64,
     /// Things that were due, or looked at.
     pub seen: u64,
-    /// How much was done: entries that became due, tiers that changed, messages.
+    /// How much was done: who came into a group or went, entries that became due, tiers that changed, messages.
     pub done: u64,
     /// Things that could not be done.
     pub failed: u64,
@@ -117,7 +119,8 @@ pub fn job_names() -> impl Iterator<Item = &'static str> {
     JOBS.iter().map(|job| job.name)
 }
 
-/// Runs everything that is due now, as this actor, who needs the permissions of the jobs. `progress` is called after each
+/// Runs everything that is due now, as this actor, who needs the permissions of the jobs:
+/// [`partners::REFRESH`](crm_core::partners::REFRESH) among them. `progress` is called after each
 /// unit of work, and may stop the run: what was committed stays, and the next run goes on with the rest.
 ///
 /// ```
@@ -289,6 +292,13 @@ fn is_of_the_store(error: &Error) -> bool {
         error.kind(),
         ErrorKind::Busy | ErrorKind::Conflict | ErrorKind::Setup | ErrorKind::Denied | ErrorKind::OutcomeUnknown
     )
+}
+
+/// Groups of customers by rule, a page of customers at a time.
+fn refresh_groups(work: &mut UnitOfWork<'_>, limit: Limit, after: Option<&str>) -> Result<Step> {
+    let refreshed = work.partners().refresh_next(limit, after)?;
+    let done = refreshed.joined.saturating_add(refreshed.left);
+    Ok(Step { seen: refreshed.seen, done, next: refreshed.next })
 }
 
 /// Accounts on which a lot matures or ends, or a hold lapses.

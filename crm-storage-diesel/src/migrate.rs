@@ -72,6 +72,12 @@ pub const SHIPPED: &[ModuleMigrations] = &[
                 sqlite: include_str!("../migrations/sqlite/0002_commands_by_arrival.sql"),
                 postgres: "",
             },
+            Migration {
+                version: 3,
+                name: "preferences and group rules",
+                sqlite: include_str!("../migrations/sqlite/0003_preferences_and_group_rules.sql"),
+                postgres: include_str!("../migrations/postgres/0003_preferences_and_group_rules.sql"),
+            },
         ],
     },
     ModuleMigrations {

@@ -27,6 +27,7 @@ const OPERATOR: &[Line] = &[
     ("customers.write", Extent::Branch),
     ("journal.read", Extent::Branch),
     ("offers.*", Extent::Branch),
+    ("preferences.*", Extent::Branch),
     ("pricing.read", Extent::Branch),
     ("purchases.read", Extent::Branch),
     ("purchases.record", Extent::Branch),
@@ -38,6 +39,7 @@ const EMPLOYEE: &[Line] = &[
     ("branches.read", Extent::Branch),
     ("catalog.read", Extent::All),
     ("customers.read", Extent::Branch),
+    ("preferences.read", Extent::Branch),
     ("purchases.read", Extent::Branch),
     ("requests.*", Extent::Group),
 ];
@@ -48,6 +50,7 @@ const CUSTOMER: &[Line] = &[
     ("customers.read", Extent::Own),
     ("offers.answer", Extent::Own),
     ("offers.read", Extent::Own),
+    ("preferences.read", Extent::Own),
     ("purchases.read", Extent::Own),
 ];
 
@@ -58,6 +61,7 @@ const PARTNER: &[Line] = &[
     ("journal.read", Extent::Own),
     ("offers.answer", Extent::Own),
     ("offers.read", Extent::Own),
+    ("preferences.read", Extent::Own),
     ("purchases.read", Extent::Own),
 ];
 

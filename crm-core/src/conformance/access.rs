@@ -14,8 +14,10 @@ use crate::catalog::{Stock, stock_level};
 use crate::customers::{NewCustomer, SearchField, SearchKey, search_keys};
 use crate::journal::{JournalEntry, JournalQuery, journal_entry};
 use crate::kernel::page::Limit;
+use crate::partners::{CustomerGroup, GroupRule};
+use crate::preferences::{Preference, PreferenceSource};
 use crate::purchases::{NewPurchase, Tender};
-use crate::work::{Filter, Permit};
+use crate::work::{Filter, Json, Permit};
 use crate::{ErrorKind, Result, access, branches, catalog, customers, journal, purchases};
 
 /// Each operation is refused without any one of its permissions, whatever else is granted, and goes with nothing but
@@ -193,7 +195,7 @@ pub fn customers_see_their_own(factory: Factory<'_>) {
 /// What was put in past the operations is found, by the name of the rule it breaks.
 pub fn verify_finds_what_was_planted(factory: Factory<'_>) {
     type Plant = fn(&mut Permit<'_, '_>, &World) -> Result<()>;
-    let plants: [(&str, Plant); 7] = [
+    let plants: [(&str, Plant); 9] = [
         ("stock.movements", |work, world| {
             work.add::<Stock>(&(world.product.id, world.branch.id), stock_level::on_hand, 1, None)
         }),
@@ -222,6 +224,17 @@ pub fn verify_finds_what_was_planted(factory: Factory<'_>) {
             work.insert(&SearchKey { field, token, customer_id: world.customer.id })
         }),
         ("customers.search_keys", |work, world| work.delete(&search_keys(&world.customer)[0])),
+        ("preferences.values", |work, world| {
+            let id = (world.customer.id, "tea".to_owned(), PreferenceSource::Stated);
+            let mut known: Preference = work.get(id)?;
+            known.value.push(' ');
+            work.update(&mut known)
+        }),
+        ("partners.rules", |work, world| {
+            let mut group: CustomerGroup = work.get(world.rule_group)?;
+            group.rule = Some(Json(GroupRule::Any(Vec::new())));
+            work.update(&mut group)
+        }),
     ];
     for (invariant, plant) in plants {
         let bench = Bench::open(factory);

@@ -32,6 +32,7 @@ pub mod concurrency;
 pub mod customers;
 mod faulty;
 mod grouped;
+pub mod groups;
 pub mod instalments;
 pub mod invoices;
 pub mod matrix;
@@ -42,6 +43,7 @@ pub mod operations;
 pub mod partners;
 pub mod policy;
 pub mod port;
+pub mod preferences;
 pub mod pricing;
 pub mod purchases;
 pub mod queries;
@@ -129,6 +131,11 @@ macro_rules! conformance_tests {
             }
             settings { the_nearest_level_wins, refuse_nonsense, first_ones_race }
             partners { have_contracts_that_end, groups_are_joined_and_left }
+            groups {
+                are_decided_by_their_rule, go_on_where_they_stopped, come_to_the_same_in_several_runs,
+                follow_time_and_returns, bring_their_prices, know_one_of_two_records, refuse_nonsense,
+            }
+            preferences { are_kept_by_source, find_customers, are_joined_and_taken_back, refuse_nonsense }
             pricing {
                 rules_have_versions, faults_are_refused_and_findings_told, quotes_follow_the_store, partners_get_their_terms,
                 a_price_is_confirmed, previews_tell_what_partners_pay, nobody_prices_without_a_grant,

@@ -21,7 +21,8 @@ use crate::kernel::rate::Rate;
 use crate::kernel::time::CivilDate;
 use crate::module::{self, OutboxId};
 use crate::offers::{self, Acceptance, NewOffer, OfferId, OfferState};
-use crate::partners::{self, Contract, CustomerGroupId};
+use crate::partners::{self, Contract, CustomerGroupId, GroupRule};
+use crate::preferences::{self, NewPreference, PreferenceSource};
 use crate::pricing::{
     self, Adjustment, Assortment, Cart, Context, Detail, Discount, DiscountLimit, DiscountLimits, NewRule, Off,
     PolicySettings, PriceRuleId, QuoteRequest, RuleTerms, Stage, TaxMode,
@@ -56,6 +57,8 @@ pub struct World {
     pub(super) group: CustomerGroupId,
     /// One that the customer is in.
     pub(super) own_group: CustomerGroupId,
+    /// One by rule, not brought up to date.
+    pub(super) rule_group: CustomerGroupId,
     pub(super) rule: PriceRuleId,
     /// A draft, and one that was sent, to the customer at the branch.
     pub(super) draft: OfferId,
@@ -121,6 +124,8 @@ impl World {
         let [group, own_group] =
             [0, 1].map(|n| bench.run(move |work| work.partners().create_customer_group("Access", n)).unwrap().id);
         bench.run(move |work| work.partners().join(customer, own_group)).unwrap();
+        let rule_group = bench.run(|work| work.partners().create_rule_group("Access", 2, has_bought())).unwrap().id;
+        bench.run(move |work| work.preferences().set(customer, &taste("green"))).unwrap();
         for level in [Level::Customer(customer), Level::Everybody] {
             bench.run(move |work| work.settings().set(&LANGUAGE, level, &Language::Pl)).unwrap();
         }
@@ -175,6 +180,7 @@ impl World {
             reservation,
             group,
             own_group,
+            rule_group,
             rule,
             draft,
             sent,
@@ -222,6 +228,16 @@ impl matrix::World for World {
         let offered = [self.draft, self.sent].map(|offer| offer.to_string());
         customers.into_iter().chain(others).chain(sold).chain(followed).chain(offered).collect()
     }
+}
+
+/// What somebody likes to drink.
+fn taste(tea: &str) -> NewPreference {
+    NewPreference::of(PreferenceSource::Stated, "tea", tea)
+}
+
+/// Whoever has bought anything.
+fn has_bought() -> GroupRule {
+    GroupRule::Bought { purchases: Some(1), amount: None, within: None }
 }
 
 /// Something off everything.
@@ -401,6 +417,25 @@ pub const OPERATIONS: &[Operation] = &[
     writes("partners.create_customer_group", &[partners::WRITE], |work, _| {
         work.partners().create_customer_group("New", 0).map(anybodys)
     }),
+    writes("partners.create_rule_group", &[partners::WRITE], |work, world| {
+        let rule = GroupRule::Branch(vec![world.branch.id]);
+        work.partners().create_rule_group("New", 0, rule).map(anybodys)
+    }),
+    writes("partners.change_rule", &[partners::WRITE], |work, world| {
+        work.partners().change_rule(world.group, Some(GroupRule::Partner)).map(anybodys)
+    }),
+    reads("partners.would_belong", &[partners::READ], |work, world| {
+        work.partners().would_belong(world.rule_group, world.customer.id).map(theirs(world))
+    }),
+    reads("partners.would_belong_by", &[partners::WRITE], |work, world| {
+        work.partners().would_belong_by(&GroupRule::Partner, world.customer.id).map(theirs(world))
+    }),
+    writes("partners.refresh_group", &[partners::REFRESH], |work, world| {
+        work.partners().refresh_group(world.rule_group, Limit::MAX, None).map(anybodys)
+    }),
+    writes("partners.refresh_next", &[partners::REFRESH], |work, _| {
+        work.partners().refresh_next(Limit::MAX, None).map(anybodys)
+    }),
     reads("partners.groups", &[partners::READ], |work, _| work.partners().groups().map(anybodys)),
     writes("partners.sign", &[partners::WRITE], |work, world| {
         let contract =
@@ -423,6 +458,21 @@ pub const OPERATIONS: &[Operation] = &[
     reads("partners.groups_of", &[partners::READ], |work, world| {
         work.partners().groups_of(world.customer.id, CivilDate::MIN)?;
         Ok(vec![world.customer.target()])
+    }),
+    writes("preferences.set", &[preferences::WRITE], |work, world| {
+        work.preferences().set(world.customer.id, &taste("black"))?;
+        Ok(vec![world.customer.target()])
+    }),
+    writes("preferences.forget", &[preferences::WRITE], |work, world| {
+        work.preferences().forget(world.customer.id, "tea", PreferenceSource::Stated)?;
+        Ok(vec![world.customer.target()])
+    }),
+    reads("preferences.of", &[preferences::READ], |work, world| {
+        work.preferences().of(world.customer.id)?;
+        Ok(vec![world.customer.target()])
+    }),
+    reads("preferences.with", &[preferences::READ], |work, _| {
+        Ok(belonging(&work.preferences().with("tea", "green", Limit::default(), None)?.items))
     }),
     writes("pricing.save_rule", &[pricing::WRITE], |work, world| {
         work.pricing().save_rule(discount(Some(world.rule))).map(anybodys)

@@ -8,7 +8,8 @@ use super::rules::{joined, search_keys, taken_back};
 use super::service::Customers;
 use crate::kernel::input::required_text;
 use crate::module::Violation;
-use crate::partners::{CustomerGroupId, Membership, Partner, membership};
+use crate::partners::{CustomerGroup, CustomerGroupId, Membership, Partner, membership};
+use crate::preferences;
 use crate::work::{Entity, Filter, Json, Permit, Within, changed_columns};
 use crate::{Error, Result};
 
@@ -91,7 +92,7 @@ pub(crate) fn current(work: &mut Permit<'_, '_>, id: CustomerId) -> Result<Custo
 }
 
 /// The same for those within reach; `None` when it leads out of it.
-pub(super) fn current_within(visible: &mut Within<'_, '_>, mut customer: Customer) -> Result<Option<Customer>> {
+pub(crate) fn current_within(visible: &mut Within<'_, '_>, mut customer: Customer) -> Result<Option<Customer>> {
     for _ in 0..LONGEST {
         let Some(next) = customer.merged_into_id else { return Ok(Some(customer)) };
         let Some(found) = visible.find::<Customer>(&next)? else { return Ok(None) };
@@ -137,6 +138,7 @@ fn join(work: &mut Permit<'_, '_>, merge: &Merge) -> Result<()> {
     store(work, &survivor, &mut one)?;
     let groups = join_groups(work, &survivor, &loser)?;
     let relations = copy_relations(work, &survivor, &loser)?;
+    let preferences = preferences::copy(work, loser.id, survivor.id)?;
     work.insert(&CustomerMerge {
         loser_id: loser.id,
         survivor_id: survivor.id,
@@ -144,6 +146,7 @@ fn join(work: &mut Permit<'_, '_>, merge: &Merge) -> Result<()> {
         originals: Json([survivor.clone(), loser.clone(), one]),
         groups: Json(groups),
         relations: Json(relations),
+        preferences: Some(Json(preferences)),
     })?;
     work.emit(&CustomersMerged { survivor: survivor.id, loser: loser.id, columns, reason }).map(|_| ())
 }
@@ -171,6 +174,8 @@ fn part(work: &mut Permit<'_, '_>, loser: CustomerId, reason: &str) -> Result<()
             work.delete(&copied)?;
         }
     }
+    let preferences = merge.preferences.as_ref().map_or(&[][..], |copied| &copied.0);
+    preferences::take_back(work, loser, survivor.id, preferences)?;
     work.delete(&merge)?;
     work.emit(&CustomersUnmerged { survivor: survivor.id, loser, columns, reason }).map(|_| ())
 }
@@ -210,9 +215,14 @@ fn check_referrer(work: &mut Permit<'_, '_>, one: &Customer, loser: CustomerId) 
     Err(Error::invalid("referrer", "merge.referral_circle"))
 }
 
+/// Groups by hand; who belongs to one by rule is decided when it is brought up to date.
 fn join_groups(work: &mut Permit<'_, '_>, survivor: &Customer, loser: &Customer) -> Result<Vec<CustomerGroupId>> {
     let mut joined = Vec::new();
-    for member in work.select(membership::customer_id.eq(loser.id)).all()? {
+    let members = work.select(membership::customer_id.eq(loser.id)).all()?;
+    let groups: Vec<_> = members.iter().map(|member| member.group_id).collect();
+    let groups = work.get_many::<CustomerGroup>(&groups)?;
+    let by_hand = |group: Option<CustomerGroup>| group.is_none_or(|group| group.rule.is_none());
+    for member in members.into_iter().zip(groups).filter_map(|(member, group)| by_hand(group).then_some(member)) {
         let key = (survivor.id, member.group_id);
         if work.find::<Membership>(&key)?.is_none() {
             work.insert(&Membership { customer_id: survivor.id, ..member.clone() })?;

@@ -6,6 +6,7 @@ use crate::kernel::email::Email;
 use crate::kernel::phone::Phone;
 use crate::kernel::time::{CivilDate, Timestamp};
 use crate::partners::CustomerGroupId;
+use crate::preferences::PreferenceSource;
 use crate::work::{Json, Version};
 
 crate::id! {
@@ -191,5 +192,7 @@ crate::entity! {
         groups: Json<Vec<CustomerGroupId>>,
         /// Relations that were copied to the survivor: from, role, to.
         relations: Json<Vec<(CustomerId, String, CustomerId)>>,
+        /// Preferences that were copied to the survivor, by key and source; none for a merge from before there were any.
+        preferences: Option<Json<Vec<(String, PreferenceSource)>>>,
     }
 }

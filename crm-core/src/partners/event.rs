@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::group_rule::GroupRule;
 use super::model::{CustomerGroup, CustomerGroupId, Partner, PartnerGroup};
 use crate::customers::CustomerId;
 use crate::module::{About, Event, Reference};
@@ -12,6 +13,8 @@ use uuid::Uuid;
 pub const PARTNER_CHANGED: &str = "partners.partner.changed";
 /// The kind of [`GroupCreated`].
 pub const GROUP_CREATED: &str = "partners.group.created";
+/// The kind of [`GroupRuled`].
+pub const GROUP_RULED: &str = "partners.group.ruled";
 /// The kind of [`GroupChanged`].
 pub const GROUP_CHANGED: &str = "partners.group.changed";
 
@@ -72,5 +75,25 @@ impl Event for GroupCreated {
     fn about(&self) -> About {
         let kind = if self.partners { PartnerGroup::SCHEMA.kind } else { CustomerGroup::SCHEMA.kind };
         About { reference: Some(Reference { kind, id: self.group }), ..About::default() }
+    }
+}
+
+/// A group of customers has a rule, another one, or none any more.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct GroupRuled {
+    /// The group.
+    pub group: CustomerGroupId,
+    /// Who belongs to it; by hand without one.
+    pub rule: Option<GroupRule>,
+}
+
+impl Event for GroupRuled {
+    const KIND: &'static str = GROUP_RULED;
+
+    fn about(&self) -> About {
+        About {
+            reference: Some(Reference { kind: CustomerGroup::SCHEMA.kind, id: self.group.into() }),
+            ..About::default()
+        }
     }
 }

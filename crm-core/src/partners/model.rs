@@ -1,5 +1,6 @@
 //! Groups of customers, and the profile that makes a customer a partner.
 
+use super::group_rule::GroupRule;
 use crate::customers::CustomerId;
 use crate::kernel::time::{CivilDate, Timestamp};
 use crate::work::{Json, Version};
@@ -28,7 +29,7 @@ crate::entity! {
 }
 
 crate::entity! {
-    /// A group of customers, a segment: "Teachers".
+    /// A group of customers, a segment: "Teachers". By hand, or by rule: then nobody is put into it or taken out by name.
     pub struct CustomerGroup {
         kind: "customer_group", table: "crm_customer_groups", key: (id: CustomerGroupId), columns: customer_group, version: version,
     } {
@@ -40,6 +41,10 @@ crate::entity! {
         name: String,
         /// Which group's terms go first where a policy asks for that: the higher number (S-26).
         priority: i32,
+        /// Who belongs to it; without one it is by hand.
+        rule: Option<Json<GroupRule>>,
+        /// When everybody in it had been decided by the rule that it has now.
+        refreshed_at: Option<Timestamp>,
     }
 }
 

@@ -44,7 +44,7 @@ pub struct Groups {
 }
 
 /// Partners and groups, seen from a unit of work: `work.partners()`.
-pub struct Partners<'w, 't>(&'w mut UnitOfWork<'t>);
+pub struct Partners<'w, 't>(pub(super) &'w mut UnitOfWork<'t>);
 
 impl<'t> UnitOfWork<'t> {
     /// Partners and groups of customers.
@@ -67,14 +67,15 @@ impl Partners<'_, '_> {
         Ok(group)
     }
 
-    /// Makes a group of customers.
+    /// Makes a group of customers by hand. There is also one [by rule](Self::create_rule_group).
     ///
     /// # Errors
     /// As [`create_partner_group`](Self::create_partner_group).
     pub fn create_customer_group(&mut self, name: &str, priority: i32) -> Result<CustomerGroup> {
         let mut work = self.0.permit(WRITE, &Target::ANY)?;
         let name = required_text("name", name, 100)?;
-        let group = CustomerGroup { id: work.new_id(), version: Version::FIRST, name, priority };
+        let (id, version) = (work.new_id(), Version::FIRST);
+        let group = CustomerGroup { id, version, name, priority, rule: None, refreshed_at: None };
         work.insert(&group)?;
         work.emit(&GroupCreated { group: group.id.into(), partners: false })?;
         Ok(group)
@@ -130,10 +131,10 @@ impl Partners<'_, '_> {
     /// Puts a customer into a group of customers. Nothing happens to one who is there already.
     ///
     /// # Errors
-    /// [`Error::NotFound`] for the customer or the group.
+    /// [`Error::NotFound`] for the customer or the group; [`Error::Invalid`] with `group.by_rule` for a group by rule.
     pub fn join(&mut self, customer: CustomerId, group: CustomerGroupId) -> Result<()> {
         let (mut work, _) = self.0.permit_on::<Customer>(WRITE, customer)?;
-        work.get::<CustomerGroup>(group)?;
+        check_by_hand(&work.get(group)?)?;
         if work.find::<Membership>(&(customer, group))?.is_none() {
             let since = work.now();
             work.insert(&Membership { customer_id: customer, group_id: group, since })?;
@@ -145,9 +146,10 @@ impl Partners<'_, '_> {
     /// Takes a customer out of a group of customers. Nothing happens to one who is not there.
     ///
     /// # Errors
-    /// [`Error::NotFound`] for the customer.
+    /// [`Error::NotFound`] for the customer; [`Error::Invalid`] with `group.by_rule` for a group by rule.
     pub fn leave(&mut self, customer: CustomerId, group: CustomerGroupId) -> Result<()> {
         let (mut work, _) = self.0.permit_on::<Customer>(WRITE, customer)?;
+        work.find(&group)?.as_ref().map_or(Ok(()), check_by_hand)?;
         if let Some(member) = work.find::<Membership>(&(customer, group))? {
             work.delete(&member)?;
             work.emit(&GroupChanged { customer, group, member: false })?;
@@ -163,6 +165,10 @@ impl Partners<'_, '_> {
         let (mut work, _) = self.0.permit_on::<Customer>(READ, customer)?;
         groups_of(&mut work, customer, on)
     }
+}
+
+fn check_by_hand(group: &CustomerGroup) -> Result<()> {
+    if group.rule.is_some() { Err(Error::invalid("group", "group.by_rule")) } else { Ok(()) }
 }
 
 /// The groups that count for a customer on a business day.

@@ -44,7 +44,7 @@ pub struct Schema {
     pub kind: &'static str,
     /// Where rows are kept.
     pub home: Home,
-    /// The columns, in the order of a [`Row`].
+    /// The columns, in the order of a [`Row`](super::Row).
     pub columns: &'static [Column],
     /// The key, by position. Rows are clustered by it.
     pub key: &'static [usize],

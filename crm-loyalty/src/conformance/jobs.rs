@@ -5,19 +5,23 @@ use std::time::Duration;
 
 use crm_core::access::Actor;
 use crm_core::conformance::{Bench, Factory, race};
-use crm_core::customers::NewCustomer;
+use crm_core::customers::{NewCustomer, Stage};
 use crm_core::kernel::calendar::{Calendar, Unit};
 use crm_core::kernel::page::Limit;
 use crm_core::kernel::time::{Clock, Zone};
 use crm_core::loyalty::Asset;
+use crm_core::loyalty::grants::MemberState;
 use crm_core::loyalty::ledger::{Account, AccountId, Entry, EntryKind, LotSource, entry};
-use crm_core::loyalty::programme::Programme;
+use crm_core::loyalty::programme::{self, Programme};
 use crm_core::loyalty::tiers::event::TierLowered;
 use crm_core::loyalty::tiers::{Cause, Need, Sums, TierChange, TierLadder, TierTerms, Validity, Window, tier_change};
 use crm_core::module::{Manifest, Module, Registry};
+use crm_core::partners::GroupRule;
+use crm_core::pricing::Audience;
 use crm_core::reexport::Uuid;
 use crm_core::{Error, Result};
 
+use crate::grants::NewGrant;
 use crate::jobs::{JobReport, RunDue, run_due_blocking};
 use crate::ledger::{Book, Give};
 use crate::programme::NewVersion;
@@ -114,13 +118,15 @@ pub fn what_is_due_is_done_once(factory: Factory<'_>) {
     let how = RunDue { chunk: Limit::new(5).unwrap(), ..RunDue::default() };
     let stopped = run_due_blocking(&bench.crm, &Actor::system(), &how, |progress| {
         told.push((progress.job, progress.units, progress.done));
-        if told.len() < 4 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        if told.len() < 5 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     });
     assert!(stopped.unwrap().stopped);
-    assert_eq!(told, [("accounts", 1, 5), ("accounts", 2, 10), ("accounts", 3, 13), ("tiers", 1, 5)]);
+    let accounts = [("accounts", 1, 5), ("accounts", 2, 10), ("accounts", 3, 13)];
+    assert_eq!(told[0], ("groups", 1, 0));
+    assert_eq!((&told[1..4], told[4]), (&accounts[..], ("tiers", 1, 5)));
     let rest = run(&bench, 5).unwrap();
     let done: Vec<_> = rest.jobs.iter().map(|job| (job.job, job.done)).collect();
-    assert_eq!(done, [("accounts", 0), ("tiers", 8), ("days", 0), ("grants", 0), ("reminders", 0)]);
+    assert_eq!(done, [("groups", 0), ("accounts", 0), ("tiers", 8), ("days", 0), ("grants", 0), ("reminders", 0)]);
     assert!(!rest.stopped && rest.failures.is_empty());
     assert!(run(&bench, 5).unwrap().jobs.iter().all(|job| job.seen == 0));
     let gold = Some(Uuid::from_u128(2));
@@ -134,6 +140,33 @@ pub fn what_is_due_is_done_once(factory: Factory<'_>) {
     let only = RunDue { only: ["tiers".to_owned()].into(), ..RunDue::default() };
     let report = run_due_blocking(&bench.crm, &Actor::system(), &only, |_| ControlFlow::Continue(())).unwrap();
     assert_eq!(report.jobs.len(), 1);
+}
+
+/// Groups by rule are brought up to date before anything else, in chunks: a gift that is given in the same run goes to those
+/// whom the rule means now.
+pub fn groups_come_before_gifts(factory: Factory<'_>) {
+    let (bench, members) = club(factory, 7);
+    let group = bench
+        .run(|work| work.partners().create_rule_group("Leads", 0, GroupRule::Stage(vec![Stage::Lead])))
+        .unwrap()
+        .id;
+    let audience = Audience { customer_groups: vec![group], ..Audience::default() };
+    let gift = bench.run(move |work| {
+        let (name, audience) = ("Welcome".to_owned(), audience.clone());
+        let (asset, amount, validity) = (Asset::Points, 50, programme::Validity::Forever);
+        let (budget, late_joiners_until, notify) = (Some(1_000), None, false);
+        let new = NewGrant { name, audience, asset, amount, validity, budget, late_joiners_until, notify };
+        let gift = work.loyalty().plan_grant(&new, "welcome")?;
+        work.loyalty().begin_grant(gift.id)
+    });
+    let gift = gift.unwrap().id;
+    let report = run(&bench, 3).unwrap();
+    let groups = &report.jobs[0];
+    assert_eq!((groups.job, groups.units, groups.seen, groups.done), ("groups", 3, 7, 7));
+    let given = bench.read(move |work| work.loyalty().grant_members(gift, MemberState::Given, Limit::default(), None));
+    let given: Vec<AccountId> = given.unwrap().items.into_iter().map(|member| member.account_id).collect();
+    assert_eq!(given, members);
+    bench.verify();
 }
 
 /// Several runs at once come to what one does.
@@ -162,11 +195,11 @@ pub fn a_failure_stops_no_other(factory: Factory<'_>) {
     let failed: Vec<_> = report.failures.iter().map(|failure| (failure.job, failure.id)).collect();
     assert_eq!(failed, [("tiers", Some(members[4].into()))]);
     let done: Vec<_> = report.jobs.iter().map(|job| (job.done, job.failed)).collect();
-    assert_eq!(done[..2], [(9, 0), (8, 1)]);
+    assert_eq!(done[1..3], [(9, 0), (8, 1)]);
     let lowered = |of: AccountId| written(&bench, of).1.len() == 2;
     assert_eq!(members.iter().filter(|one| lowered(**one)).count(), 8);
     GRUMBLED_OF.lock().unwrap().remove(&members[4]);
     let report = run(&bench, 3).unwrap();
-    assert_eq!((report.jobs[1].done, report.failures.len()), (1, 0));
+    assert_eq!((report.jobs[2].done, report.failures.len()), (1, 0));
     bench.verify();
 }

@@ -92,7 +92,10 @@ macro_rules! loyalty_conformance_tests {
                 caps_bind_when_a_hold_is_captured, who_owes_redeems_nothing, what_comes_back_lives_a_while,
                 limits_follow_groups_and_tiers, a_lost_card_pays_nothing, a_hold_makes_no_card_good, a_purchase_never_pays_for_itself,
             }
-            jobs { what_is_due_is_done_once, runs_at_once_come_to_the_same, a_failure_stops_no_other }
+            jobs {
+                what_is_due_is_done_once, groups_come_before_gifts, runs_at_once_come_to_the_same,
+                a_failure_stops_no_other,
+            }
             grants {
                 go_to_each_member_once, go_by_group_by_name_and_to_all, give_what_the_preview_has_said,
                 keep_to_the_budget_and_wait_for_late_joiners, are_resumed_where_they_stopped,

@@ -24,7 +24,8 @@ use crm_core::loyalty::bonus::BonusState;
 use crm_core::loyalty::grants::{GrantId, MemberState};
 use crm_core::loyalty::ledger::account;
 use crm_core::offers::{NewOffer, OfferState};
-use crm_core::partners::Contract;
+use crm_core::partners::{Contract, GroupRule};
+use crm_core::preferences::{NewPreference, PreferenceSource};
 use crm_core::pricing::{Adjustment, Assortment, Context, NewRule, PriceRuleId, RuleTerms, Stage, TaxMode};
 use crm_core::purchases::event::PURCHASE_RECORDED;
 use crm_core::purchases::{NewLine, NewPurchase, NewTender, PurchaseId};
@@ -338,6 +339,8 @@ fn fill(work: &mut UnitOfWork<'_>, shop: &shop::Shop) -> Result<Sample> {
             let friend = sample.as_ref().map_or(shop.customer, |sample: &Sample| sample.customer);
             work.customers().relate(customer.id, "friend", friend)?;
             belong(&mut work, customer.id)?;
+            let says = |key: &str| NewPreference::of(PreferenceSource::Stated, key, ["black", "green"][n % 2]);
+            ["tea", "hat"].iter().try_for_each(|key| work.preferences().set(customer.id, &says(key)).map(drop))?;
             work.loyalty().issue_card(&NewCard::active(customer.id), &format!("card {n}"))?;
             for gift in 1..5 {
                 let key = format!("{n} {gift}");
@@ -525,6 +528,37 @@ const LISTS: &[List] = &[
         ..list("groups of a customer", &["crm_memberships_pk"], |work, sample| {
             work.partners().groups_of(sample.customer, CivilDate::MIN).map(|_| ())
         })
+    },
+    list("preferences of a customer", &["crm_preferences_pk"], |work, sample| {
+        work.preferences().of(sample.customer).map(|_| ())
+    }),
+    List {
+        sorted: Some("what else is known of the customers of one page"),
+        ..list("customers with a preference", &["crm_preferences_value_idx", "crm_preferences_pk"], |work, _| {
+            two_pages(|limit, after| work.preferences().with("tea", "black", limit, after))
+        })
+    },
+    List {
+        whole: true,
+        sorted: Some("a step reads what it needs of a page of customers, and sorts what it found of them"),
+        ..list(
+            "what a step of a group by rule asks",
+            &[
+                "crm_customers_pk",
+                "crm_preferences_pk",
+                "crm_preferences_value_idx",
+                MERGED,
+                "crm_journal_customer_idx",
+                "crm_journal_kind_idx",
+            ],
+            |work, _| {
+                let tea = GroupRule::Prefers { key: "tea".to_owned(), value: "black".to_owned() };
+                let idle = GroupRule::NotBoughtFor(Span::Days(1));
+                let group = work.partners().create_rule_group("list", 0, GroupRule::Any(vec![tea, idle]))?.id;
+                let first = work.partners().refresh_group(group, Limit::new(12)?, None)?;
+                work.partners().refresh_group(group, Limit::new(12)?, first.next.as_deref()).map(|_| ())
+            },
+        )
     },
     List {
         sorted: Some("a rule has few versions"),

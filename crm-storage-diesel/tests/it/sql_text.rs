@@ -23,7 +23,8 @@ fn a_call_is_one_statement() {
             let words: Vec<&str> = statement.split_whitespace().take(2).collect();
             let fits = match words[..] {
                 ["CREATE", "TABLE" | "INDEX"] => true,
-                ["ALTER", "TABLE"] if statement.contains(" ADD COLUMN ") => true,
+                // Columns are added and no more, and none with a value of its own.
+                ["ALTER", "TABLE"] if statement.contains(" ADD COLUMN ") => !statement.contains("NOT NULL"),
                 // SQLite cannot change what a table is, so its rows move to a new one.
                 ["INSERT", "INTO"] | ["DROP" | "ALTER", "TABLE"] => dialect == Dialect::Sqlite,
                 _ => false,

@@ -24,6 +24,8 @@ const RELEASED: &[(&str, u32, Dialect, &str)] = &[
     ("core", 1, Dialect::Postgres, "ef1db62df8e867f75fedb92f50dbbb733f4d86e5f0bd6c3a0254a30f4b76bb02"),
     ("core", 2, Dialect::Sqlite, "74f2f1c01c40ce0424f8546e3641524551454747a1b79f83ba211a8dd54f3954"),
     ("core", 2, Dialect::Postgres, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
+    ("core", 3, Dialect::Sqlite, "2b8b4ebe3ab74f70f8d451da9919388079f295d643a89aaa323314a0f0e8662f"),
+    ("core", 3, Dialect::Postgres, "0ae0ac691533e00eec05498b975a543069bbdca4e0c94333fdede4ef3aaa780e"),
     ("loyalty", 1, Dialect::Sqlite, "594d051dbcda9a9c215608f900a25eb47742186b250b14c09bcdc0ce781e3264"),
     ("loyalty", 1, Dialect::Postgres, "a04e57202b8a2737c0f3d4831bcc5a323f95db01eba7d0540d7edf0c3eb73663"),
     ("loyalty", 2, Dialect::Sqlite, "35d6978bb7362b2a28db3312618ddd0907847129b83f2f4c6e0c1c5472e23e8c"),
