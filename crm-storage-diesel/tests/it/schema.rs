@@ -529,9 +529,12 @@ const LISTS: &[List] = &[
             work.partners().groups_of(sample.customer, CivilDate::MIN).map(|_| ())
         })
     },
-    list("preferences of a customer", &["crm_preferences_pk"], |work, sample| {
-        work.preferences().of(sample.customer).map(|_| ())
-    }),
+    List {
+        sorted: Some("a customer has few preferences, which PostgreSQL may read by a bitmap and sort"),
+        ..list("preferences of a customer", &["crm_preferences_pk"], |work, sample| {
+            work.preferences().of(sample.customer).map(|_| ())
+        })
+    },
     List {
         sorted: Some("what else is known of the customers of one page"),
         ..list("customers with a preference", &["crm_preferences_value_idx", "crm_preferences_pk"], |work, _| {
