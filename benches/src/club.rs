@@ -90,11 +90,11 @@ pub fn openings(shop: &Shop) -> [Opening; 2] {
     [opening(Asset::Credit(shop.currency), 1_000_000), opening(Asset::Points, 10)]
 }
 
-/// Makes members of all customers, each with a lot of each of these.
+/// Makes members of all customers, each with a lot of each of these, on the ladders of the programme.
 ///
 /// # Errors
 /// What the database meets.
-pub fn load_members(shop: &Shop, loader: &mut dyn Loader, openings: &[Opening]) -> Result<()> {
+pub fn load_members(shop: &Shop, loader: &mut dyn Loader, openings: &[Opening], ladders: &[TierLadder]) -> Result<()> {
     let accounts = || shop.customers.iter().map(|customer| AccountId::from(*customer));
     let due_at = openings.iter().map(|opening| opening.expires_at).min().unwrap_or(NEVER);
     let account = |id: AccountId| Account {
@@ -177,9 +177,11 @@ pub fn load_members(shop: &Shop, loader: &mut dyn Loader, openings: &[Opening]) 
     });
     loader.load(Entry::SCHEMA, &mut entries)?;
     drop(entries);
-    let ladder = ladder();
-    let rules = Rules::new(&ladder, &shop.day);
-    loader.load(Standing::SCHEMA, &mut accounts().map(|id| rules.fresh(id, shop.opened()).to_row()))
+    for ladder in ladders {
+        let rules = Rules::new(ladder, &shop.day);
+        loader.load(Standing::SCHEMA, &mut accounts().map(|id| rules.fresh(id, shop.opened()).to_row()))?;
+    }
+    Ok(())
 }
 
 /// The entries by which members got what they have to begin with.

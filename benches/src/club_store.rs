@@ -67,7 +67,7 @@ impl ClubStore {
         };
         shop.load(loader.as_mut())?;
         shop.load_customers(loader.as_mut(), 0..shop.customers.len())?;
-        club::load_members(shop, loader.as_mut(), openings)?;
+        club::load_members(shop, loader.as_mut(), openings, &programme.tiers)?;
         if settle {
             loader.settle()?;
         }

@@ -10,7 +10,7 @@ use crate::kernel::input::required_text;
 use crate::module::Violation;
 use crate::partners::{CustomerGroup, CustomerGroupId, Membership, Partner, membership};
 use crate::preferences;
-use crate::work::{Entity, Filter, Json, Permit, Within, changed_columns};
+use crate::work::{Entity, Filter, Json, Permit, UnitOfWork, Within, changed_columns};
 use crate::{Error, Result};
 
 /// Permission to make two customers one, and to take that back.
@@ -82,7 +82,10 @@ impl Customers<'_, '_> {
 }
 
 /// The record that goes on, of one that may lead there.
-pub(crate) fn current(work: &mut Permit<'_, '_>, id: CustomerId) -> Result<Customer> {
+///
+/// # Errors
+/// [`Error::NotFound`] for a customer who is absent.
+pub fn current(work: &mut Permit<'_, '_>, id: CustomerId) -> Result<Customer> {
     let mut customer: Customer = work.get(id)?;
     for _ in 0..LONGEST {
         let Some(next) = customer.merged_into_id else { return Ok(customer) };
@@ -92,13 +95,25 @@ pub(crate) fn current(work: &mut Permit<'_, '_>, id: CustomerId) -> Result<Custo
 }
 
 /// The same for those within reach; `None` when it leads out of it.
-pub(crate) fn current_within(visible: &mut Within<'_, '_>, mut customer: Customer) -> Result<Option<Customer>> {
+pub(super) fn current_within(visible: &mut Within<'_, '_>, mut customer: Customer) -> Result<Option<Customer>> {
     for _ in 0..LONGEST {
         let Some(next) = customer.merged_into_id else { return Ok(Some(customer)) };
         let Some(found) = visible.find::<Customer>(&next)? else { return Ok(None) };
         customer = found;
     }
     Err(Error::backend("following merged customers", "they lead in a circle"))
+}
+
+/// A permit on the record that goes on, of one that may lead there: out of reach is the same as absent.
+pub(crate) fn permit_on_current<'w, 't>(
+    work: &'w mut UnitOfWork<'t>,
+    permission: &'static str,
+    id: CustomerId,
+) -> Result<(Permit<'w, 't>, Customer)> {
+    let mut visible = work.within(permission)?;
+    let found = visible.get(id)?;
+    let current = current_within(&mut visible, found)?.ok_or_else(|| Error::not_found("customer", id))?;
+    work.permit_on::<Customer>(permission, current.id)
 }
 
 /// All ids under which a customer stands in histories, their own first, as far as the actor reaches.

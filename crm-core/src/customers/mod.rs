@@ -10,8 +10,8 @@ mod service;
 
 pub use language::LANGUAGE;
 pub(crate) use language::language_of;
-pub use merge::{MERGE, Merge, merges_agree};
-pub(crate) use merge::{current, current_within, ids_of};
+pub use merge::{MERGE, Merge, current, merges_agree};
+pub(crate) use merge::{ids_of, permit_on_current};
 pub use model::{
     Customer, CustomerId, CustomerKind, CustomerMerge, MergedField, Relation, SearchField, SearchKey, Stage, customer,
     customer_merge, relation, search_key,

@@ -106,16 +106,16 @@ impl Partners<'_, '_> {
         Ok(group)
     }
 
-    /// Whether a customer belongs to a group by its rule as things are now, and which conditions hold; whether they are in it
+    /// Whether a customer, or who they were merged into, belongs to a group by its rule as things are now, and which conditions hold; whether they are in it
     /// already or not. There is an example at [`create_rule_group`](Self::create_rule_group).
     ///
     /// # Errors
     /// [`Error::NotFound`] for the group, and for a customer who is absent or out of reach; [`Error::Invalid`] with
     /// `group.by_hand` for a group without a rule.
     pub fn would_belong(&mut self, group: CustomerGroupId, customer: CustomerId) -> Result<Explained> {
-        let (mut work, _) = self.0.permit_on::<Customer>(READ, customer)?;
+        let (mut work, customer) = customers::permit_on_current(self.0, READ, customer)?;
         let rule = rule_of(&work.get(group)?)?;
-        explained(&mut work, &rule, customer)
+        explained(&mut work, &rule, &customer)
     }
 
     /// The same by a rule that is not stored: it is tried before it is. That takes [`WRITE`] on the customer, for whoever may
@@ -124,9 +124,9 @@ impl Partners<'_, '_> {
     /// # Errors
     /// [`Error::NotFound`] for a customer who is absent or out of reach; as [`GroupRule::check`].
     pub fn would_belong_by(&mut self, rule: &GroupRule, customer: CustomerId) -> Result<Explained> {
-        let (mut work, _) = self.0.permit_on::<Customer>(WRITE, customer)?;
+        let (mut work, customer) = customers::permit_on_current(self.0, WRITE, customer)?;
         rule.check()?;
-        explained(&mut work, rule, customer)
+        explained(&mut work, rule, &customer)
     }
 
     /// One step of bringing a group up to date: a page of customers in the order of their ids, after the place where the step
@@ -160,7 +160,11 @@ impl Partners<'_, '_> {
         let groups = work.select::<CustomerGroup>(customer_group::id.ge(from)).all()?;
         let mut ruled = groups.into_iter().filter(|group| group.rule.is_some()).map(|group| group.id);
         let Some(group) = ruled.next() else { return Ok(Refreshed::default()) };
-        let mut done = step(&mut work, group, limit, place.filter(|_| group == from))?;
+        let mut done = match step(&mut work, group, limit, place.filter(|_| group == from)) {
+            // It has lost its rule just now.
+            Err(Error::Invalid { rule: "group.by_hand", .. }) => Refreshed::default(),
+            done => done?,
+        };
         let later = || ruled.next().map(|group| format!("{group}/"));
         done.next = done.next.map(|place| format!("{group}/{place}")).or_else(later);
         Ok(done)
@@ -246,10 +250,8 @@ fn rule_of(group: &CustomerGroup) -> Result<GroupRule> {
     rule.ok_or_else(|| Error::invalid("group", "group.by_hand"))
 }
 
-/// A record that leads to another stands for that one.
-fn explained(work: &mut Permit<'_, '_>, rule: &GroupRule, customer: CustomerId) -> Result<Explained> {
-    let customer = customers::current(work, customer)?;
-    let facts = facts_of(work, rule, std::slice::from_ref(&customer))?;
+fn explained(work: &mut Permit<'_, '_>, rule: &GroupRule, customer: &Customer) -> Result<Explained> {
+    let facts = facts_of(work, rule, std::slice::from_ref(customer))?;
     facts.first().map(|facts| explain(rule, facts)).ok_or_else(|| Error::not_found("customer", customer.id))
 }
 

@@ -84,7 +84,7 @@ impl Preferences<'_, '_> {
     /// [`Error::NotFound`] for a customer who is absent or out of reach; [`Error::Invalid`] with `preference.key`,
     /// `preference.future` for a time that has not come, and for a value that is none.
     pub fn set(&mut self, customer: CustomerId, new: &NewPreference) -> Result<bool> {
-        let (mut work, customer) = permit_on_current(self.0, WRITE, customer)?;
+        let (mut work, customer) = customers::permit_on_current(self.0, WRITE, customer)?;
         check_key(&new.key)?;
         let value = checked_value(&new.value)?;
         let now = work.now();
@@ -114,7 +114,7 @@ impl Preferences<'_, '_> {
     /// # Errors
     /// [`Error::NotFound`] for a customer who is absent or out of reach.
     pub fn forget(&mut self, customer: CustomerId, key: &str, source: PreferenceSource) -> Result<()> {
-        let (mut work, customer) = permit_on_current(self.0, WRITE, customer)?;
+        let (mut work, customer) = customers::permit_on_current(self.0, WRITE, customer)?;
         if let Some(known) = work.find::<Preference>(&(customer.id, key.to_owned(), source))? {
             work.delete(&known)?;
             work.emit(&PreferenceChanged { customer: customer.id, key: known.key, source, known: false })?;
@@ -128,7 +128,7 @@ impl Preferences<'_, '_> {
     /// # Errors
     /// [`Error::NotFound`] for a customer who is absent or out of reach.
     pub fn of(&mut self, customer: CustomerId) -> Result<Vec<Resolved>> {
-        let (mut work, customer) = permit_on_current(self.0, READ, customer)?;
+        let (mut work, customer) = customers::permit_on_current(self.0, READ, customer)?;
         Ok(resolve(work.select(preference::customer_id.eq(customer.id)).all()?))
     }
 
@@ -168,18 +168,6 @@ impl Preferences<'_, '_> {
         page.items.retain(|customer| customer.merged_into_id.is_none() && meant.contains(&customer.id));
         Ok(page)
     }
-}
-
-/// A permit on the record that goes on, of one that may lead there.
-fn permit_on_current<'w, 't>(
-    work: &'w mut UnitOfWork<'t>,
-    permission: &'static str,
-    id: CustomerId,
-) -> Result<(Permit<'w, 't>, Customer)> {
-    let mut visible = work.within(permission)?;
-    let found = visible.get(id)?;
-    let current = customers::current_within(&mut visible, found)?.ok_or_else(|| Error::not_found("customer", id))?;
-    work.permit_on::<Customer>(permission, current.id)
 }
 
 /// Gives a customer what another has and they have not, by key and source, and says what that was.

@@ -35,8 +35,8 @@ pub(crate) fn on_unmerged(work: &mut UnitOfWork<'_>, event: &CustomersUnmerged) 
         let Some(mut there) = work.find::<SpecialDay>(&key)? else { continue };
         let is_the_same = (there.date, there.calendar) == (day.date, day.calendar);
         if day.is_elsewhere() {
+            day.celebrated_too(&there);
             if is_the_same {
-                day.celebrated_too(&there);
                 day.next_on = there.next_on;
                 there.tell(None, there.calendar, today, &terms)?;
                 there.noted_at = work.now();
@@ -85,6 +85,8 @@ fn go_along(
             if goes {
                 let today = dates(work)?.day.date_of(work.now());
                 own.tell(day.date, day.calendar, today, terms)?;
+                // Nobody has changed it: it is the same day elsewhere.
+                own.comes_back(today, terms)?;
                 own.noted_at = day.noted_at;
             }
             work.update(&mut own)?;

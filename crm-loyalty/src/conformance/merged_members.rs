@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use crm_core::conformance::{Bench, Factory};
 use crm_core::customers::{Customer, CustomerId, Merge, NewCustomer};
+use crm_core::instalments::{NewPayment, Terms};
+use crm_core::kernel::calendar::Span;
 use crm_core::kernel::currency::Currency;
 use crm_core::kernel::money::Money;
 use crm_core::kernel::page::Limit;
@@ -13,22 +15,23 @@ use crm_core::loyalty::cards::Card;
 use crm_core::loyalty::earning::{Earn, EarnRule, earn_counter};
 use crm_core::loyalty::ledger::rules::{Amounts, sums};
 use crm_core::loyalty::ledger::{
-    Account, AccountId, Balance, Entry, EntryKind, Lot, LotId, LotSource, NEVER, PostingAccount, balance,
+    Account, AccountId, AccountState, Balance, Entry, EntryKind, Lot, LotId, LotSource, NEVER, PostingAccount, balance,
 };
 use crm_core::loyalty::merge::MemberMerge;
 use crm_core::loyalty::programme::Programme;
 use crm_core::loyalty::tiers::{LadderId, Need, Pin, PinKind, Standing, TierLadder, TierTerms, Window};
-use crm_core::purchases::{NewLine, NewPurchase, NewTender};
+use crm_core::purchases::{CASH, NewLine, NewPurchase, NewTender};
 use crm_core::reexport::Uuid;
 use crm_core::returns::{NewReturn, NewReturnLine};
 use crm_core::work::{Filter, Permit, Version};
 use crm_core::{Error, Result};
 
-use super::earning::{Shop, programme, shop};
-use super::{give, open, save};
+use super::earning::{Shop, percent, programme, shop};
+use super::{Now as _, give, open, save};
 use crate::WorkLoyalty as _;
 use crate::cards::NewCard;
 use crate::ledger::{Book, Cause, ClawBack, Give, Policy, Take};
+use crate::programme::NewVersion;
 use crate::redemption::{NewHolding, Query};
 
 const POINTS: Asset = Asset::Points;
@@ -384,5 +387,81 @@ pub fn are_reached_by_their_old_ids(factory: Factory<'_>) {
         (asked(ala).unwrap(), bench.read(|work| work.select(Filter::<Standing>::all()).all()).unwrap());
     assert_eq!((balances[&CREDIT].held, tiers[0].tier), (400, Some(Uuid::from_u128(1).into())));
     assert_eq!(standings.iter().map(|standing| standing.account_id).collect::<Vec<_>>(), [AccountId::from(ala)]);
+    bench.verify();
+}
+
+/// T-4, S-44: what a record had bought before it was merged is returned after, and paid after: what it has earned goes and
+/// comes on the account that goes on, and the books agree, also when the two are two again.
+pub fn what_was_bought_before_comes_back_after(factory: Factory<'_>) {
+    let shop = shop(factory);
+    let bench = &shop.bench;
+    shop.save(&programme([percent("ten", 10)]));
+    let ola = bench.customer(NewCustomer::person("Ola Kot")).id;
+    let sell = |receipt: &str, tender| {
+        let lines = [NewLine::of(shop.tea, 2)];
+        let new = NewPurchase::of(shop.branch, receipt, lines, [tender]).by(ola);
+        shop.record(&new)
+    };
+    let terms = Terms { first_due: "2025-04-21".parse().unwrap(), count: 1, every: Span::Months(1) };
+    let paid = sell("1", NewTender::cash_rest());
+    let later = sell("2", NewTender::instalments(Money::new(2_000, Currency::PLN), &terms).unwrap());
+    assert_eq!(shop.has(ola, CREDIT), (200, 0, 0));
+    merge(bench, shop.ala, ola, "m").unwrap();
+    shop.bring_back(paid, &[(1, 1)], "back");
+    let amount = Money::new(2_000, Currency::PLN);
+    let new = NewPayment { purchase: later, amount, method: CASH.to_owned(), occurred_at: None };
+    bench.run(move |work| work.instalments().pay(&new, "pay")).unwrap();
+    assert_eq!((shop.has(shop.ala, CREDIT), shop.has(ola, CREDIT)), ((300, 0, 0), (0, 0, 0)));
+    bench.verify();
+    shop.bring_back(paid, &[(1, 1)], "the rest");
+    shop.bring_back(later, &[(1, 2)], "all of it");
+    assert_eq!(shop.has(shop.ala, CREDIT), (0, 0, 0));
+    bench.verify();
+}
+
+/// S-17, S-44: while no programme is in force, what was bought goes along with a merge all the same, and is brought back.
+pub fn without_a_programme_counts_go_along(factory: Factory<'_>) {
+    let shop = shop(factory);
+    let bench = &shop.bench;
+    let tiered = || {
+        let tier = TierTerms::new(Uuid::from_u128(1).into(), "gold", Need::amount(1_000));
+        let ladder = TierLadder::new(Uuid::from_u128(2).into(), "club", Window::Lifetime, [tier]);
+        Programme { tiers: vec![ladder], ..programme([percent("ten", 10)]) }
+    };
+    let ends = bench.clock_now().checked_add(DAY).unwrap();
+    let version = NewVersion { until: Some(ends), ..NewVersion::now(tiered()) };
+    bench.run(move |work| work.loyalty().save_programme(version.clone())).unwrap();
+    let ola = bench.customer(NewCustomer::person("Ola Kot")).id;
+    let lines = [NewLine::of(shop.tea, 2)];
+    let sold = shop.record(&NewPurchase::of(shop.branch, "1", lines, [NewTender::cash_rest()]).by(ola));
+    bench.clock.advance(DAY * 2);
+    merge(bench, shop.ala, ola, "m").unwrap();
+    shop.bring_back(sold, &[(1, 1)], "back");
+    shop.save(&tiered());
+    let counted = |id: CustomerId| {
+        let account = id.into();
+        bench.read(move |work| work.loyalty().tiers(account)).unwrap()[0].progress.sums.amount
+    };
+    assert_eq!(counted(shop.ala), 1_000);
+    shop.bring_back(sold, &[(1, 1)], "the rest");
+    assert_eq!(counted(shop.ala), 0);
+    bench.verify();
+}
+
+/// S-49, S-44: what a closed account has let go is not asked of the member it was merged into.
+pub fn what_was_let_go_is_not_asked_again(factory: Factory<'_>) {
+    let shop = shop(factory);
+    let bench = &shop.bench;
+    shop.save(&programme([percent("ten", 10)]));
+    let ola = bench.customer(NewCustomer::person("Ola Kot")).id;
+    let lines = [NewLine::of(shop.tea, 2)];
+    let sold = shop.record(&NewPurchase::of(shop.branch, "1", lines, [NewTender::cash_rest()]).by(ola));
+    spend(bench, ola, CREDIT, 200).unwrap();
+    bench.run(move |work| work.loyalty().set_state(ola.into(), AccountState::Closed, "asked for", "close")).unwrap();
+    shop.bring_back(sold, &[(1, 1)], "back");
+    merge(bench, shop.ala, ola, "m").unwrap();
+    lot(bench, shop.ala, CREDIT, 500, 0, None);
+    shop.bring_back(sold, &[(1, 1)], "the rest");
+    assert_eq!(shop.has(shop.ala, CREDIT), (500, 0, 0));
     bench.verify();
 }

@@ -109,7 +109,8 @@ macro_rules! loyalty_conformance_tests {
             }
             referral {
                 share_what_friends_buy, share_what_is_paid, follow_the_terms_of_the_group, caps_are_exact_among_many,
-                schemes_do_not_pay_out, what_was_spent_is_owed, a_merge_opens_no_circle, a_friend_is_brought_once,
+                schemes_do_not_pay_out, what_was_spent_is_owed, a_merge_opens_no_circle,
+                a_friend_is_brought_once, what_comes_back_after_a_parting_counts_no_more,
                 cards_are_of_people, the_one_who_goes_on_is_asked, caps_go_together, a_closed_account_stays_as_it_is,
                 what_is_paid_late_is_good_as_long,
             }
@@ -133,7 +134,8 @@ macro_rules! loyalty_conformance_tests {
             }
             merged_members {
                 everything_goes_along, counts_go_along, taken_back_is_as_before, refusals_leave_nothing,
-                are_reached_by_their_old_ids,
+                are_reached_by_their_old_ids, what_was_bought_before_comes_back_after,
+                without_a_programme_counts_go_along, what_was_let_go_is_not_asked_again,
             }
         }
     };

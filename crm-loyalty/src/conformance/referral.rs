@@ -723,3 +723,22 @@ pub fn what_is_paid_late_is_good_as_long(factory: Factory<'_>) {
     assert_eq!(credited(&floor, ala), (0, 0, 0));
     floor.bench.verify();
 }
+
+/// T-4, S-44: what a friend has bought while the one who brought them was merged comes back after they are two again: it counts
+/// no more, and the next purchase is the first.
+pub fn what_comes_back_after_a_parting_counts_no_more(factory: Factory<'_>) {
+    let floor = Floor::new(factory, terms);
+    let (ala, old) = (floor.member("Ala"), floor.member("Ala too"));
+    let friend = floor.brought("Friend", old);
+    merge(&floor, ala, old, "m").unwrap();
+    let first = floor.buy(friend, "1", 100);
+    assert_eq!(credited(&floor, ala).1, 1_500);
+    unmerge(&floor, old, "u").unwrap();
+    floor.bring_back(first, 100, "back");
+    assert_eq!((credited(&floor, ala).1, credited(&floor, old).1), (0, 0));
+    let referral = referral_of(&floor, friend).unwrap();
+    assert_eq!((referral.purchases, referral.first_purchase_id), (0, None));
+    floor.buy(friend, "2", 100);
+    assert_eq!(credited(&floor, old).1, 1_500);
+    floor.bench.verify();
+}

@@ -198,7 +198,7 @@ fn change(
     let mut book = Book::open(work, found.account_id)?;
     let mut sheet: PurchaseSheet = work.lock(purchase)?;
     let before = sheet.document.0.qualifying()?;
-    if change(&mut sheet.document.0) && book.account().state != AccountState::Closed {
+    if change(&mut sheet.document.0) && !book.was_closed() {
         let programme = programme::numbered(work, sheet.programme)?;
         let branch: Branch = work.get(sheet.branch_id)?;
         let poster = Poster::new(&programme, &branch, at, Reason::of(&sheet, &branch));
@@ -237,8 +237,7 @@ fn count_again(work: &mut Permit<'_, '_>, poster: &Poster<'_>, book: &mut Book, 
 
 /// Counts what a purchase counts more, or less, than before, on the ladders of today (S-17).
 fn qualify(work: &mut Permit<'_, '_>, book: &Book, sheet: &PurchaseSheet, before: Qualifying) -> Result<()> {
-    let at = work.now();
-    let Some(programme) = programme::current(work, at)? else { return Ok(()) };
+    let Some(programme) = programme::current_or_last(work)? else { return Ok(()) };
     let now = sheet.document.0.qualifying()?;
     let sums = Sums {
         amount: now.amount_minor.saturating_sub(before.amount_minor),

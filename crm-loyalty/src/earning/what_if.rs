@@ -192,6 +192,7 @@ impl Club<'_, '_> {
 fn not_replayed(current: &Programme, asked: &Programme) -> Vec<&'static str> {
     let (now, then) = (&current.earning, &asked.earning);
     let parts = [
+        ("currency", current.currency != asked.currency),
         ("tiers", current.tiers != asked.tiers),
         ("earning.at_threshold", now.at_threshold != then.at_threshold),
         ("earning.when", now.when != then.when),

@@ -7,7 +7,7 @@ use crm_core::kernel::time::Timestamp;
 use crm_core::loyalty::gift_cards::{GiftCard, GiftCardTerms, GiftSale, GiftStep, SoldGift, gift_card, gift_step};
 use crm_core::loyalty::ledger::{AccountId, AccountKind, EntryKind, LotId, LotSource, NEVER};
 use crm_core::loyalty::programme::{Compiled, Validity};
-use crm_core::purchases::{Purchase, PurchaseId, PurchaseLine, tender};
+use crm_core::purchases::{Purchase, PurchaseId, PurchaseLine, purchase_line, tender};
 use crm_core::returns::event::PurchaseReturned;
 use crm_core::returns::return_line;
 use crm_core::work::{Json, Permit, UnitOfWork, Version};
@@ -15,6 +15,7 @@ use crm_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 
 use super::event::GiftCardChanged;
+use super::tender::STORED;
 use super::{asset, terms};
 use crate::Club;
 use crate::ledger::{Book, Cause, Give, NewAccount, open_account};
@@ -241,8 +242,19 @@ fn paid_piece(work: &mut Permit<'_, '_>, purchase: PurchaseId, line_no: u16) -> 
     if !terms.products.contains(&line.product_id) || purchase.history_only {
         return Err(Error::invalid("line_no", "gift_card.product"));
     }
-    let later = work.select(tender::purchase_id.eq(purchase.id)).all()?.iter().any(|tender| tender.paid_later);
-    if later && work.find::<InstalmentPlan>(&purchase.id)?.is_none_or(|plan| plan.owed_minor() > 0) {
+    let tenders = work.select(tender::purchase_id.eq(purchase.id)).all()?;
+    let stored = tenders.iter().filter(|tender| STORED.contains(&tender.method.as_str()));
+    let stored = stored.fold(0_i64, |sum, tender| sum.saturating_add(tender.amount_minor));
+    // It may not have been for sale as a gift card then.
+    if stored > 0 {
+        let lines = work.select(purchase_line::purchase_id.eq(purchase.id)).all()?;
+        if stored > purchase.total_minor.saturating_sub(sold_on(work, &lines)?) {
+            return Err(Error::invalid("purchase", "gift_card.buys_gift_card"));
+        }
+    }
+    if tenders.iter().any(|tender| tender.paid_later)
+        && work.find::<InstalmentPlan>(&purchase.id)?.is_none_or(|plan| plan.owed_minor() > 0)
+    {
         return Err(Error::invalid("purchase", "gift_card.not_paid"));
     }
     let found = work.find::<GiftSale>(&(purchase.id, line_no))?;

@@ -18,6 +18,9 @@ use crate::redemption::{CREDIT, POINTS};
 /// money alone, or `gift_card.buys_gift_card` refuses it.
 pub const GIFT_CARD: &str = "gift_card";
 
+/// The methods that pay with what is stored, and not with money.
+pub(super) const STORED: [&str; 3] = [CREDIT, POINTS, GIFT_CARD];
+
 /// What a tender [`GIFT_CARD`] wants to know: the ticket that showing the code has given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -54,8 +57,7 @@ impl TenderMethod for GiftCards {
         if !is_active || !card.is_good(customer, now) || card.currency != payment.amount.currency() {
             return Err(refused());
         }
-        let stored = [CREDIT, POINTS, GIFT_CARD];
-        let stored = payment.parts.iter().filter(|(method, _)| stored.contains(method));
+        let stored = payment.parts.iter().filter(|(method, _)| STORED.contains(method));
         let stored = stored.fold(0_i64, |sum, (_, amount)| sum.saturating_add(amount.minor()));
         if stored > purchase.total_minor.saturating_sub(sold_on(work, payment.lines)?) {
             return Err(Error::invalid("tenders", "gift_card.buys_gift_card"));

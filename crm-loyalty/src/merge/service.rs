@@ -53,8 +53,7 @@ pub(crate) fn on_merged(work: &mut UnitOfWork<'_>, event: &CustomersMerged) -> R
     source.close(work)?;
     target.close(work)?;
     let (loser, survivor): (Account, Account) = (work.get(from)?, work.get(to)?);
-    let now = work.now();
-    let tiers = match programme::current(work, now)? {
+    let tiers = match programme::current_or_last(work)? {
         Some(current) => kept(&tiers::join(work, &current.programme, &survivor, &loser)?)?,
         None => serde_json::Value::Null,
     };
@@ -111,8 +110,7 @@ pub(crate) fn on_unmerged(work: &mut UnitOfWork<'_>, event: &CustomersUnmerged) 
     source.close(work)?;
     target.close(work)?;
     let (member, survivor): (Account, Account) = (work.get(to)?, work.get(from)?);
-    let now = work.now();
-    if let (false, Some(current)) = (merge.tiers.0.is_null(), programme::current(work, now)?) {
+    if let (false, Some(current)) = (merge.tiers.0.is_null(), programme::current_or_last(work)?) {
         let joined = serde_json::from_value(merge.tiers.0.clone());
         let joined = joined.map_err(|error| Error::backend("the counters of a merge", error))?;
         tiers::part(work, &current.programme, &survivor, &joined)?;

@@ -5,4 +5,4 @@ mod service;
 
 pub use crm_core::loyalty::programme::Compiled;
 pub use service::{NewVersion, READ, WRITE};
-pub(crate) use service::{Versions, always_had, current, expect, numbered, other_ladders, tree};
+pub(crate) use service::{Versions, always_had, current, current_or_last, expect, numbered, other_ladders, tree};

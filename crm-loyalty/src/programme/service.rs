@@ -159,6 +159,15 @@ pub(crate) fn current(work: &mut Permit<'_, '_>, at: Timestamp) -> Result<Option
     Ok(in_force(intervals, at).and_then(|place| versions.get(place)).cloned())
 }
 
+/// The version in force now; while none is, the last that was saved: what it counts comes back later.
+pub(crate) fn current_or_last(work: &mut Permit<'_, '_>) -> Result<Option<Arc<Compiled>>> {
+    let now = work.now();
+    match current(work, now)? {
+        None => Ok(versions(work)?.last().cloned()),
+        current => Ok(current),
+    }
+}
+
 /// Says that [`current`] will be asked.
 pub(crate) fn expect(work: &mut Permit<'_, '_>) {
     let nil = Uuid::nil();

@@ -8,7 +8,7 @@ use crm_core::Result;
 use crm_core::access::Target;
 use crm_core::branches::BranchId;
 use crm_core::customers::event::{CustomersMerged, CustomersUnmerged};
-use crm_core::customers::{Customer, CustomerId};
+use crm_core::customers::{Customer, CustomerId, current};
 use crm_core::instalments::event::{Cause as ClearedBy, InstalmentsCleared};
 use crm_core::kernel::time::{CivilDate, Timestamp};
 use crm_core::loyalty::earning::base_lines;
@@ -64,7 +64,7 @@ pub(crate) fn on_merged(work: &mut UnitOfWork<'_>, event: &CustomersMerged) -> R
     on_changed(work, event.survivor, &event.columns)
 }
 
-/// They are two after all: each has brought, and was brought, as before.
+/// They are two after all: what each has brought, and how they were, counts by itself again.
 ///
 /// # Errors
 /// `referral.circle` when one of them would have brought themselves by now.
@@ -171,7 +171,7 @@ fn earn(
     }
     // Whoever brings must be a member in good standing, as the record that goes on says (S-44).
     work.expect::<Account>(&[referral.referrer_id.into()]);
-    let by = link::current(work, referral.referrer_id)?.id;
+    let by = current(work, referral.referrer_id)?.id;
     let active = work.find::<Account>(&by.into())?.is_some_and(|account| account.state == AccountState::Active);
     if !active {
         return Ok(());

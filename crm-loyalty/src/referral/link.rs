@@ -2,28 +2,21 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crm_core::customers::{Customer, CustomerId, SearchField, SearchKey, customer, search_key};
+use crm_core::customers::{Customer, CustomerId, SearchField, SearchKey, current, customer, search_key};
+use crm_core::journal::{JournalEntry, JournalQuery, journal_entry};
+use crm_core::kernel::page::Limit;
 use crm_core::kernel::time::Timestamp;
 use crm_core::loyalty::Asset;
 use crm_core::loyalty::referral::event::{ReferralBarred, ReferralNoted};
 use crm_core::loyalty::referral::{
     Barred, Person, Referral, ReferralReward, closes_a_circle, referral, referral_reward,
 };
-use crm_core::purchases::{Purchase, purchase};
+use crm_core::purchases::event::PURCHASE_RECORDED;
 use crm_core::reexport::Uuid;
 use crm_core::work::{Json, Permit, Version};
 use crm_core::{Error, Result};
 
 use super::reward;
-
-/// The record that goes on, of one that may lead there (S-44).
-pub(super) fn current(work: &mut Permit<'_, '_>, id: CustomerId) -> Result<Customer> {
-    let mut customer: Customer = work.get(id)?;
-    while let Some(next) = customer.merged_into_id {
-        customer = work.get(next)?;
-    }
-    Ok(customer)
-}
 
 /// A customer's record, and those that lead to it.
 fn records(work: &mut Permit<'_, '_>, id: CustomerId) -> Result<Vec<CustomerId>> {
@@ -121,12 +114,7 @@ fn go_on(work: &mut Permit<'_, '_>, noted: &mut Referral, by: CustomerId) -> Res
             noted.barred = noted.barred.or(known.barred);
         }
     }
-    count_anew(work, noted)?;
-    if noted.first_purchase_id.is_none() {
-        let bought = work.select::<Purchase>(purchase::customer_id.eq(noted.referee_id)).first()?;
-        noted.first_purchase_id = bought.map(|_| Uuid::nil());
-    }
-    Ok(())
+    count_anew(work, noted)
 }
 
 /// Counts what somebody who was brought has bought, and earned the one who brought them, over all their records: what two
@@ -135,8 +123,7 @@ fn count_anew(work: &mut Permit<'_, '_>, referral: &mut Referral) -> Result<()> 
     let by = current(work, referral.referrer_id)?.id;
     let records = records(work, referral.referee_id)?;
     let (mut earned, mut qualified, mut firsts) = (BTreeMap::<Asset, i64>::new(), Vec::new(), Vec::new());
-    let bought = work.select::<Purchase>(purchase::customer_id.eq(referral.referee_id)).first()?.is_some();
-    firsts.extend(referral.first_purchase_id.filter(|first| bought || !first.is_nil()));
+    firsts.extend(referral.first_purchase_id);
     let mut bought_before = false;
     for record in records {
         for reward in work.select::<ReferralReward>(referral_reward::referee_id.eq(record)).all()? {
@@ -151,14 +138,38 @@ fn count_anew(work: &mut Permit<'_, '_>, referral: &mut Referral) -> Result<()> 
         if record != referral.referee_id {
             firsts.extend(work.find::<Referral>(&record)?.and_then(|known| known.first_purchase_id));
         }
-        let before = purchase::customer_id.eq(record).and(purchase::occurred_at.lt(referral.since));
-        bought_before |= work.select::<Purchase>(before).first()?.is_some();
+        bought_before = bought_before || has_bought(work, record, referral.since)?;
     }
-    firsts.retain(|first| first.is_nil() || qualified.contains(first));
+    firsts.retain(|first| qualified.contains(first));
     referral.first_purchase_id = firsts.first().copied().or(bought_before.then(Uuid::nil));
     referral.purchases = i64::try_from(qualified.len()).unwrap_or(i64::MAX);
     referral.earned = Json(earned);
     Ok(())
+}
+
+/// Whether a customer has bought before an instant, not for the record only. Told by the journal, where a customer's history
+/// lies together.
+fn has_bought(work: &mut Permit<'_, '_>, customer: CustomerId, before: Timestamp) -> Result<bool> {
+    let query = JournalQuery {
+        customer: Some(customer),
+        kinds: vec![PURCHASE_RECORDED.to_owned()],
+        until: Some(before),
+        ..JournalQuery::default()
+    };
+    let mut after = None;
+    loop {
+        let told = work.select::<JournalEntry>(query.filter()).order_by(journal_entry::occurred_at);
+        let page = told.page(Limit::default(), after.as_ref())?;
+        let for_the_record =
+            |entry: &JournalEntry| entry.payload.0.get("history_only") == Some(&serde_json::Value::Bool(true));
+        if !page.items.iter().all(for_the_record) {
+            return Ok(true);
+        }
+        after = page.next;
+        if after.is_none() {
+            return Ok(false);
+        }
+    }
 }
 
 /// The same for what is stored of a customer, if anybody has brought them.

@@ -3,7 +3,7 @@
 use crm_core::Result;
 use crm_core::customers::CustomerId;
 use crm_core::kernel::time::Timestamp;
-use crm_core::loyalty::ledger::{Account, AccountId, AccountState, EntryKind, LotSource};
+use crm_core::loyalty::ledger::{Account, AccountId, EntryKind, LotSource};
 use crm_core::loyalty::referral::{Referral, ReferralReward};
 use crm_core::purchases::PurchaseId;
 use crm_core::reexport::Uuid;
@@ -87,18 +87,21 @@ pub(super) fn change(
 pub(super) fn settle(
     work: &mut Permit<'_, '_>,
     book: &mut Book,
-    referral: Option<&mut Referral>,
+    mut referral: Option<&mut Referral>,
     reward: &mut ReferralReward,
     at: Timestamp,
 ) -> Result<()> {
     let kept = reward.kept()?;
     let counted = kept.units - reward.counted;
-    if let Some(referral) = referral
+    if let Some(referral) = &mut referral
         && (referral.referrer_id == reward.referrer_id
             || account_id(work, referral.referrer_id)? == Some(book.account().id))
     {
         let earned = referral.earned.0.entry(reward.asset).or_default();
         *earned = earned.saturating_add(counted).max(0);
+    }
+    // What they have bought counts on, whoever has brought them.
+    if let Some(referral) = referral {
         if reward.qualified && !reward.still_qualifies(&kept) {
             reward.qualified = false;
             referral.purchases = (referral.purchases - 1).max(0);
@@ -112,7 +115,7 @@ pub(super) fn settle(
         caps::count(work, reward, counted)?;
         reward.counted = kept.units;
     }
-    if book.account().state == AccountState::Closed {
+    if book.was_closed() {
         return Ok(());
     }
     let posting = kept.due - reward.posted;

@@ -131,7 +131,6 @@ fn faults(rule: &EarnRule, terms: &EarningTerms, tree: &CategoryTree) -> Vec<&'s
         Least::Amount(amount) => amount.minor() <= 0,
     });
     let counted = matches!(rule.earn, Earn::Every { .. } | Earn::Step { carry: true, .. });
-    let by_amount = rule.limits.iter().any(|limit| matches!(limit.cap, LimitCap::Amount(_)));
     let capped = terms.caps.iter().any(|cap| cap.asset == rule.asset);
     let boost = matches!(rule.earn, Earn::Boost(_));
     let again = matches!(rule.earn, Earn::Step { carry: false, .. } | Earn::Fixed(_));
@@ -148,7 +147,7 @@ fn faults(rule: &EarnRule, terms: &EarningTerms, tree: &CategoryTree) -> Vec<&'s
         ("earn.named_day", named().any(|day| !exists(day))),
         ("earn.hours", rule.hours.is_some_and(|hours| hours.from == hours.until)),
         ("earn.nothing", least || rule.at_most.is_some_and(|most| most <= 0) || no_cap(&rule.limits)),
-        ("earn.counted_cap", counted && (rule.at_most.is_some() || by_amount || capped)),
+        ("earn.counted_cap", counted && (rule.at_most.is_some() || !rule.limits.is_empty() || capped)),
         ("earn.counted_exclusive", counted && terms.exclusive.contains(&rule.stack)),
         ("earn.boost_limit", boost && (rule.at_most.is_some() || !rule.limits.is_empty())),
         ("earn.re_evaluate", rule.on_return == OnReturn::ReEvaluate && !again),
@@ -315,6 +314,10 @@ mod tests {
             ("earn.nothing", EarnRule { at_most: Some(0), ..percent("a", 1) }),
             ("earn.nothing", EarnRule { at_least: vec![Least::Pieces(0)], ..percent("a", 1) }),
             ("earn.counted_cap", EarnRule { limits: vec![limit(5)], ..ruled(every) }),
+            (
+                "earn.counted_cap",
+                EarnRule { limits: vec![EarnLimit { cap: LimitCap::Uses(1), ..limit(5) }], ..ruled(every) },
+            ),
             ("earn.re_evaluate", EarnRule { on_return: OnReturn::ReEvaluate, ..percent("a", 1) }),
             ("earn.backwards", EarnRule { valid: Validity::For(Span::Days(-1)), ..percent("a", 1) }),
         ] {

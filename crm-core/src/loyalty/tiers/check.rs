@@ -117,5 +117,7 @@ pub(in crate::loyalty) fn check(programme: &Programme) -> Vec<Finding> {
 /// The currencies a programme speaks of.
 fn currencies(programme: &Programme) -> impl Iterator<Item = Currency> {
     let values = programme.point_values.iter().map(|value| value.currency);
-    values.chain(programme.earning.rules.iter().flat_map(earning::currencies))
+    let brought = programme.referral.terms.iter().map(|term| term.currency);
+    let days = programme.anniversaries.gifts.iter().filter_map(|gift| gift.asset.currency());
+    values.chain(programme.earning.rules.iter().flat_map(earning::currencies)).chain(brought).chain(days)
 }

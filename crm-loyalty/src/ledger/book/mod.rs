@@ -36,6 +36,7 @@ pub(crate) use holds::NewHold;
 #[must_use = "what is done is written by close()"]
 pub(crate) struct Book {
     account: Account,
+    was_closed: bool,
     /// The account as it is stored.
     stored: Account,
     balances: BTreeMap<Asset, Kept<Balance>>,
@@ -68,10 +69,13 @@ impl Book {
     /// [`Error::NotFound`] when there is no such account.
     pub(crate) fn open(work: &mut Permit<'_, '_>, account: AccountId) -> Result<Self> {
         let mut account: Account = work.lock(account)?;
+        let mut was_closed = account.state == AccountState::Closed;
         while let Some(survivor) = account.merged_into {
             account = work.lock(survivor)?;
+            was_closed |= account.state == AccountState::Closed;
         }
         let mut book = Self {
+            was_closed,
             stored: account.clone(),
             account,
             balances: BTreeMap::new(),
@@ -88,6 +92,11 @@ impl Book {
     /// The account.
     pub(crate) fn account(&self) -> &Account {
         &self.account
+    }
+
+    /// Whether the account was closed, or one that has led here: what was earned there is let be (S-49).
+    pub(crate) fn was_closed(&self) -> bool {
+        self.was_closed
     }
 
     /// Puts the account into another state; what follows from that is the caller's.
