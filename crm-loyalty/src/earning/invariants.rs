@@ -26,7 +26,9 @@ pub(crate) fn sheets_agree(work: &mut Permit<'_, '_>) -> Result<Vec<Violation>> 
             doubt(work, account, &std::mem::take(&mut issued), &mut doubtful)?;
             account = entry.map(|entry| entry.account_id);
         }
-        entry.into_iter().for_each(|entry| add(&mut issued, entry));
+        if let Some(entry) = entry {
+            add(&mut issued, entry);
+        }
         Ok(())
     };
     each_entry(work, |work, entry| next(work, Some(entry)))?;

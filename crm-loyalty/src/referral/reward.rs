@@ -101,14 +101,15 @@ pub(super) fn settle(
         *earned = earned.saturating_add(counted).max(0);
     }
     // What they have bought counts on, whoever has brought them.
-    if let Some(referral) = referral {
-        if reward.qualified && !reward.still_qualifies(&kept) {
-            reward.qualified = false;
-            referral.purchases = (referral.purchases - 1).max(0);
-            if referral.first_purchase_id == Some(reward.purchase_id) {
-                // As if it had never happened: another may be the first (T-4).
-                referral.first_purchase_id = None;
-            }
+    if let Some(referral) = referral
+        && reward.qualified
+        && !reward.still_qualifies(&kept)
+    {
+        reward.qualified = false;
+        referral.purchases = (referral.purchases - 1).max(0);
+        if referral.first_purchase_id == Some(reward.purchase_id) {
+            // As if it had never happened: another may be the first (T-4).
+            referral.first_purchase_id = None;
         }
     }
     if counted != 0 {
