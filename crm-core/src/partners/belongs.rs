@@ -90,14 +90,7 @@ impl Facts {
 
     /// The first instant of the last span of days: that after the day which lies the span back.
     pub fn since(&self, span: Span) -> Timestamp {
-        let back = match span {
-            Span::Days(days) => Span::Days(days.saturating_neg()),
-            Span::Weeks(weeks) => Span::Weeks(weeks.saturating_neg()),
-            Span::Months(months) => Span::Months(months.saturating_neg()),
-            Span::Quarters(quarters) => Span::Quarters(quarters.saturating_neg()),
-            Span::Years(years) => Span::Years(years.saturating_neg()),
-        };
-        Calendar::Gregorian.add(self.today, back).map_or(Timestamp::MIN, |day| self.day.end(day))
+        Calendar::Gregorian.add(self.today, span.negated()).map_or(Timestamp::MIN, |day| self.day.end(day))
     }
 
     /// Adds a purchase.

@@ -88,7 +88,8 @@ impl<'t> Club<'_, 't> {
     ///
     /// # Errors
     /// `bonus.amount` unless it gives something, `bonus.over_limit` and `bonus.over_day`, `bonus.asset` for money of gift
-    /// cards, `bonus.backwards` for what would end before it is given, `text.required` without a reason, `loyalty.closed`; [`Error::NotFound`] for a member or branch out of reach.
+    /// cards, `bonus.backwards` for what would end before it is given, `text.required` without a reason, `loyalty.closed`;
+    /// [`Error::NotFound`] for a member or branch out of reach.
     pub fn give_bonus(&mut self, new: &NewBonus, idempotency_key: &str) -> Result<BonusRequest> {
         self.0.actor().require(GIVE, &Target::branch(new.branch))?;
         let (mut work, account) = self.0.permit_on::<Account>(GIVE, AccountId::from(new.customer))?;

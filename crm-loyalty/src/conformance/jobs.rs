@@ -11,7 +11,7 @@ use crm_core::kernel::page::Limit;
 use crm_core::kernel::time::{Clock, Zone};
 use crm_core::loyalty::Asset;
 use crm_core::loyalty::grants::MemberState;
-use crm_core::loyalty::ledger::{Account, AccountId, Entry, EntryKind, LotSource, entry};
+use crm_core::loyalty::ledger::{Account, AccountId, Entry, EntryKind, entry};
 use crm_core::loyalty::programme::{self, Programme};
 use crm_core::loyalty::tiers::event::TierLowered;
 use crm_core::loyalty::tiers::{Cause, Need, Sums, TierChange, TierLadder, TierTerms, Validity, Window, tier_change};
@@ -21,9 +21,9 @@ use crm_core::pricing::Audience;
 use crm_core::reexport::Uuid;
 use crm_core::{Error, Result};
 
+use super::give_until;
 use crate::grants::NewGrant;
 use crate::jobs::{JobReport, RunDue, run_due_blocking};
-use crate::ledger::{Book, Give};
 use crate::programme::NewVersion;
 use crate::tiers::{self, Posting};
 use crate::{Loyalty, WorkLoyalty};
@@ -68,23 +68,7 @@ fn club(factory: Factory<'_>, count: usize) -> (Bench, Vec<AccountId>) {
         let programme = programme.clone();
         let opened = bench.run(move |work| {
             let now = work.now();
-            let mut book = Book::open(work, account)?;
-            let give = Give {
-                asset: Asset::Points,
-                amount: 10,
-                kind: EntryKind::Give,
-                source: LotSource::Bonus,
-                occurred_at: now,
-                available_at: now,
-                expires_at: now.checked_add(DAY * 10)?,
-                purchase: None,
-                branch: None,
-                campaign: None,
-                reason: None,
-                repays_debt: false,
-            };
-            book.give(work, &give)?;
-            book.close(work)?;
+            give_until(work, account, (Asset::Points, 10), now.checked_add(DAY * 10)?)?;
             let (on, sums) = (Zone::UTC.date_of(now), Sums { count: 1, ..Sums::ZERO });
             let account: Account = work.get(account)?;
             tiers::post(work, &programme, &account, &Posting { on, sums, cause: Cause::Purchase, cause_ref: None })

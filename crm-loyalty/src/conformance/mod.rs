@@ -49,7 +49,7 @@ pub mod tiers;
 mod world;
 
 pub use shop::{GIFT_KEY, open};
-use shop::{Now, give, save};
+use shop::{Now, give, give_until, save};
 
 /// Expands to one `#[test]` for each check of the suite, in a module for each subject.
 #[macro_export]

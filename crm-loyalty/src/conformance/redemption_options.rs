@@ -8,7 +8,7 @@ use crm_core::kernel::time::{Timestamp, Zone};
 use crm_core::loyalty::Asset;
 use crm_core::loyalty::cards::{BlockReason, CardId};
 use crm_core::loyalty::ledger::rules::Amounts;
-use crm_core::loyalty::ledger::{EntryKind, HoldId, HoldState, LotSource, NEVER};
+use crm_core::loyalty::ledger::{HoldId, HoldState, NEVER};
 use crm_core::loyalty::programme::Programme;
 use crm_core::loyalty::redemption::{Bound, Limits, LimitsFor, RedemptionTerms};
 use crm_core::loyalty::tiers::{LadderId, Need, Pin, PinKind, TierLadder, TierTerms, Window};
@@ -19,10 +19,10 @@ use crm_core::reexport::Uuid;
 use crm_core::{Error, Result};
 
 use super::redemption::{CREDIT, Shop, limits, rule, zloty};
-use super::{Now as _, open, save};
+use super::{Now as _, give_until, open, save};
 use crate::WorkLoyalty as _;
 use crate::cards::NewCard;
-use crate::ledger::{Book, Give, NewHold};
+use crate::ledger::{Book, NewHold};
 use crate::redemption::{Holding, NewHolding, Query, credit, with_hold};
 
 fn club(redemption: RedemptionTerms) -> Programme {
@@ -41,27 +41,7 @@ impl Shop<'_> {
 
     fn give_until(&self, amount: i64, expires_at: Timestamp) {
         let account = self.account;
-        let given = self.bench.run(move |work| {
-            let now = work.now();
-            let mut book = Book::open(work, account)?;
-            let give = Give {
-                asset: CREDIT,
-                amount,
-                kind: EntryKind::Give,
-                source: LotSource::Bonus,
-                occurred_at: now,
-                available_at: now,
-                expires_at,
-                purchase: None,
-                branch: None,
-                campaign: None,
-                reason: None,
-                repays_debt: false,
-            };
-            book.give(work, &give)?;
-            book.close(work)
-        });
-        given.unwrap();
+        self.bench.run(move |work| give_until(work, account, (CREDIT, amount), expires_at)).unwrap();
     }
 
     fn issue_card(&self) -> CardId {

@@ -1,12 +1,14 @@
 //! A shop with a club for the checks.
 
+use crm_core::Result;
 use crm_core::accounts::Key;
 use crm_core::conformance::{Bench, Factory};
 use crm_core::customers::CustomerId;
 use crm_core::kernel::time::Timestamp;
 use crm_core::loyalty::Asset;
-use crm_core::loyalty::ledger::{EntryKind, LotSource, NEVER};
+use crm_core::loyalty::ledger::{AccountId, EntryKind, LotSource, NEVER};
 use crm_core::loyalty::programme::Programme;
+use crm_core::work::Permit;
 
 use crate::ledger::{Book, Give};
 use crate::programme::NewVersion;
@@ -26,29 +28,36 @@ pub(super) fn save(shop: &Bench, programme: Programme) {
     shop.run(move |work| work.loyalty().save_programme(NewVersion::now(programme.clone())).map(|_| ())).unwrap();
 }
 
+/// Gives an account something that ends.
+pub(super) fn give_until(
+    work: &mut Permit<'_, '_>,
+    account: AccountId,
+    (asset, amount): (Asset, i64),
+    expires_at: Timestamp,
+) -> Result<()> {
+    let now = work.now();
+    let mut book = Book::open(work, account)?;
+    let give = Give {
+        asset,
+        amount,
+        kind: EntryKind::Give,
+        source: LotSource::Bonus,
+        occurred_at: now,
+        available_at: now,
+        expires_at,
+        purchase: None,
+        branch: None,
+        campaign: None,
+        reason: None,
+        repays_debt: false,
+    };
+    book.give(work, &give)?;
+    book.close(work)
+}
+
 /// Gives a member points that do not end.
 pub(super) fn give(shop: &Bench, member: CustomerId, points: i64) {
-    let given = shop.run(move |work| {
-        let now = work.now();
-        let mut book = Book::open(work, member.into())?;
-        let give = Give {
-            asset: Asset::Points,
-            amount: points,
-            kind: EntryKind::Give,
-            source: LotSource::Bonus,
-            occurred_at: now,
-            available_at: now,
-            expires_at: NEVER,
-            purchase: None,
-            branch: None,
-            campaign: None,
-            reason: None,
-            repays_debt: false,
-        };
-        book.give(work, &give)?;
-        book.close(work)
-    });
-    given.unwrap();
+    shop.run(move |work| give_until(work, member.into(), (Asset::Points, points), NEVER)).unwrap();
 }
 
 /// What the clock shows.

@@ -47,8 +47,8 @@ pub(crate) fn on_purchase(work: &mut UnitOfWork<'_>, event: &PurchaseRecorded) -
     let foreign = is_foreign(&programme, event);
     let lines = base_lines(&event.lines, &event.tenders, &programme.programme, &programme.tree);
     if terms.at_threshold == AtThreshold::Split {
-        let counted = lines.iter().filter(|_| !foreign);
-        let base = counted.fold(0_i64, |sum, line| sum.saturating_add(line.base_minor));
+        let base = lines.iter().fold(0_i64, |sum, line| sum.saturating_add(line.base_minor));
+        let base = if foreign { 0 } else { base };
         let when = (event.occurred_at, date);
         snapshot.raised = tiers::raised(&mut work, &programme.programme, book.account(), when, base)?;
     }
@@ -81,7 +81,8 @@ pub(crate) fn on_purchase(work: &mut UnitOfWork<'_>, event: &PurchaseRecorded) -
     work.insert(&sheet)
 }
 
-/// A purchase that is only here for the record earns nothing (S-31), but it was bought: it counts (S-17, S-18, C89), on the day it happened, by the base of today's programme, for there need not have been one then.
+/// A purchase that is only here for the record earns nothing (S-31), but it was bought: it counts (S-17, S-18, C89), on the
+/// day it happened, by the base of today's programme, for there need not have been one then.
 fn on_history(work: &mut Permit<'_, '_>, event: &PurchaseRecorded, customer: CustomerId) -> Result<()> {
     let now = work.now();
     let Some(programme) = programme::current(work, now)? else { return Ok(()) };

@@ -80,22 +80,7 @@ pub(crate) fn lapsing(work: &mut Permit<'_, '_>, accounts: &[Account]) -> Result
     let now = work.now();
     let due = accounts.iter().filter(|account| account.due_at <= now && !account.open_holds.0.is_empty());
     let due: Vec<&Account> = due.collect();
-    let mut settled = BTreeMap::<AccountId, Settled>::new();
-    if due.is_empty() {
-        return Ok(settled);
-    }
-    let open = lot::account_id.is_in(due.iter().map(|account| account.id)).and(lot::open.eq(true));
-    for lot in work.select::<Lot>(open).all()? {
-        settled.entry(lot.account_id).or_default().lots.insert(lot.id, lot);
-    }
-    let keys = due.iter().flat_map(|account| account.open_holds.0.iter().map(|hold| (account.id, *hold)));
-    for hold in work.get_many::<Hold>(&keys.collect::<Vec<_>>())?.into_iter().flatten() {
-        settled.entry(hold.account_id).or_default().holds.insert(hold.id, hold);
-    }
-    for account in settled.values_mut() {
-        account.due = rules::settle(&mut account.lots, &mut account.holds, now)?;
-    }
-    Ok(settled)
+    if due.is_empty() { Ok(BTreeMap::new()) } else { settled_each(work, &due) }
 }
 
 /// What the account held at an instant, by what was known at another (S-48).
@@ -111,11 +96,23 @@ pub(crate) fn held_at(
 }
 
 fn settled(work: &mut Permit<'_, '_>, account: &Account) -> Result<Settled> {
-    let open = work.select(lot::account_id.eq(account.id).and(lot::open.eq(true))).all()?;
-    let mut lots: BTreeMap<_, _> = open.into_iter().map(|lot| (lot.id, lot)).collect();
-    let keys: Vec<_> = account.open_holds.0.iter().map(|id| (account.id, *id)).collect();
-    let holds = work.get_many::<Hold>(&keys)?.into_iter().flatten();
-    let mut holds: BTreeMap<_, _> = holds.map(|hold| (hold.id, hold)).collect();
-    let due = rules::settle(&mut lots, &mut holds, work.now())?;
-    Ok(Settled { lots, holds, due })
+    Ok(settled_each(work, &[account])?.remove(&account.id).unwrap_or_default())
+}
+
+/// The same of several accounts, with as many queries; nothing of those on which nothing is open.
+fn settled_each(work: &mut Permit<'_, '_>, accounts: &[&Account]) -> Result<BTreeMap<AccountId, Settled>> {
+    let mut settled = BTreeMap::<AccountId, Settled>::new();
+    let open = lot::account_id.is_in(accounts.iter().map(|account| account.id)).and(lot::open.eq(true));
+    for lot in work.select::<Lot>(open).all()? {
+        settled.entry(lot.account_id).or_default().lots.insert(lot.id, lot);
+    }
+    let keys = accounts.iter().flat_map(|account| account.open_holds.0.iter().map(|hold| (account.id, *hold)));
+    for hold in work.get_many::<Hold>(&keys.collect::<Vec<_>>())?.into_iter().flatten() {
+        settled.entry(hold.account_id).or_default().holds.insert(hold.id, hold);
+    }
+    let now = work.now();
+    for account in settled.values_mut() {
+        account.due = rules::settle(&mut account.lots, &mut account.holds, now)?;
+    }
+    Ok(settled)
 }

@@ -30,6 +30,18 @@ impl Span {
         let (Self::Days(n) | Self::Weeks(n) | Self::Months(n) | Self::Quarters(n) | Self::Years(n)) = self;
         n < 0
     }
+
+    /// As far the other way.
+    #[must_use]
+    pub const fn negated(self) -> Self {
+        match self {
+            Self::Days(n) => Self::Days(n.saturating_neg()),
+            Self::Weeks(n) => Self::Weeks(n.saturating_neg()),
+            Self::Months(n) => Self::Months(n.saturating_neg()),
+            Self::Quarters(n) => Self::Quarters(n.saturating_neg()),
+            Self::Years(n) => Self::Years(n.saturating_neg()),
+        }
+    }
 }
 
 /// A period that a calendar divides time into. See [`Calendar::start_of`] and [`Calendar::end_of`].

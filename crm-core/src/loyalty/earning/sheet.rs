@@ -297,8 +297,11 @@ impl Sheet {
     /// `allocate.returned` for more pieces than there are.
     pub fn qualifying(&self) -> Result<Qualifying> {
         let mut sums = Qualifying::default();
-        for line in self.lines.iter().filter(|_| !self.foreign) {
+        for line in &self.lines {
             sums.amount_minor = sums.amount_minor.saturating_add(line.kept_base()?);
+        }
+        if self.foreign {
+            sums.amount_minor = 0;
         }
         sums.purchases = i64::from(self.lines.iter().any(|line| line.returned < line.quantity));
         for contribution in self.contributions.iter().filter(|one| one.asset == Asset::Points) {
